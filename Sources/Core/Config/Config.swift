@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// The whole configuration, read and checked. Two equal values mean the same daemon.
+public struct Config: Sendable, Equatable {
+    /// Addresses of the HTTP port.
+    public var listen: [ListenAddress] = [ListenAddress(host: "127.0.0.1", port: 12434)]
+    /// Event loops; nil means one per core.
+    public var threads: Int?
+    public var endpoints: [EndpointConfig] = []
+    /// Default of each endpoint's limit: slots for each endpoint-model pair.
+    public var maxConcurrentConnections = 2
+    /// Nil: anybody who reaches the port may use it.
+    public var routerKey: Secret?
+    /// Asked name to the name that is looked for instead.
+    public var modelAliases: [String: String] = [:]
+    public var queueLimit = 512
+    public var queueTimeout: TimeAmount = .seconds(300)
+    public var limits = Limits()
+    public var polling = Polling()
+    public var control = Control()
+    /// How long streams may go on after SIGTERM.
+    public var shutdownTimeout: TimeAmount = .seconds(30)
+    /// `trace` to `critical`, as swift-log names them; nil means info.
+    public var logLevel: String?
+    /// Keys that are read and checked, but not yet built: each with its line, so that nothing is ignored in silence.
+    public var notices: [String] = []
+
+    public init() {}
+
+    public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
+        public var host: String
+        public var port: Int
+
+        public init(host: String, port: Int) {
+            self.host = host
+            self.port = port
+        }
+
+        public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+    }
+
+    /// One entry of `endpoints` or `llama_server_endpoints`.
+    public struct EndpointConfig: Sendable, Equatable {
+        public var name: String
+        public var address: EndpointAddress
+        public var kind: EndpointKind
+        public var limit: Int
+        public var weight: Double = 1
+        public var key: Secret?
+        public var vramBytes: Int?
+
+        public init(name: String, address: EndpointAddress, kind: EndpointKind, limit: Int) {
+            self.name = name
+            self.address = address
+            self.kind = kind
+            self.limit = limit
+        }
+    }
+
+    /// What one client or one endpoint may cost. Zero means no limit where a comment says so.
+    public struct Limits: Sendable, Equatable {
+        /// Client connections at once; one more is answered 503.
+        public var maxConnections = 8192
+        /// Request line and headers together; more is answered 431.
+        public var maxHeaderBytes = 64 * 1024
+        /// A request's body; more is answered 413.
+        public var maxBodyBytes = 128 * 1024 * 1024
+        /// One line of a streamed answer that the router reads for its counters; a longer one is passed on unread.
+        public var maxLineBytes = 1024 * 1024
+        /// From the connection (or the first byte of a later request) to the end of its headers; else 408.
+        public var headerTimeout: TimeAmount = .seconds(30)
+        /// From the headers to the end of the body; else 408.
+        public var bodyTimeout: TimeAmount = .seconds(300)
+        /// A client connection without a request.
+        public var keepaliveTimeout: TimeAmount = .seconds(90)
+        /// To connect to an endpoint.
+        public var connectTimeout: TimeAmount = .seconds(5)
+        /// From sending the request to the first byte of the answer: a cold load may take minutes; else 504.
+        public var firstByteTimeout: TimeAmount = .seconds(600)
+        /// Silence within an answer.
+        public var idleTimeout: TimeAmount = .seconds(120)
+        /// The whole exchange; zero means no limit.
+        public var requestTimeout: TimeAmount = .zero
+        /// An idle connection to an endpoint is kept this long.
+        public var upstreamIdleTimeout: TimeAmount = .seconds(60)
+        /// Idle connections kept for each endpoint and event loop.
+        public var upstreamIdleConnections = 64
+
+        public init() {}
+    }
+
+    public struct Polling: Sendable, Equatable {
+        /// Between two looks at what is loaded (`/api/ps`, `/health`).
+        public var loadedInterval: TimeAmount = .seconds(5)
+        /// Between two looks at what there is (`/api/tags`, `/v1/models`) and at the version.
+        public var modelsInterval: TimeAmount = .seconds(30)
+        /// For one poll.
+        public var timeout: TimeAmount = .seconds(5)
+        /// A down endpoint is tried after 1 s, 2 s, 4 s, ... at most this.
+        public var maxBackoff: TimeAmount = .seconds(30)
+
+        public init() {}
+    }
+
+    public struct Control: Sendable, Equatable {
+        /// Nil: searched for (`SocketPath`).
+        public var socketPath: String?
+        /// Permission bits of the socket.
+        public var mode: UInt32 = 0o600
+        /// Members of this group may change things; nil: only the daemon's own user and root.
+        public var group: String?
+        /// Members of this group may read; nil: only those who may change.
+        public var readGroup: String?
+
+        public init() {}
+    }
+}

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// What a request asks of the scheduler.
+public struct Ask: Sendable {
+    /// The model as the client named it.
+    public var model: String
+    /// The route family that the endpoint must speak.
+    public var needs: Capabilities
+    /// Whose request it is, for fairness: a key's name, or the client's address where there are no keys.
+    public var tenant: Tenant
+    /// Endpoints that have already failed this request.
+    public var excluding: [EndpointID]
+
+    public init(model: String, needs: Capabilities, tenant: Tenant, excluding: [EndpointID] = []) {
+        self.model = model
+        self.needs = needs
+        self.tenant = tenant
+        self.excluding = excluding
+    }
+}
+
+/// Between whom the line is fair.
+public struct Tenant: Hashable, Sendable {
+    public let name: String
+
+    public init(_ name: String) {
+        self.name = name
+    }
+}
+
+/// Names a slot that is taken; good for one `release`.
+public struct LeaseID: Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// Names a request in line.
+public struct TicketID: Hashable, Sendable {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) {
+        self.rawValue = rawValue
+    }
+}
+
+/// A slot on an endpoint, given to one request.
+public struct Grant: Sendable, Equatable {
+    public var lease: LeaseID
+    public var endpoint: EndpointID
+    /// The model as the endpoint spells it.
+    public var model: String
+    /// Whether the endpoint understands the asked name as it stands, so that the body need not be touched.
+    public var understandsAskedName: Bool
+    /// Whether the model was in memory there, as far as was known.
+    public var wasLoaded: Bool
+    /// Why this endpoint.
+    public var why: Reason
+
+    public enum Reason: String, Sendable {
+        /// The model is in memory there and a slot was free.
+        case loaded
+        /// The model was being loaded there for another request of ours.
+        case loading
+        /// It fits beside what is in memory there.
+        case fits
+        /// Nothing better was known: fewest in flight.
+        case leastBusy = "least-busy"
+    }
+
+    public init(lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason) {
+        self.lease = lease
+        self.endpoint = endpoint
+        self.model = model
+        self.understandsAskedName = understandsAskedName
+        self.wasLoaded = wasLoaded
+        self.why = why
+    }
+}
+
+/// Why a request gets no slot.
+public enum Refusal: Sendable, Equatable {
+    /// No endpoint has such a model. `known` is what there is, sorted, without doubles; `unreachable` the endpoints that could not be asked.
+    case unknownModel(known: [String], unreachable: [String])
+    /// Endpoints have the model, none speaks the route's family.
+    case unsupportedRoute(endpoints: [String])
+    /// Endpoints have the model, or nothing is known at all, but none takes work: each with its name and why.
+    case noEndpointUp([Candidate])
+    /// The line is full.
+    case lineFull(limit: Int)
+    /// It waited for as long as `queue_timeout` allows.
+    case waitedTooLong(seconds: Double)
+    /// Every endpoint that has the model has failed this request.
+    case allFailed
+
+    public struct Candidate: Sendable, Equatable {
+        public var endpoint: String
+        public var why: String
+
+        public init(endpoint: String, why: String) {
+            self.endpoint = endpoint
+            self.why = why
+        }
+    }
+}
+
+/// The scheduler's answer to an `Ask`.
+public enum Admission: Sendable, Equatable {
+    case granted(Grant)
+    /// In line; `position` counts those before it that want the same model.
+    case queued(TicketID, position: Int)
+    case refused(Refusal)
+}
+
+/// What has to be done for requests in line, after an event that changed something.
+public enum SchedulerAction: Sendable, Equatable {
+    case grant(TicketID, Grant)
+    case refuse(TicketID, Refusal)
+}
+
+/// How a lease ended, for the counters and for what the scheduler learns.
+public struct LeaseEnd: Sendable, Equatable {
+    public enum Outcome: String, Sendable, CaseIterable {
+        /// Answered whole, whatever the status.
+        case completed
+        /// The endpoint's doing: cut stream, timeout, garbage, 5xx without a body of its own.
+        case failed
+        /// No connection could be made: nothing was sent.
+        case unreachable
+        /// The client went away.
+        case aborted
+        /// Given back by the safety net instead of its owner: a fault of ours, counted so that it is seen.
+        case lost
+    }
+
+    public var outcome: Outcome
+    /// From sending the request to the first byte of the answer; nil if there was none.
+    public var timeToFirstByte: TimeAmount?
+    /// From sending the request to its end.
+    public var serviceTime: TimeAmount
+    /// Tokens in the answer, as far as they are known.
+    public var tokens: Int
+    /// Time to load the model, where the endpoint told (`load_duration`).
+    public var loadTime: TimeAmount?
+
+    public init(
+        outcome: Outcome, timeToFirstByte: TimeAmount? = nil, serviceTime: TimeAmount = .zero, tokens: Int = 0, loadTime: TimeAmount? = nil
+    ) {
+        self.outcome = outcome
+        self.timeToFirstByte = timeToFirstByte
+        self.serviceTime = serviceTime
+        self.tokens = tokens
+        self.loadTime = loadTime
+    }
+}
+
+public struct SchedulerSettings: Sendable, Equatable {
+    /// Most requests in line.
+    public var queueLimit: Int
+    /// Longest wait in line.
+    public var queueTimeout: TimeAmount
+    /// Asked name to the name that is looked for instead.
+    public var aliases: [String: String]
+
+    public init(queueLimit: Int = 512, queueTimeout: TimeAmount = .seconds(300), aliases: [String: String] = [:]) {
+        self.queueLimit = queueLimit
+        self.queueTimeout = queueTimeout
+        self.aliases = aliases
+    }
+}

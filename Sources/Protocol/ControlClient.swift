@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// Speaks to the daemon: one documented method per call.
+///
+/// Calls block; a program that must stay responsive (the console) runs a client on a thread of its own.
+/// Every call may throw `ControlError`.
+public final class ControlClient {
+    private let socket: ControlSocket
+    private var reader = FrameReader()
+    private var nextID = 1
+    /// How long a call waits for its reply.
+    public var timeoutMs: Int
+
+    public init(path: String, timeoutMs: Int = 10_000) throws(ControlError) {
+        self.socket = try ControlSocket(connectingTo: path)
+        self.timeoutMs = timeoutMs
+    }
+
+    /// Who is there. The first call of a careful client: it tells the protocol's version.
+    public func hello() throws(ControlError) -> HelloInfo { try call("hello", NoParams()) }
+
+    public func status() throws(ControlError) -> StatusInfo { try call("status", NoParams()) }
+
+    /// All endpoints, or the one named. An unknown name is `notFound`, one that fits several is `refused`.
+    public func endpoints(_ endpoint: String? = nil) throws(ControlError) -> EndpointList {
+        try call("endpoints", EndpointFilterParams(endpoint: endpoint))
+    }
+
+    public func models(_ model: String? = nil) throws(ControlError) -> ModelList {
+        try call("models", ModelFilterParams(model: model))
+    }
+
+    public func requests() throws(ControlError) -> RequestList { try call("requests", NoParams()) }
+
+    /// Takes the endpoint out of service: it finishes what it has, gets nothing new, and is still polled.
+    public func drain(_ endpoint: String) throws(ControlError) -> EndpointList {
+        try call("drain", EndpointParams(endpoint: endpoint))
+    }
+
+    /// As `drain`, and it is not polled either.
+    public func maintenance(_ endpoint: String) throws(ControlError) -> EndpointList {
+        try call("maintenance", EndpointParams(endpoint: endpoint))
+    }
+
+    /// Ends `drain` and `maintenance`.
+    public func resume(_ endpoint: String) throws(ControlError) -> EndpointList {
+        try call("resume", EndpointParams(endpoint: endpoint))
+    }
+
+    /// Reads the configuration again. A bad one is `refused` with its errors, and nothing changes.
+    public func reload(dryRun: Bool = false) throws(ControlError) -> ReloadInfo {
+        try call("reload", ReloadParams(dryRun: dryRun))
+    }
+
+    /// Starts a subscription: from here on `nextSnapshot` delivers, and the client makes no other call.
+    public func subscribe(intervalMs: Int) throws(ControlError) -> SubscribeInfo {
+        try call("subscribe", SubscribeParams(intervalMs: intervalMs))
+    }
+
+    /// The next snapshot of the subscription, or `timedOut` if none comes within `timeoutMs`.
+    public func nextSnapshot(timeoutMs: Int) throws(ControlError) -> SnapshotInfo {
+        let deadline = ControlSocket.nowMs() + timeoutMs
+        while true {
+            let line = try nextLine(deadline: deadline)
+            guard let head = try? Wire.decode(NotificationHead.self, from: line), head.method == "snapshot" else { continue }
+            return try decode(RPCNotification<SnapshotInfo>.self, line).params
+        }
+    }
+
+    private struct NotificationHead: Decodable {
+        let method: String?
+    }
+
+    private struct ReplyHead: Decodable {
+        let id: RPCID?
+        let error: RPCError?
+    }
+
+    private struct ReplyBody<Result: Decodable>: Decodable {
+        let result: Result
+    }
+
+    private func call<Params: Encodable & Sendable, Result: Decodable>(_ method: String, _ params: Params) throws(ControlError) -> Result {
+        let id = RPCID.number(nextID)
+        nextID += 1
+        let frame: Data
+        do {
+            frame = try Wire.frame(RPCRequest(id: id, method: method, params: params))
+        } catch {
+            throw .badReply("cannot encode the call: \(error)")
+        }
+        try socket.write(frame)
+        let deadline = ControlSocket.nowMs() + timeoutMs
+        while true {
+            let line = try nextLine(deadline: deadline)
+            let head = try decode(ReplyHead.self, line)
+            guard head.id == id || head.id == .null else { continue }
+            if let error = head.error { throw .remote(error) }
+            return try decode(ReplyBody<Result>.self, line).result
+        }
+    }
+
+    private func nextLine(deadline: Int) throws(ControlError) -> Data {
+        while true {
+            do {
+                if let line = try reader.next() { return line }
+            } catch {
+                throw .badReply("a line of more than \(FrameReader.maximumLength) bytes")
+            }
+            reader.append(try socket.read(deadline: deadline))
+        }
+    }
+
+    private func decode<T: Decodable>(_ type: T.Type, _ data: Data) throws(ControlError) -> T {
+        do {
+            return try Wire.decode(type, from: data)
+        } catch {
+            throw .badReply("\(error)")
+        }
+    }
+}

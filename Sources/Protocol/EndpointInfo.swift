@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// One endpoint as an operator sees it.
+public struct EndpointInfo: Codable, Sendable, Equatable {
+    public var name: String
+    public var url: String
+    /// `ollama` or `llama-server`.
+    public var kind: String
+    /// `starting`, `up`, `loading`, `degraded`, `down`, `draining` or `maintenance`.
+    public var state: String
+    /// Why it is in that state, for people; empty when there is nothing to say.
+    public var reason: String
+    /// When it entered the state, RFC 3339 in UTC.
+    public var since: String
+    /// The server's own version; empty while unknown.
+    public var version: String
+    /// Leases held: requests that the endpoint is working on, or that are being connected to it.
+    public var inFlight: Int
+    /// Slots for each endpoint-model pair (`max_concurrent_connections`).
+    public var limit: Int
+    /// Requests in the router's line that this endpoint could serve.
+    public var waiting: Int
+    public var weight: Double
+    /// Names of the models in memory there, sorted.
+    public var loaded: [String]
+    /// Names of all models there, sorted.
+    public var available: [String]
+    /// In flight for each model that has any.
+    public var inFlightByModel: [String: Int]
+    /// Counters since the daemon started; rates are differences between two snapshots.
+    public var requestsTotal: Int
+    /// Tokens that the endpoint has sent, streamed ones counted as they pass.
+    public var tokensTotal: Int
+    /// Requests that failed by the endpoint's doing: connection lost, timeout, a cut stream, 5xx.
+    public var failuresTotal: Int
+    /// Requests whose client went away first.
+    public var abortsTotal: Int
+
+    public init(
+        name: String, url: String, kind: String, state: String, reason: String, since: String, version: String,
+        inFlight: Int, limit: Int, waiting: Int, weight: Double, loaded: [String], available: [String],
+        inFlightByModel: [String: Int] = [:],
+        requestsTotal: Int = 0, tokensTotal: Int = 0, failuresTotal: Int = 0, abortsTotal: Int = 0
+    ) {
+        self.name = name
+        self.url = url
+        self.kind = kind
+        self.state = state
+        self.reason = reason
+        self.since = since
+        self.version = version
+        self.inFlight = inFlight
+        self.limit = limit
+        self.waiting = waiting
+        self.weight = weight
+        self.loaded = loaded
+        self.available = available
+        self.inFlightByModel = inFlightByModel
+        self.requestsTotal = requestsTotal
+        self.tokensTotal = tokensTotal
+        self.failuresTotal = failuresTotal
+        self.abortsTotal = abortsTotal
+    }
+}
+
+/// Answer to `endpoints`, and to the methods that change one (`drain`, `maintenance`, `resume`).
+public struct EndpointList: Codable, Sendable, Equatable {
+    public var schema = ProductVersion.schema
+    public var endpoints: [EndpointInfo]
+
+    public init(endpoints: [EndpointInfo]) {
+        self.endpoints = endpoints
+    }
+}
+
+/// Which endpoint a call is about: its `name`, its URL, or an unambiguous part of either.
+public struct EndpointParams: Codable, Sendable {
+    public var endpoint: String
+
+    public init(endpoint: String) {
+        self.endpoint = endpoint
+    }
+}
+
+/// As `EndpointParams`, for calls where nil means all.
+public struct EndpointFilterParams: Codable, Sendable {
+    public var endpoint: String?
+
+    public init(endpoint: String? = nil) {
+        self.endpoint = endpoint
+    }
+}

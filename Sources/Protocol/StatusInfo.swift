@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// Answer to `status`: the daemon and its fleet on one page.
+public struct StatusInfo: Codable, Sendable, Equatable {
+    /// The line of requests that wait for a slot.
+    public struct Queue: Codable, Sendable, Equatable {
+        public var waiting: Int
+        /// How long the first in line has waited; zero when the line is empty.
+        public var oldestMs: Int
+        public var limit: Int
+        public var timeoutS: Double
+
+        public init(waiting: Int, oldestMs: Int, limit: Int, timeoutS: Double) {
+            self.waiting = waiting
+            self.oldestMs = oldestMs
+            self.limit = limit
+            self.timeoutS = timeoutS
+        }
+    }
+
+    /// Counters since the daemon started, but for `inFlight` and `waiting`, which are now.
+    public struct Requests: Codable, Sendable, Equatable {
+        /// Leases held. Zero when nothing runs.
+        public var inFlight: Int
+        public var waiting: Int
+        public var total: Int
+        /// Answered whole, whatever the status.
+        public var completed: Int
+        /// Failed by an endpoint's or the network's doing.
+        public var failed: Int
+        /// The client went away (499).
+        public var aborted: Int
+        /// Refused by the router: no key, no such model, line full, limits.
+        public var rejected: Int
+
+        public init(inFlight: Int, waiting: Int, total: Int, completed: Int, failed: Int, aborted: Int, rejected: Int) {
+            self.inFlight = inFlight
+            self.waiting = waiting
+            self.total = total
+            self.completed = completed
+            self.failed = failed
+            self.aborted = aborted
+            self.rejected = rejected
+        }
+    }
+
+    public struct Cache: Codable, Sendable, Equatable {
+        public var enabled: Bool
+
+        public init(enabled: Bool) {
+            self.enabled = enabled
+        }
+    }
+
+    public var schema = ProductVersion.schema
+    public var version: String
+    public var pid: Int
+    public var uptimeS: Double
+    /// `running`, or `stopping` after SIGTERM.
+    public var state: String
+    /// Addresses that the HTTP port is bound to.
+    public var listen: [String]
+    public var configPath: String
+    /// Client connections open now.
+    public var connections: Int
+    public var endpoints: [EndpointInfo]
+    public var queue: Queue
+    public var requests: Requests
+    public var cache: Cache
+
+    public init(
+        version: String, pid: Int, uptimeS: Double, state: String, listen: [String], configPath: String, connections: Int,
+        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: Cache
+    ) {
+        self.version = version
+        self.pid = pid
+        self.uptimeS = uptimeS
+        self.state = state
+        self.listen = listen
+        self.configPath = configPath
+        self.connections = connections
+        self.endpoints = endpoints
+        self.queue = queue
+        self.requests = requests
+        self.cache = cache
+    }
+}
+
+/// What a subscription pushes, as notifications with the method `snapshot`.
+public struct SnapshotInfo: Codable, Sendable, Equatable {
+    public var schema = ProductVersion.schema
+    /// Rises by one for each snapshot of the subscription; a gap means that this reader was too slow.
+    public var sequence: Int
+    /// The daemon's monotonic clock, milliseconds: rates are counter differences over differences of this.
+    public var atMs: Int
+    public var status: StatusInfo
+    public var requests: [RequestInfo]
+
+    public init(sequence: Int, atMs: Int, status: StatusInfo, requests: [RequestInfo]) {
+        self.sequence = sequence
+        self.atMs = atMs
+        self.status = status
+        self.requests = requests
+    }
+}
+
+/// Parameters of `subscribe`. The first snapshot comes at once.
+public struct SubscribeParams: Codable, Sendable {
+    /// Between snapshots; 100 to 60,000. Nil means 500.
+    public var intervalMs: Int?
+
+    public init(intervalMs: Int? = nil) {
+        self.intervalMs = intervalMs
+    }
+}
+
+/// Answer to `subscribe`.
+public struct SubscribeInfo: Codable, Sendable, Equatable {
+    public var intervalMs: Int
+
+    public init(intervalMs: Int) {
+        self.intervalMs = intervalMs
+    }
+}
+
+/// Parameters of `reload`.
+public struct ReloadParams: Codable, Sendable {
+    /// Only tell what would change. Nil means false.
+    public var dryRun: Bool?
+
+    public init(dryRun: Bool? = nil) {
+        self.dryRun = dryRun
+    }
+}
+
+/// Answer to `reload`: what changed, one line each, for people; empty when nothing did.
+public struct ReloadInfo: Codable, Sendable, Equatable {
+    public var schema = ProductVersion.schema
+    public var applied: Bool
+    public var changes: [String]
+    /// Changes that only a restart brings into force.
+    public var needsRestart: [String]
+
+    public init(applied: Bool, changes: [String], needsRestart: [String]) {
+        self.applied = applied
+        self.changes = changes
+        self.needsRestart = needsRestart
+    }
+}
