@@ -100,7 +100,7 @@ public struct Config: Sendable, Equatable {
         /// For one poll.
         public var timeout: TimeAmount = .seconds(5)
         /// A down endpoint is tried after 1 s, 2 s, 4 s, ... at most this.
-        public var maxBackoff: TimeAmount = .seconds(30)
+        public var maxBackoff: TimeAmount = .seconds(5)
 
         public init() {}
     }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import COpenSSL
+import NIOHTTP1
+
+/// Who may use the HTTP port.
+///
+/// The key is kept and compared as its SHA-256, in constant time: neither its length nor its beginning can be found by timing.
+struct RouterKeys: Sendable, Equatable {
+    private let digest: [UInt8]?
+
+    init(_ key: Secret?) {
+        digest = key.flatMap { $0.exposed.isEmpty ? nil : Self.sha256($0.exposed) }
+    }
+
+    var isRequired: Bool { digest != nil }
+
+    enum Verdict: Equatable {
+        case allowed
+        case missing
+        case wrong
+    }
+
+    func judge(headers: HTTPHeaders, query: Substring?) -> Verdict {
+        guard let digest else { return .allowed }
+        guard let given = Self.bearer(headers) ?? query.flatMap(Self.keyInQuery) else { return .missing }
+        let other = Self.sha256(given)
+        return CRYPTO_memcmp(digest, other, digest.count) == 0 ? .allowed : .wrong
+    }
+
+    /// The query without the router's key, which is not the endpoint's business; nil if nothing is left.
+    static func queryWithoutKey(_ query: Substring) -> String? {
+        let kept = query.split(separator: "&", omittingEmptySubsequences: false).filter { !isKey($0) }
+        return kept.isEmpty ? nil : kept.joined(separator: "&")
+    }
+
+    private static let parameter = "api_key="
+
+    private static func isKey(_ pair: Substring) -> Bool { pair.hasPrefix(parameter) }
+
+    private static func keyInQuery(_ query: Substring) -> String? {
+        query.split(separator: "&").first(where: isKey).map { PercentEncoding.decode($0.dropFirst(parameter.count)) }
+    }
+
+    private static func bearer(_ headers: HTTPHeaders) -> String? {
+        guard let value = headers.first(name: "authorization") else { return nil }
+        let scheme = "bearer "
+        guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).caseInsensitiveEquals(scheme) else { return nil }
+        return String(value.dropFirst(scheme.count).trimmingSpaces())
+    }
+
+    private static func sha256(_ text: String) -> [UInt8] {
+        let bytes = Array(text.utf8)
+        return [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { buffer, count in
+            _ = SHA256(bytes, bytes.count, buffer.baseAddress)
+            count = Int(SHA256_DIGEST_LENGTH)
+        }
+    }
+}
+
+/// `%41` for `A` (RFC 3986, section 2.1).
+enum PercentEncoding {
+    /// Malformed escapes stay as they are; bytes that are not UTF-8 become U+FFFD.
+    static func decode(_ text: some StringProtocol) -> String {
+        let bytes = Array(text.utf8)
+        var result: [UInt8] = []
+        result.reserveCapacity(bytes.count)
+        var index = 0
+        while index < bytes.count {
+            if bytes[index] == UInt8(ascii: "%"), index + 2 < bytes.count, let high = nibble(bytes[index + 1]), let low = nibble(bytes[index + 2]) {
+                result.append(high << 4 | low)
+                index += 3
+            } else {
+                result.append(bytes[index])
+                index += 1
+            }
+        }
+        return String(decoding: result, as: UTF8.self)
+    }
+
+    private static func nibble(_ byte: UInt8) -> UInt8? {
+        switch byte {
+        case UInt8(ascii: "0")...UInt8(ascii: "9"): byte - UInt8(ascii: "0")
+        case UInt8(ascii: "a")...UInt8(ascii: "f"): byte - UInt8(ascii: "a") + 10
+        case UInt8(ascii: "A")...UInt8(ascii: "F"): byte - UInt8(ascii: "A") + 10
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOCore
+import NIOPosix
+import Protocol
+import ServiceLifecycle
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// The control socket: binds it for nobody but those it is for, serves each peer, removes it at the end.
+final class ControlService: Service {
+    private let path: String
+    private let control: Config.Control
+    private let router: Router
+    private let group: MultiThreadedEventLoopGroup
+    private let logger: Logger
+
+    init(path: String, control: Config.Control, router: Router, group: MultiThreadedEventLoopGroup, logger: Logger) {
+        self.path = path
+        self.control = control
+        self.router = router
+        self.group = group
+        self.logger = logger
+    }
+
+    func run() async throws {
+        let rules = try AccessRules(control)
+        try Self.makeWay(path)
+        let server = try await bind()
+        defer { unlink(path) }
+        do {
+            try secure()
+        } catch {
+            try? await server.channel.close()
+            throw error
+        }
+        logger.info("control socket is open", metadata: ["path": "\(path)"])
+        try await cancelWhenGracefulShutdown {
+            try await withThrowingDiscardingTaskGroup { group in
+                try await server.executeThenClose { connections in
+                    for try await channel in connections {
+                        let connection = ControlConnection(channel: channel, router: self.router, rules: rules, logger: self.logger)
+                        group.addTask {
+                            do {
+                                try await connection.run()
+                            } catch {
+                                // A peer that went away, or sent what is no frame: its own affair.
+                                self.logger.debug("control connection ended", metadata: ["error": "\(error)"])
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    private func bind() async throws -> NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never> {
+        // Until its mode is set, the socket must not be open to others either.
+        let mask = umask(0o177)
+        defer { umask(mask) }
+        do {
+            return try await ServerBootstrap(group: group).bind(unixDomainSocketPath: path) { channel in
+                channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
+            }
+        } catch {
+            throw ControlSocketError(path: path, reason: IOErrorText.reason(error))
+        }
+    }
+
+    /// A socket file that a daemon left behind is removed; one that a daemon listens on is a clear error.
+    private static func makeWay(_ path: String) throws {
+        guard path.utf8.count <= SocketPath.maximumLength else {
+            throw ControlSocketError(path: path, reason: "the path is longer than \(SocketPath.maximumLength) bytes")
+        }
+        do {
+            _ = try ControlClient(path: path, timeoutMs: 1000)
+            throw ControlSocketError(path: path, reason: "another routerd is running there already")
+        } catch ControlError.noDaemon(path: _, missing: let missing) {
+            guard !missing else { return }
+            var status = stat()
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else {
+                throw ControlSocketError(path: path, reason: "there is a file that is no socket")
+            }
+            unlink(path)
+        } catch let error as ControlError {
+            throw ControlSocketError(path: path, reason: "there is a socket that is not ours: \(error)")
+        }
+    }
+
+    private func secure() throws {
+        if let group = try AccessRules(control).changeGroup ?? AccessRules(control).readGroup, chown(path, uid_t.max, group) != 0 {
+            throw ControlSocketError(path: path, reason: "cannot give it to the configured group: \(String(cString: strerror(errno)))")
+        }
+        guard chmod(path, control.mode) == 0 else {
+            throw ControlSocketError(path: path, reason: "cannot set its mode: \(String(cString: strerror(errno)))")
+        }
+    }
+}
+
+/// The control socket cannot be opened.
+public struct ControlSocketError: Error, CustomStringConvertible {
+    public var path: String
+    public var reason: String
+
+    public var description: String { "control socket \(path): \(reason)" }
+}

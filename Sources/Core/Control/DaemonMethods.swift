@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Protocol
+
+/// The daemon itself: its state, what it carries, its configuration.
+enum DaemonMethods {
+    static let all: [ControlMethod] = [
+        .make("status", .read) { (_: NoParams, router) in
+            await router.status()
+        },
+        .make("requests", .read) { (_: NoParams, router) in
+            RequestList(requests: await router.requests())
+        },
+        .make("reload", .change) { (params: ReloadParams, router) in
+            try await router.reload(dryRun: params.dryRun ?? false)
+        },
+    ]
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Protocol
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// One method of the control protocol: its name, who may call it, what it does.
+struct ControlMethod: Sendable {
+    var name: String
+    var access: Access
+    /// Whether a call is worth a line in the log: it changes something.
+    var isLogged: Bool { access == .change }
+    /// From the whole line of the call to the whole line of the reply.
+    var handle: @Sendable (_ line: Data, _ id: RPCID, _ router: Router) async throws -> Data
+
+    static func make<Params: Decodable & Sendable, Result: Encodable & Sendable>(
+        _ name: String, _ access: Access, _ body: @escaping @Sendable (Params, Router) async throws -> Result
+    ) -> ControlMethod {
+        ControlMethod(name: name, access: access) { line, id, router in
+            let params: Params
+            do {
+                params = try decode(Params.self, line)
+            } catch {
+                throw RPCError(.invalidParams, "\(name): \(Self.text(error))")
+            }
+            return try Wire.frame(RPCReply(id: id, result: try await body(params, router)))
+        }
+    }
+
+    /// Absent parameters are read as an empty object, so that a method whose parameters are all optional needs none.
+    static func decode<Params: Decodable>(_ type: Params.Type, _ line: Data) throws -> Params {
+        if let params = try Wire.decode(RPCRequestParams<Params>.self, from: line).params { return params }
+        return try Wire.decode(Params.self, from: Data("{}".utf8))
+    }
+
+    private static func text(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.keyNotFound(let key, _): "the parameter '\(snakeCase(key.stringValue))' is missing"
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+            "the parameter '\(context.codingPath.map { snakeCase($0.stringValue) }.filter { $0 != "params" }.joined(separator: "."))' has the wrong type"
+        default: "the parameters cannot be read"
+        }
+    }
+
+    private static func snakeCase(_ text: String) -> String {
+        text.reduce(into: "") { $0 += $1.isUppercase ? "_\($1.lowercased())" : String($1) }
+    }
+}
+
+/// All methods. `subscribe` is `ControlConnection`'s own, as it goes on after its reply.
+enum MethodTable {
+    static let methods: [String: ControlMethod] = Dictionary(
+        uniqueKeysWithValues: (FleetMethods.all + DaemonMethods.all).map { ($0.name, $0) })
+
+    static let names = (Array(methods.keys) + ["hello", "subscribe"]).sorted()
+}

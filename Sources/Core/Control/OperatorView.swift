@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Protocol
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// From the books of fleet, scheduler and workers to what an operator sees. Pure.
+struct OperatorView {
+    let fleet: [(Endpoint, EndpointReport)]
+    let scheduler: SchedulerSnapshot
+    let requests: [RequestInfo]
+    let counters: WorkerCounters
+    let now: NIODeadline
+    /// The wall clock at `now`.
+    let date: Date
+
+    var endpoints: [EndpointInfo] {
+        // Tokens of streams that still run are not in the scheduler's books yet.
+        var live: [String: Int] = [:]
+        for request in requests where !request.endpoint.isEmpty { live[request.endpoint, default: 0] += request.tokens }
+        return fleet.map { endpoint, report in
+            let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
+            return EndpointInfo(
+                name: endpoint.name, url: endpoint.address.url, kind: endpoint.kind.rawValue, state: report.state.phase.rawValue,
+                reason: report.state.reason, since: time(of: report.state.since), version: report.version, inFlight: books.inFlight,
+                limit: endpoint.limit, waiting: books.waiting, weight: endpoint.weight, loaded: report.loaded.map(\.name).sorted(),
+                available: report.models.map(\.name).sorted(), inFlightByModel: books.inFlightByModel, requestsTotal: books.counters.granted,
+                tokensTotal: books.counters.tokens + (live[endpoint.name] ?? 0),
+                failuresTotal: books.counters.failed + books.counters.unreachable + books.counters.lost, abortsTotal: books.counters.aborted)
+        }
+    }
+
+    func queue(limit: Int, timeout: TimeAmount) -> StatusInfo.Queue {
+        StatusInfo.Queue(
+            waiting: scheduler.waiting, oldestMs: scheduler.oldest.map { (now - $0).milliseconds } ?? 0, limit: limit, timeoutS: timeout.seconds)
+    }
+
+    var totals: StatusInfo.Requests {
+        StatusInfo.Requests(
+            inFlight: scheduler.inFlight, waiting: scheduler.waiting, total: counters.total, completed: counters.completed,
+            failed: counters.failed, aborted: counters.aborted, rejected: counters.rejected)
+    }
+
+    /// Every model once, by its name, with the endpoints that have it.
+    static func models(fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot) -> [ModelInfo] {
+        var rows: [String: ModelInfo] = [:]
+        for (endpoint, report) in fleet {
+            let books = scheduler.endpoints[endpoint.id]
+            let loaded = Dictionary(report.loaded.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+            for model in report.models {
+                let isLoading = books?.loading.contains(model.name) ?? false
+                let place = ModelInfo.Place(
+                    endpoint: endpoint.name, name: model.name,
+                    state: loaded[model.name] != nil ? "loaded" : isLoading ? "loading" : "available",
+                    inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.limit,
+                    sizeVramBytes: loaded[model.name]?.sizeVramBytes, expiresAt: loaded[model.name]?.expiresAt)
+                rows[
+                    model.name,
+                    default: ModelInfo(
+                        name: model.name, sizeBytes: model.sizeBytes, parameterSize: model.parameterSize, quantization: model.quantization,
+                        waiting: 0, places: [])
+                ].places.append(place)
+            }
+        }
+        // The line knows a model by the name that it was asked for; here it stands with the model that this means.
+        for (asked, count) in scheduler.waitingByModel {
+            let key = ModelName.ollamaKey(asked)
+            for name in rows.keys where ModelName.ollamaKey(name) == key { rows[name]?.waiting += count }
+        }
+        return rows.values.sorted { $0.name < $1.name }
+    }
+
+    private func time(of instant: NIODeadline) -> String {
+        date.addingTimeInterval(-(now - instant).seconds).formatted(.iso8601)
+    }
+}

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOHTTP1
+
+/// The one place where a `RouterError` becomes text, in the dialect of the route.
+enum ErrorBody {
+    static func contentType(_ dialect: Dialect) -> String {
+        switch dialect {
+        case .ollama, .openAI: "application/json; charset=utf-8"
+        case .plain: "text/plain; charset=utf-8"
+        }
+    }
+
+    static func body(_ error: RouterError, _ dialect: Dialect) -> String {
+        switch dialect {
+        case .ollama: "{\"error\":\(JSONText.quoted(error.message))}"
+        case .openAI: openAI(error)
+        case .plain: error.message + "\n"
+        }
+    }
+
+    /// What is added to a stream that cannot go on: the client has a 200 and part of an answer already.
+    /// `midLine`: the endpoint's last line is not ended, so that one has to be ended first.
+    static func streamEnd(_ error: RouterError, framing: StreamFraming, midLine: Bool) -> String {
+        switch framing {
+        case .newlineJSON: (midLine ? "\n" : "") + "{\"error\":\(JSONText.quoted(error.message))}\n"
+        case .serverSentEvents: (midLine ? "\n\n" : "") + "data: \(openAI(error))\n\n"
+        }
+    }
+
+    private static func openAI(_ error: RouterError) -> String {
+        let parameter = error.parameter.map { JSONText.quoted($0) } ?? "null"
+        return
+            "{\"error\":{\"message\":\(JSONText.quoted(error.message)),\"type\":\"\(error.openAIType)\",\"param\":\(parameter),\"code\":\"\(error.label)\"}}"
+    }
+}
+
+/// How a streamed answer is divided.
+enum StreamFraming: Sendable, Equatable {
+    /// `application/x-ndjson`: Ollama's own routes.
+    case newlineJSON
+    /// `text/event-stream`: the `/v1` routes.
+    case serverSentEvents
+}
+
+extension RouterError {
+    fileprivate var openAIType: String {
+        switch status.code {
+        case 401, 403: "authentication_error"
+        case 404: "not_found_error"
+        case 400..<500: "invalid_request_error"
+        case 501: "not_supported_error"
+        case 503: "service_unavailable_error"
+        default: "api_error"
+        }
+    }
+
+    fileprivate var parameter: String? {
+        switch self {
+        case .missingModel, .refused(.unknownModel, _, _): "model"
+        default: nil
+        }
+    }
+}

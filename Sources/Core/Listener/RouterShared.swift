@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOCore
+import Synchronization
+
+/// What all workers share: the decision plane, the fleet, and the count of connections.
+final class RouterShared: Sendable {
+    let scheduler: SchedulerBox
+    let fleet: Fleet
+    let pages: FleetPages
+    let logger: Logger
+    /// Client connections of all workers.
+    let connections = Atomic<Int>(0)
+
+    init(scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, logger: Logger) {
+        self.scheduler = scheduler
+        self.fleet = fleet
+        self.pages = pages
+        self.logger = logger
+    }
+}
+
+/// The configuration as the data path needs it: ready to use, never changed, replaced as a whole by a reload.
+final class RuntimeSettings: Sendable {
+    let limits: Config.Limits
+    let keys: RouterKeys
+    let endpoints: [EndpointID: Endpoint]
+
+    init(config: Config, endpoints: [Endpoint]) {
+        limits = config.limits
+        keys = RouterKeys(config.routerKey)
+        self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Protocol
+import Synchronization
+
+/// Everything that belongs to one event loop: its client connections, its upstream connections, its counters.
+///
+/// A request is handled by one worker from its first byte to its last, so that nothing here needs a lock.
+/// Bound to its event loop, hence not `Sendable`.
+final class Worker {
+    /// How often deadlines are looked at. Coarse on purpose: one timer for all, none for each request.
+    static let tick = TimeAmount.milliseconds(250)
+
+    let eventLoop: any EventLoop
+    let shared: RouterShared
+    let pool: UpstreamPool
+    /// Replaced as a whole by a reload.
+    private(set) var settings: RuntimeSettings
+    private(set) var counters = WorkerCounters()
+    /// The time at the last tick: good enough for "when did it last send anything", and free.
+    private(set) var coarseNow: NIODeadline
+    /// After SIGTERM: connections end with their current request.
+    private(set) var isStopping = false
+
+    private var connections: [ExchangeHandler] = []
+    private var nextID: UInt64
+    private let idStep: UInt64
+    private var ticker: RepeatedTask?
+
+    /// - Parameters:
+    ///   - index: of `count` workers; request numbers of different workers never meet.
+    init(index: Int, count: Int, eventLoop: any EventLoop, shared: RouterShared, settings: RuntimeSettings) {
+        self.eventLoop = eventLoop
+        self.shared = shared
+        self.settings = settings
+        nextID = UInt64(index) + UInt64(count)
+        idStep = UInt64(count)
+        coarseNow = .now()
+        pool = UpstreamPool(idleTimeout: settings.limits.upstreamIdleTimeout, idleLimit: settings.limits.upstreamIdleConnections)
+    }
+
+    func start() {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
+        ticker = eventLoop.scheduleRepeatedTask(initialDelay: Self.tick, delay: Self.tick) { _ in bound.value.sweep() }
+    }
+
+    func newExchangeID() -> UInt64 {
+        nextID += idStep
+        return nextID
+    }
+
+    func count(_ outcome: WorkerCounters.Outcome) { counters.add(outcome) }
+
+    // MARK: Connections
+
+    func opened(_ connection: ExchangeHandler) {
+        connection.workerIndex = connections.count
+        connections.append(connection)
+    }
+
+    func closed(_ connection: ExchangeHandler) {
+        let index = connection.workerIndex
+        guard index < connections.count, connections[index] === connection else { return }
+        let last = connections.removeLast()
+        if last !== connection {
+            connections[index] = last
+            last.workerIndex = index
+        }
+    }
+
+    private func sweep() {
+        let now = NIODeadline.now()
+        coarseNow = now
+        // A sweep may close connections, which changes the list.
+        for connection in connections { connection.sweep(now: now) }
+        pool.prune(now: now)
+        shared.scheduler.expire()
+    }
+
+    // MARK: Control
+
+    func apply(_ settings: RuntimeSettings) {
+        let old = self.settings
+        self.settings = settings
+        pool.idleTimeout = settings.limits.upstreamIdleTimeout
+        pool.idleLimit = settings.limits.upstreamIdleConnections
+        for (id, endpoint) in old.endpoints where settings.endpoints[id]?.address != endpoint.address {
+            pool.drop(id)
+        }
+    }
+
+    func requests() -> [RequestInfo] {
+        let now = NIODeadline.now()
+        return connections.compactMap { $0.requestInfo(now: now) }
+    }
+
+    /// No new requests: idle connections close now, the others after the request that they carry.
+    func beginStopping() {
+        isStopping = true
+        for connection in connections { connection.endAfterCurrentRequest() }
+    }
+
+    /// Closes what is left.
+    func stop() {
+        ticker?.cancel()
+        for connection in connections { connection.abort() }
+        pool.close()
+    }
+
+    var connectionCount: Int { connections.count }
+}
+
+/// Counters of one worker, summed over all when somebody asks.
+struct WorkerCounters: Sendable {
+    enum Outcome {
+        case completed, failed, aborted, rejected
+    }
+
+    private(set) var total = 0
+    private(set) var completed = 0
+    private(set) var failed = 0
+    private(set) var aborted = 0
+    private(set) var rejected = 0
+
+    mutating func add(_ outcome: Outcome) {
+        total += 1
+        switch outcome {
+        case .completed: completed += 1
+        case .failed: failed += 1
+        case .aborted: aborted += 1
+        case .rejected: rejected += 1
+        }
+    }
+
+    static func + (left: WorkerCounters, right: WorkerCounters) -> WorkerCounters {
+        var sum = left
+        sum.total += right.total
+        sum.completed += right.completed
+        sum.failed += right.failed
+        sum.aborted += right.aborted
+        sum.rejected += right.rejected
+        return sum
+    }
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOPosix
+import Protocol
+import Synchronization
+
+/// All workers, as the control plane sees them: every question is a hop to each event loop.
+final class Workers: Sendable {
+    private let bound: [NIOLoopBound<Worker>]
+    /// By the identity of the event loop, for new connections.
+    private let byLoop: [ObjectIdentifier: NIOLoopBound<Worker>]
+    private let shared: RouterShared
+    private let state = Mutex(State())
+
+    private struct State {
+        var listening: [String] = []
+        var isStopping = false
+    }
+
+    init(group: MultiThreadedEventLoopGroup, shared: RouterShared, settings: RuntimeSettings) async throws {
+        self.shared = shared
+        let loops = Array(group.makeIterator())
+        var bound: [NIOLoopBound<Worker>] = []
+        for (index, loop) in loops.enumerated() {
+            bound.append(
+                try await loop.submit {
+                    let worker = Worker(index: index, count: loops.count, eventLoop: loop, shared: shared, settings: settings)
+                    worker.start()
+                    return NIOLoopBound(worker, eventLoop: loop)
+                }.get())
+        }
+        self.bound = bound
+        byLoop = Dictionary(uniqueKeysWithValues: zip(loops.map { ObjectIdentifier($0 as AnyObject) }, bound))
+    }
+
+    /// The worker of the current event loop. Falls back to no other: every loop of the group has one.
+    func worker(on loop: any EventLoop) throws -> Worker {
+        guard let found = byLoop[ObjectIdentifier(loop as AnyObject)] else { throw ChannelError.inappropriateOperationForState }
+        return found.value
+    }
+
+    var connections: Int { shared.connections.load(ordering: .relaxed) }
+
+    var listening: [String] { state.withLock { $0.listening } }
+
+    var isStopping: Bool { state.withLock { $0.isStopping } }
+
+    func setListening(_ addresses: [String]) { state.withLock { $0.listening = addresses } }
+
+    func apply(_ settings: RuntimeSettings) async { await each { $0.apply(settings) } }
+
+    /// Oldest first.
+    func requests() async -> [RequestInfo] {
+        let all = await each { $0.requests() }
+        return all.flatMap { $0 }.sorted { $0.ageMs > $1.ageMs }
+    }
+
+    func counters() async -> WorkerCounters {
+        await each { $0.counters }.reduce(WorkerCounters(), +)
+    }
+
+    func beginStopping() {
+        state.withLock { $0.isStopping = true }
+        for worker in bound { worker.eventLoop.execute { worker.value.beginStopping() } }
+    }
+
+    func stop() async { await each { $0.stop() } }
+
+    @discardableResult
+    private func each<T: Sendable>(_ body: @escaping @Sendable (Worker) -> T) async -> [T] {
+        var results: [T] = []
+        for worker in bound {
+            // Fails only if the loop is gone, and then there is nothing to tell.
+            if let result = try? await worker.eventLoop.submit({ body(worker.value) }).get() { results.append(result) }
+        }
+        return results
+    }
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+import Protocol
+
+/// One request and its answer: who, what, where to, how far.
+///
+/// Bound to the event loop of its client, hence not `Sendable`.
+final class Exchange {
+    /// Unique while the daemon runs.
+    let id: UInt64
+    let head: HTTPRequestHead
+    let route: Route
+    /// Path and query for the endpoint: the router's own key is gone from the query.
+    let target: Substring
+    let started: NIODeadline
+
+    var body: ByteBuffer?
+    /// The client sent its body in chunks; so do we.
+    var isChunked = false
+    var trailers: HTTPHeaders?
+    var facts: RequestFacts?
+
+    private(set) var phase = RequestInfo.Phase.receiving
+    private(set) var phaseSince: NIODeadline
+
+    /// The place in line, while there is one.
+    var ticket: TicketID?
+    /// The slot, from its grant until it is given back.
+    var lease: Lease?
+    var endpoint: Endpoint?
+    var upstream: UpstreamHandler?
+    /// Endpoints that have failed this request.
+    var failedEndpoints: [EndpointID] = []
+    /// How often the request itself, not only a connection, was lost.
+    var lostRequests = 0
+    var lastFailure: RouterError?
+
+    var sentAt: NIODeadline?
+    var firstByteAt: NIODeadline?
+    /// The sweeper's tick at the last sign of life of the endpoint.
+    var lastActivity: NIODeadline
+    var tap: ResponseTap?
+    var bytesSent = 0
+
+    init(id: UInt64, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
+        self.id = id
+        self.head = head
+        self.route = route
+        self.target = target
+        self.started = now
+        self.phaseSince = now
+        self.lastActivity = now
+    }
+
+    func enter(_ phase: RequestInfo.Phase, now: NIODeadline) {
+        self.phase = phase
+        phaseSince = now
+    }
+
+    /// Gives the slot back, if there is one. However often it is called, the slot goes back once.
+    func release(_ outcome: LeaseEnd.Outcome, now: NIODeadline) {
+        guard let lease else { return }
+        self.lease = nil
+        let sent = sentAt ?? now
+        lease.release(
+            LeaseEnd(
+                outcome: outcome,
+                timeToFirstByte: firstByteAt.map { $0 - sent },
+                serviceTime: now - sent,
+                tokens: tap?.tokens ?? 0,
+                loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) }))
+    }
+
+    func info(client: String, now: NIODeadline) -> RequestInfo {
+        RequestInfo(
+            id: String(id, radix: 36), client: client, method: head.method.rawValue,
+            route: String(head.uri.prefix { $0 != "?" }), model: facts?.model ?? "", endpoint: endpoint?.name ?? "", phase: phase,
+            ageMs: (now - started).milliseconds, phaseMs: (now - phaseSince).milliseconds, tokens: tap?.tokens ?? 0, bytesSent: bytesSent)
+    }
+}
+
+extension TimeAmount {
+    var milliseconds: Int { Int(nanoseconds / 1_000_000) }
+    var seconds: Double { Double(nanoseconds) / 1e9 }
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Protocol
+
+/// What takes too long. Looked at by the worker's sweeper a few times a second: no request has a timer of its own.
+extension ExchangeHandler {
+    func sweep(now: NIODeadline) {
+        guard let context else { return }
+        let limits = worker.settings.limits
+        if let closesBy {
+            if now > closesBy { context.close(promise: nil) }
+            return
+        }
+        guard let exchange else {
+            sweepResting(now, limits)
+            return
+        }
+        if limits.requestTimeout > .zero, now - exchange.started > limits.requestTimeout {
+            return fail(exchange, .tookTooLong(seconds: limits.requestTimeout.seconds))
+        }
+        switch exchange.phase {
+        case .receiving:
+            if machine.request == .receiving, now - exchange.started > limits.bodyTimeout {
+                machine.endAfterThis()
+                answer(.bodyTooSlow)
+            }
+        case .waiting, .connecting:
+            // The scheduler and the connector keep these deadlines.
+            break
+        case .processing:
+            if let sent = exchange.sentAt, now - sent > limits.firstByteTimeout {
+                fail(exchange, .firstByteTimeout(endpoint: exchange.endpoint?.name ?? "", seconds: limits.firstByteTimeout.seconds))
+            }
+        case .streaming:
+            guard now - exchange.lastActivity > limits.idleTimeout else { return }
+            if context.channel.isWritable {
+                fail(exchange, .silence(endpoint: exchange.endpoint?.name ?? "", seconds: limits.idleTimeout.seconds))
+            } else {
+                // It is the client that does not read. Closing cancels everything.
+                context.close(promise: nil)
+            }
+        }
+    }
+
+    private func sweepResting(_ now: NIODeadline, _ limits: Config.Limits) {
+        // Reading and forgetting the body of a request that was answered early.
+        if machine.request == .receiving {
+            if now - restingSince > limits.bodyTimeout { context?.close(promise: nil) }
+        } else if !hasCarriedRequest {
+            if now - restingSince > limits.headerTimeout { refuseConnection(.headersTooSlow) }
+        } else if now - restingSince > limits.keepaliveTimeout {
+            context?.close(promise: nil)
+        }
+    }
+
+    private func fail(_ exchange: Exchange, _ error: RouterError) {
+        exchange.upstream?.cancel()
+        exchange.upstream = nil
+        if let ticket = exchange.ticket {
+            worker.shared.scheduler.withdraw(ticket)
+            exchange.ticket = nil
+        }
+        if machine.answerHasBegun {
+            cutAnswer(error)
+        } else {
+            exchange.release(.failed, now: .now())
+            answer(error)
+        }
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+import Protocol
+
+/// From the head to the decision: may they, what is it, where does it go.
+extension ExchangeHandler {
+    /// A refused request's body up to this is read and thrown away, so that the connection can go on.
+    private static let discardedBody = 256 * 1024
+
+    func begin(_ head: HTTPRequestHead) {
+        hasCarriedRequest = true
+        let now = NIODeadline.now()
+        let (path, query) = Self.split(head.uri)
+        let settings = worker.settings
+        let route: Route
+        switch RouteTable.match(head.method, path: path) {
+        case .route(let found): route = found
+        case .notFound(let dialect):
+            return refuse(.noSuchRoute(path), dialect, head, now)
+        case .methodNotAllowed(let dialect, let allow):
+            return refuse(.methodNotAllowed(method: head.method.rawValue, path: path, allow: allow), dialect, head, now)
+        }
+        if settings.keys.isRequired, !route.isPublic {
+            switch settings.keys.judge(headers: head.headers, query: query) {
+            case .allowed: break
+            case .missing: return refuse(.missingKey, route.dialect, head, now)
+            case .wrong: return refuse(.wrongKey, route.dialect, head, now)
+            }
+        }
+        let length = head.headers.first(name: "content-length").flatMap { Int($0) }
+        if let length, length > settings.limits.maxBodyBytes {
+            return refuse(.bodyTooLarge(limit: settings.limits.maxBodyBytes), route.dialect, head, now)
+        }
+        if case .forward = route.action, let encoding = head.headers.first(name: "content-encoding"), !encoding.caseInsensitiveEquals("identity") {
+            return refuse(.encodedBody(encoding), route.dialect, head, now)
+        }
+        var target = Substring(head.uri)
+        if settings.keys.isRequired, let query {
+            target = Substring(RouterKeys.queryWithoutKey(query).map { "\(path)?\($0)" } ?? path)
+        }
+        let exchange = Exchange(id: worker.newExchangeID(), head: head, route: route, target: target, now: now)
+        exchange.isChunked = length == nil && head.headers.contains(name: "transfer-encoding")
+        self.exchange = exchange
+        if Self.expectsContinue(head) {
+            // The body is wanted: everything that can be said against the request without it has been said.
+            context?.writeAndFlush(wrapOutboundOut(ResponseSerializer.continueLine), promise: nil)
+        }
+    }
+
+    /// The client waits for our word before it sends its body.
+    private static func expectsContinue(_ head: HTTPRequestHead) -> Bool {
+        head.version.knowsChunks && (head.headers.first(name: "expect")?.caseInsensitiveEquals("100-continue") ?? false)
+    }
+
+    /// Answers before the body has come. A small body is read and forgotten; a large one ends the connection.
+    private func refuse(_ error: RouterError, _ dialect: Dialect, _ head: HTTPRequestHead, _ now: NIODeadline) {
+        let length = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
+        let isLarge = length > Self.discardedBody || head.headers.contains(name: "transfer-encoding")
+        if isLarge || Self.expectsContinue(head) { machine.endAfterThis() }
+        let route = Route(action: .local(.root), dialect: dialect)
+        exchange = Exchange(id: worker.newExchangeID(), head: head, route: route, target: Substring(head.uri), now: now)
+        answer(error)
+    }
+
+    func keepBody(_ bytes: ByteBuffer) {
+        guard let exchange else { return }
+        let limit = worker.settings.limits.maxBodyBytes
+        guard (exchange.body?.readableBytes ?? 0) + bytes.readableBytes <= limit else {
+            exchange.body = nil
+            machine.endAfterThis()
+            return answer(.bodyTooLarge(limit: limit))
+        }
+        if exchange.body == nil {
+            // The usual body comes in one piece, and is kept as it is.
+            exchange.body = bytes
+        } else {
+            exchange.body?.writeImmutableBuffer(bytes)
+        }
+    }
+
+    func requestIsWhole(trailers: HTTPHeaders?) {
+        guard let exchange else { return }
+        exchange.trailers = trailers
+        switch exchange.route.action {
+        case .local(let page):
+            answer(worker.shared.pages.answer(page, path: Self.split(exchange.head.uri).path))
+        case .forward:
+            do throws(RouterError) {
+                exchange.facts = try RequestFacts.read(exchange.body)
+            } catch {
+                return answer(error)
+            }
+            schedule(exchange)
+        }
+    }
+
+    // MARK: The scheduler
+
+    /// Asks for a slot: now, in line, or not at all.
+    func schedule(_ exchange: Exchange) {
+        guard case .forward(let needs, _) = exchange.route.action, let facts = exchange.facts, let context else { return }
+        exchange.enter(.waiting, now: .now())
+        let ask = Ask(model: facts.model, needs: needs, tenant: tenant, excluding: exchange.failedEndpoints)
+        let mailbox = Mailbox(handler: self, eventLoop: context.eventLoop, exchange: exchange.id)
+        switch worker.shared.scheduler.submit(ask, onDecision: { mailbox.deliver($0) }) {
+        case .granted(let lease): granted(lease, to: exchange)
+        case .queued(let ticket, position: _): exchange.ticket = ticket
+        case .refused(let refusal): refused(refusal, exchange)
+        }
+    }
+
+    func decided(_ decision: Result<Lease, RefusalError>, exchange: Exchange) {
+        exchange.ticket = nil
+        switch decision {
+        case .success(let lease): granted(lease, to: exchange)
+        case .failure(let error): refused(error.refusal, exchange)
+        }
+    }
+
+    private func refused(_ refusal: Refusal, _ exchange: Exchange) {
+        // What is not there now may have come since the last poll: the next request shall find it.
+        switch refusal {
+        case .unknownModel, .noEndpointUp: worker.shared.fleet.pollAllSoon()
+        case .unsupportedRoute, .lineFull, .waitedTooLong, .allFailed: break
+        }
+        // Where endpoints were tried, what they did says more than that none is left.
+        switch (refusal, exchange.lastFailure) {
+        case (.allFailed, let failure?), (.noEndpointUp, let failure?), (.unknownModel, let failure?): answer(failure)
+        default: answer(.refused(refusal, model: exchange.facts?.model ?? "", path: Self.split(exchange.head.uri).path))
+        }
+    }
+
+    /// The scheduler's way to a waiting exchange: a hop to its event loop, and there the question whether it is still the same one.
+    private struct Mailbox: Sendable {
+        let handler: NIOLoopBound<ExchangeHandler>
+        let eventLoop: any EventLoop
+        let exchange: UInt64
+
+        init(handler: ExchangeHandler, eventLoop: any EventLoop, exchange: UInt64) {
+            self.handler = NIOLoopBound(handler, eventLoop: eventLoop)
+            self.eventLoop = eventLoop
+            self.exchange = exchange
+        }
+
+        func deliver(_ decision: Result<Lease, RefusalError>) {
+            eventLoop.execute {
+                if let current = handler.value.exchange, current.id == exchange {
+                    handler.value.decided(decision, exchange: current)
+                } else if case .success(let lease) = decision {
+                    // The client left between the decision and now.
+                    lease.release(LeaseEnd(outcome: .aborted))
+                }
+            }
+        }
+    }
+
+    static func split(_ uri: String) -> (path: String, query: Substring?) {
+        guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (uri, nil) }
+        return (String(uri[..<mark]), uri[uri.index(after: mark)...])
+    }
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+import Protocol
+
+/// From the grant to the end of the endpoint's answer.
+extension ExchangeHandler: UpstreamDelegate {
+    /// Bodies up to this are copied behind their head, so that a request is one write.
+    private static let copiedBody = 16 * 1024
+
+    func granted(_ lease: Lease, to exchange: Exchange) {
+        exchange.lease = lease
+        guard let endpoint = worker.settings.endpoints[lease.grant.endpoint] else {
+            // A reload took the endpoint away at this very moment.
+            exchange.release(.unreachable, now: .now())
+            exchange.failedEndpoints.append(lease.grant.endpoint)
+            return schedule(exchange)
+        }
+        exchange.endpoint = endpoint
+        if let connection = worker.pool.take(endpoint.id) {
+            send(exchange, to: endpoint, over: connection)
+        } else {
+            connect(exchange, to: endpoint)
+        }
+    }
+
+    private func connect(_ exchange: Exchange, to endpoint: Endpoint) {
+        guard let context else { return }
+        exchange.enter(.connecting, now: .now())
+        let timeout = worker.settings.limits.connectTimeout
+        UpstreamConnector.connect(to: endpoint, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete { result in
+            // The client may have left meanwhile: the connection is as good for the next request.
+            guard self.exchange === exchange, exchange.lease != nil, !self.machine.isClosed else {
+                if case .success(let connection) = result { self.worker.pool.give(connection) }
+                return
+            }
+            switch result {
+            case .success(let connection): self.send(exchange, to: endpoint, over: connection)
+            case .failure(let error): self.unreachable(exchange, endpoint, reason: IOErrorText.reason(error))
+            }
+        }
+    }
+
+    private func send(_ exchange: Exchange, to endpoint: Endpoint, over connection: UpstreamHandler) {
+        guard let context, let lease = exchange.lease, let facts = exchange.facts else { return }
+        let now = NIODeadline.now()
+        exchange.sentAt = now
+        exchange.firstByteAt = nil
+        exchange.lastActivity = worker.coarseNow
+        exchange.upstream = connection
+        exchange.enter(.processing, now: now)
+
+        var body = exchange.body ?? ByteBuffer()
+        var before: ByteBuffer?
+        if !lease.grant.understandsAskedName {
+            // Only the name's own bytes are replaced; all around them goes on as it came.
+            var start = body
+            start.moveWriterIndex(to: start.readerIndex + facts.modelRange.lowerBound)
+            start.writeString(JSONText.quoted(lease.grant.model))
+            before = start
+            body.moveReaderIndex(forwardBy: facts.modelRange.upperBound)
+        }
+        let length = (before?.readableBytes ?? 0) + body.readableBytes
+        let isSmall = body.readableBytes <= Self.copiedBody
+        var head = context.channel.allocator.buffer(capacity: 512 + (before?.readableBytes ?? 0) + (isSmall ? body.readableBytes : 0))
+        ForwardedHeaders.writeRequest(
+            exchange.head, path: exchange.target, endpoint: endpoint,
+            framing: exchange.isChunked ? .chunked : .counted(length),
+            dropsAuthorization: worker.settings.keys.isRequired, into: &head)
+        if exchange.isChunked, length > 0 { ResponseSerializer.writeChunkSize(length, into: &head) }
+        if let before { head.writeImmutableBuffer(before) }
+        if isSmall { head.writeImmutableBuffer(body) }
+        var tail: ByteBuffer?
+        if exchange.isChunked {
+            var end = ByteBuffer()
+            if length > 0 { end.writeStaticString("\r\n") }
+            ResponseSerializer.writeLastChunk(trailers: exchange.trailers, into: &end)
+            tail = end
+        }
+        connection.send(method: exchange.head.method, head: head, body: isSmall ? nil : body, tail: tail, delegate: self)
+        // The client may still be busy with the answer before this one.
+        if !context.channel.isWritable { connection.pauseReading() }
+    }
+
+    // MARK: The answer
+
+    func upstreamSentHead(_ head: HTTPResponseHead) {
+        guard let exchange else { return }
+        let now = NIODeadline.now()
+        exchange.firstByteAt = now
+        exchange.lastActivity = worker.coarseNow
+        exchange.enter(.streaming, now: now)
+        exchange.tap = ResponseTap(response: head, lineLimit: worker.settings.limits.maxLineBytes)
+        if let lease = exchange.lease, !lease.grant.wasLoaded {
+            // The model has just been loaded for us: what is in memory there has changed.
+            worker.shared.fleet.pollSoon(lease.grant.endpoint)
+        }
+        let version = exchange.head.version
+        framing = Self.framing(of: head, method: exchange.head.method, version: version)
+        machine.beginAnswer()
+        if framing == .none, Self.mayHaveBody(head, exchange.head.method) { machine.endAfterThis() }
+        ForwardedHeaders.writeResponse(head, version: version, framing: framing, closes: !machine.keepsAlive, into: &out)
+        if !Self.mayHaveBody(head, exchange.head.method) { framing = .none }
+    }
+
+    func upstreamSentBody(_ bytes: ByteBuffer) {
+        guard let exchange else { return }
+        exchange.tap?.watch(bytes)
+        exchange.lastActivity = worker.coarseNow
+        exchange.bytesSent += bytes.readableBytes
+        writeBody(bytes)
+    }
+
+    func upstreamReadCompleted() {
+        flushOut()
+    }
+
+    func upstreamEnded(trailers: HTTPHeaders?) {
+        guard let exchange else { return }
+        exchange.upstream = nil
+        exchange.tap?.finish()
+        if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: trailers, into: &out) }
+        let isWhole = exchange.tap?.isWhole ?? true
+        finishExchange(isWhole && exchange.tap?.isServerError != true ? .completed : .failed)
+    }
+
+    func upstreamFailed(_ failure: UpstreamFailure) {
+        guard let exchange, let endpoint = exchange.endpoint else { return }
+        exchange.upstream = nil
+        let now = NIODeadline.now()
+        if machine.answerHasBegun {
+            cutAnswer(.answerCut(endpoint: endpoint.name, reason: failure.reason))
+        } else if RetryRule.sendsAgain(failure) {
+            // It was closed as idle while our request was on its way; on a new connection nobody will have noticed.
+            connect(exchange, to: endpoint)
+        } else {
+            exchange.release(.failed, now: now)
+            worker.shared.fleet.pollSoon(endpoint.id)
+            exchange.failedEndpoints.append(endpoint.id)
+            exchange.lostRequests += 1
+            exchange.lastFailure = .connectionLost(endpoint: endpoint.name, reason: failure.reason)
+            tryElsewhere(exchange)
+        }
+    }
+
+    private func unreachable(_ exchange: Exchange, _ endpoint: Endpoint, reason: String) {
+        exchange.release(.unreachable, now: .now())
+        worker.shared.fleet.reportFailure(endpoint.id, reason)
+        exchange.failedEndpoints.append(endpoint.id)
+        exchange.lastFailure = .unreachable(endpoint: endpoint.name, reason: reason)
+        tryElsewhere(exchange)
+    }
+
+    private func tryElsewhere(_ exchange: Exchange) {
+        exchange.endpoint = nil
+        exchange.sentAt = nil
+        if RetryRule.triesElsewhere(lostRequests: exchange.lostRequests) {
+            schedule(exchange)
+        } else if let failure = exchange.lastFailure {
+            answer(failure)
+        }
+    }
+
+    private static func mayHaveBody(_ head: HTTPResponseHead, _ method: HTTPMethod) -> Bool {
+        method != .HEAD && head.status.mayHaveResponseBody
+    }
+
+    /// As the endpoint delimits it; where it does so by closing, or the client knows no chunks, as the client understands it.
+    private static func framing(of head: HTTPResponseHead, method: HTTPMethod, version: HTTPVersion) -> ForwardedHeaders.Framing {
+        let isChunked = head.headers.contains(name: "transfer-encoding")
+        if !isChunked, let length = head.headers.first(name: "content-length").flatMap({ Int($0) }) { return .counted(length) }
+        guard mayHaveBody(head, method) else { return .none }
+        return version.knowsChunks ? .chunked : .none
+    }
+}

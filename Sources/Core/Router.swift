@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOCore
+import NIOPosix
+import Protocol
+import ServiceLifecycle
+import Synchronization
+
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
+
+/// The router: wires the parts, and answers the operator's questions about them.
+public final class Router: Sendable {
+    private let group: MultiThreadedEventLoopGroup
+    private let shared: RouterShared
+    private let workers: Workers
+    private let configPath: String
+    private let controlPath: String
+    private let loadConfig: @Sendable () throws -> Config
+    private let logger: Logger
+    private let started = NIODeadline.now()
+    private let config: Mutex<Config>
+    /// Two reloads at once would mix.
+    private let isReloading = Mutex(false)
+
+    /// - Parameters:
+    ///   - configPath: shown to operators.
+    ///   - loadConfig: reads the configuration again for a reload; throws `ConfigErrors`.
+    public init(
+        config: Config, configPath: String, controlPath: String, loadConfig: @escaping @Sendable () throws -> Config, logger: Logger
+    ) async throws {
+        self.config = Mutex(config)
+        self.configPath = configPath
+        self.controlPath = controlPath
+        self.loadConfig = loadConfig
+        self.logger = logger
+        group = MultiThreadedEventLoopGroup(numberOfThreads: config.threads ?? System.coreCount)
+        let scheduler = SchedulerBox(settings: config.schedulerSettings, seed: .random(in: .min ... .max))
+        let pages = FleetPages()
+        let client = ProbeClient(group: group, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
+        let fleet = Fleet(client: client, logger: logger) { id, report in
+            pages.invalidate()
+            scheduler.report(id, report)
+        }
+        pages.show(fleet)
+        let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
+        scheduler.setEndpoints(endpoints)
+        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, logger: logger)
+        workers = try await Workers(group: group, shared: shared, settings: RuntimeSettings(config: config, endpoints: endpoints))
+    }
+
+    /// In the order of their start; they stop in reverse.
+    public var services: [any Service] {
+        let config = self.config.withLock { $0 }
+        return [
+            FleetService(fleet: shared.fleet),
+            ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
+            ListenerService(group: group, workers: workers, config: config, logger: logger),
+        ]
+    }
+
+    /// After the services have ended.
+    public func close() async throws {
+        try await group.shutdownGracefully()
+    }
+
+    // MARK: Reload
+
+    /// Reads the configuration again and brings it into force: whole or not at all. Streams go on.
+    /// - Throws: `RPCError` with what is wrong, line by line.
+    public func reload(dryRun: Bool) async throws -> ReloadInfo {
+        let mayGo = isReloading.withLock { busy in
+            defer { busy = true }
+            return !busy
+        }
+        guard mayGo else { throw RPCError(.refused, "another reload is under way") }
+        defer { isReloading.withLock { $0 = false } }
+        let new: Config
+        do {
+            new = try loadConfig()
+        } catch {
+            throw RPCError(.refused, "\(error)")
+        }
+        let old = config.withLock { $0 }
+        let diff = ConfigDiff(from: old, to: new)
+        if !dryRun, old != new { await apply(new) }
+        return ReloadInfo(applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart)
+    }
+
+    private func apply(_ new: Config) async {
+        // Workers must know every endpoint that the scheduler may name: old and new ones until it has changed.
+        let before = shared.fleet.reports().map(\.0)
+        let after = await shared.fleet.apply(new.endpoints, polling: new.polling)
+        let kept = Set(after.map(\.id))
+        await workers.apply(RuntimeSettings(config: new, endpoints: after + before.filter { !kept.contains($0.id) }))
+        shared.scheduler.setSettings(new.schedulerSettings)
+        shared.scheduler.setEndpoints(after)
+        shared.pages.invalidate()
+        await workers.apply(RuntimeSettings(config: new, endpoints: after))
+        config.withLock { $0 = new }
+    }
+
+    // MARK: The operator's view
+
+    func status() async -> StatusInfo {
+        await view().status
+    }
+
+    func requests() async -> [RequestInfo] { await workers.requests() }
+
+    func snapshot(sequence: Int) async -> SnapshotInfo {
+        let view = await view()
+        return SnapshotInfo(sequence: sequence, atMs: (NIODeadline.now() - started).milliseconds, status: view.status, requests: view.requests)
+    }
+
+    func endpoints(_ selector: String?) async throws -> EndpointList {
+        let all = await view().status.endpoints
+        guard let selector else { return EndpointList(endpoints: all) }
+        let name = try find(selector).name
+        return EndpointList(endpoints: all.filter { $0.name == name })
+    }
+
+    func models(_ filter: String?) async throws -> ModelList {
+        let list = OperatorView.models(fleet: shared.fleet.reports(), scheduler: shared.scheduler.snapshot())
+        guard let filter else { return ModelList(models: list) }
+        let found = list.filter { $0.name.lowercased().contains(filter.lowercased()) }
+        guard !found.isEmpty else {
+            throw RPCError(.notFound, "no model has '\(filter)' in its name; there is: \(list.map(\.name).joined(separator: ", "))")
+        }
+        return ModelList(models: found)
+    }
+
+    /// Drain, maintenance, or nil for neither.
+    func setWish(_ wish: EndpointState.Wish?, _ selector: String) async throws -> EndpointList {
+        let endpoint = try find(selector)
+        switch wish {
+        case .drain: await shared.fleet.drain(endpoint.id)
+        case .maintenance: await shared.fleet.maintenance(endpoint.id)
+        case nil: await shared.fleet.resume(endpoint.id)
+        }
+        return try await endpoints(endpoint.name)
+    }
+
+    private func find(_ selector: String) throws -> Endpoint {
+        switch shared.fleet.endpoint(matching: selector) {
+        case .found(let endpoint): return endpoint
+        case .notFound(let known):
+            throw RPCError(.notFound, "no endpoint '\(selector)'; there is: \(known.joined(separator: ", "))")
+        case .ambiguous(let names):
+            throw RPCError(.refused, "'\(selector)' fits several endpoints: \(names.joined(separator: ", "))")
+        }
+    }
+
+    private func view() async -> (status: StatusInfo, requests: [RequestInfo]) {
+        let requests = await workers.requests()
+        let counters = await workers.counters()
+        let scheduler = shared.scheduler.snapshot()
+        let config = self.config.withLock { $0 }
+        let view = OperatorView(
+            fleet: shared.fleet.reports(), scheduler: scheduler, requests: requests, counters: counters, now: .now(), date: Date())
+        let status = StatusInfo(
+            version: ProductVersion.current, pid: Int(ProcessInfo.processInfo.processIdentifier),
+            uptimeS: ((NIODeadline.now() - started).seconds * 1000).rounded() / 1000,
+            state: workers.isStopping ? "stopping" : "running", listen: workers.listening, configPath: configPath,
+            connections: workers.connections, endpoints: view.endpoints,
+            queue: view.queue(limit: config.queueLimit, timeout: config.queueTimeout), requests: view.totals,
+            cache: .init(enabled: false))
+        return (status, requests)
+    }
+}
+
+extension Config {
+    var schedulerSettings: SchedulerSettings {
+        SchedulerSettings(queueLimit: queueLimit, queueTimeout: queueTimeout, aliases: modelAliases)
+    }
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+import Synchronization
+
+/// The pages that the router answers by itself, from what the polls have brought: a request never waits for an endpoint here.
+///
+/// A page is made when it is first asked for after a change of the fleet, and kept until the next change.
+final class FleetPages: Sendable {
+    /// Set once, before the first request.
+    private let fleet = Mutex<Fleet?>(nil)
+    private let kept = Mutex<Kept>(Kept())
+
+    private struct Kept {
+        /// Rises with every change, so that a page made of what was there before is not kept for what comes after.
+        var version = 0
+        var answers: [Key: LocalAnswer] = [:]
+    }
+
+    private enum Key: Hashable {
+        case tags, runningModels, version, openAIModels
+    }
+
+    func show(_ fleet: Fleet) {
+        self.fleet.withLock { $0 = fleet }
+    }
+
+    /// The fleet has changed: what was made of it is old.
+    func invalidate() {
+        kept.withLock {
+            $0.version += 1
+            $0.answers.removeAll(keepingCapacity: true)
+        }
+    }
+
+    /// - Parameter path: the request's, without its query.
+    func answer(_ page: Route.LocalPage, path: String) -> LocalAnswer {
+        switch page {
+        case .root: .text("Ollama is running")
+        case .live: .text("ok\n")
+        case .ready: ready()
+        case .health: health()
+        case .tags: keep(.tags) { .json(ByteBuffer(bytes: $0.tags())) }
+        case .runningModels: keep(.runningModels) { .json(ByteBuffer(bytes: $0.ps())) }
+        case .openAIModels: keep(.openAIModels) { .json(ByteBuffer(bytes: $0.openAIModels())) }
+        case .openAIModel: openAIModel(PercentEncoding.decode(RouteTable.modelName(inPath: path)))
+        case .version:
+            keep(.version) { lists in
+                lists.version().map { .json(ByteBuffer(bytes: $0)) } ?? .error(.noVersionKnown, .ollama)
+            }
+        }
+    }
+
+    private func keep(_ key: Key, _ make: (MergedLists) -> LocalAnswer) -> LocalAnswer {
+        let (known, version) = kept.withLock { ($0.answers[key], $0.version) }
+        if let known { return known }
+        let answer = make(MergedLists(reports()))
+        kept.withLock { if $0.version == version { $0.answers[key] = answer } }
+        return answer
+    }
+
+    private func openAIModel(_ name: String) -> LocalAnswer {
+        let fleet = reports()
+        if let body = MergedLists(fleet).openAIModel(id: name) { return .json(ByteBuffer(bytes: body)) }
+        let known = Set(fleet.filter { $0.1.state.phase.takesWork }.flatMap { $0.1.models.map(\.name) }).sorted()
+        return .error(.refused(.unknownModel(known: known, unreachable: []), model: name, path: ""), .openAI)
+    }
+
+    /// Ready as soon as one endpoint takes work.
+    private func ready() -> LocalAnswer {
+        if reports().contains(where: { $0.1.state.phase.takesWork }) { return .text("ok\n") }
+        return .text("no endpoint is up\n", status: .serviceUnavailable)
+    }
+
+    /// `{"status":"ok"|"error","endpoints":{url:{"status","version"|"detail"}}}`; 503 when any endpoint is down.
+    private func health() -> LocalAnswer {
+        let fleet = reports()
+        var isWell = true
+        let rows = fleet.map { endpoint, report in
+            let phase = report.state.phase
+            // An operator who drains an endpoint has not made the fleet ill.
+            let endpointIsWell = phase.takesWork || phase == .draining || phase == .maintenance
+            isWell = isWell && endpointIsWell
+            let detail =
+                endpointIsWell
+                ? "\"version\":\(JSONText.quoted(report.version))"
+                : "\"detail\":\(JSONText.quoted(report.state.reason.isEmpty ? phase.rawValue : report.state.reason))"
+            return "\(JSONText.quoted(endpoint.address.url)):{\"status\":\"\(endpointIsWell ? "ok" : "error")\",\(detail)}"
+        }
+        let body = "{\"status\":\"\(isWell ? "ok" : "error")\",\"endpoints\":{\(rows.joined(separator: ","))}}"
+        return .json(ByteBuffer(string: body), status: isWell ? .ok : .serviceUnavailable)
+    }
+
+    private func reports() -> [(Endpoint, EndpointReport)] { fleet.withLock { $0 }?.reports() ?? [] }
+}

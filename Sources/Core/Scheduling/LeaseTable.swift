@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// The leases that are out: a slot map, in which each entry's generation makes an old name worthless.
+struct LeaseTable: Sendable {
+    struct Record: Sendable {
+        var pair: Int
+        /// Its grant made the endpoint load the model.
+        var loads: Bool
+    }
+
+    private var entries: [(generation: UInt32, record: Record?)] = []
+    private var free: [UInt32] = []
+
+    private(set) var count = 0
+
+    mutating func add(_ record: Record) -> LeaseID {
+        count += 1
+        if let index = free.popLast() {
+            entries[Int(index)].record = record
+            return Self.name(index, entries[Int(index)].generation)
+        }
+        entries.append((generation: 0, record: record))
+        return Self.name(UInt32(entries.count - 1), 0)
+    }
+
+    /// Nil if the lease is not out (any more): whoever asks gives it back for the second time.
+    mutating func remove(_ lease: LeaseID) -> Record? {
+        let index = Int(UInt32(truncatingIfNeeded: lease.rawValue))
+        let generation = UInt32(truncatingIfNeeded: lease.rawValue >> 32)
+        guard index < entries.count, entries[index].generation == generation, let record = entries[index].record else { return nil }
+        entries[index] = (generation: generation &+ 1, record: nil)
+        free.append(UInt32(index))
+        count -= 1
+        return record
+    }
+
+    private static func name(_ index: UInt32, _ generation: UInt32) -> LeaseID {
+        LeaseID(rawValue: UInt64(generation) << 32 | UInt64(index))
+    }
+}

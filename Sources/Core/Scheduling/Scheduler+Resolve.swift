@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// From an asked name to the endpoints that have the model.
+extension Scheduler {
+    /// A model on an endpoint that answers to the asked name.
+    struct Candidate: Sendable, Equatable {
+        var pair: Int
+        /// The endpoint takes the asked name as it stands.
+        var understandsAskedName: Bool
+    }
+
+    /// An asked name, looked up.
+    struct Target: Sendable {
+        /// Names the target for `demand`: spellings of one model share it.
+        var key: String
+        var candidates: [Candidate]
+    }
+
+    /// Asked names that were looked up before. Only names that exist are kept, and not too many of those, so that
+    /// nobody can fill the memory with inventions; forgotten at every change of the fleet.
+    struct Catalog: Sendable {
+        static let limit = 4096
+        private var targets: [String: Target] = [:]
+
+        subscript(name: String) -> Target? { targets[name] }
+
+        mutating func keep(_ target: Target, as name: String) {
+            if targets.count >= Self.limit { targets.removeAll() }
+            targets[name] = target
+        }
+
+        mutating func forget() { targets.removeAll(keepingCapacity: true) }
+    }
+
+    enum Resolution {
+        /// At least one of the candidates takes work (though it may have no free slot).
+        case candidates(Target)
+        /// Not known yet: an endpoint has not been asked so far.
+        case later
+        case refused(Refusal)
+    }
+
+    mutating func resolve(_ name: String, needs: Capabilities, excluding: [EndpointID]) -> Resolution {
+        let target = lookUp(name)
+        var speaks = false
+        var isExcluded = false
+        for candidate in target.candidates {
+            let place = places[pairs[candidate.pair].place]
+            guard place.endpoint.kind.capabilities.isSuperset(of: needs) else { continue }
+            speaks = true
+            if excluding.contains(place.endpoint.id) {
+                isExcluded = true
+            } else if place.takesWork {
+                return .candidates(target)
+            }
+        }
+        // An endpoint that was never asked may have it; one request or another is always the first.
+        if places.contains(where: { $0.phase == .starting && !$0.isRemoved && !excluding.contains($0.endpoint.id) }) { return .later }
+        if isExcluded { return .refused(.allFailed) }
+        let endpoints = target.candidates.map { places[pairs[$0.pair].place] }
+        if speaks {
+            return .refused(.noEndpointUp(endpoints.filter { $0.endpoint.kind.capabilities.isSuperset(of: needs) }.map(Self.why)))
+        }
+        if !endpoints.isEmpty { return .refused(.unsupportedRoute(endpoints: endpoints.map(\.endpoint.name))) }
+        let present = places.filter { !$0.isRemoved }
+        guard present.contains(where: \.takesWork) else { return .refused(.noEndpointUp(present.map(Self.why))) }
+        let known = Set(present.filter(\.takesWork).flatMap { $0.pairs.filter { pairs[$0].isPresent }.map { pairs[$0].name } })
+        return .refused(.unknownModel(known: known.sorted(), unreachable: present.filter { !$0.takesWork }.map(\.endpoint.name)))
+    }
+
+    private mutating func lookUp(_ name: String) -> Target {
+        if let known = catalog[name] { return known }
+        let alias = settings.aliases[name]
+        let wanted = alias ?? name
+        let target = Target(key: ModelName.ollamaKey(wanted), candidates: candidates(wanted, asked: name))
+        if !target.candidates.isEmpty { catalog.keep(target, as: name) }
+        return target
+    }
+
+    /// All that fits best: where one endpoint has the very name, another's similar one is a different model.
+    private func candidates(_ wanted: String, asked: String) -> [Candidate] {
+        let key = ModelName.ollamaKey(wanted)
+        let forms = ModelName.askedForms(wanted)
+        var best = ModelName.Fit.shortest
+        var found: [(candidate: Candidate, fit: ModelName.Fit)] = []
+        for place in places where !place.isRemoved {
+            for index in place.pairs where pairs[index].isPresent {
+                let name = pairs[index].name
+                let fit: ModelName.Fit
+                let understands: Bool
+                switch place.endpoint.kind {
+                case .ollama:
+                    guard ModelName.ollamaKey(name) == key else { continue }
+                    fit = .exact
+                    understands = asked == wanted
+                case .llamaServer:
+                    guard let match = ModelName.serverForms(name).first(where: { forms.contains($0.form) }) else { continue }
+                    fit = match.fit
+                    understands = asked == name
+                }
+                best = min(best, fit)
+                found.append((Candidate(pair: index, understandsAskedName: understands), fit))
+            }
+        }
+        return found.filter { $0.fit == best }.map(\.candidate)
+    }
+
+    private static func why(_ place: Place) -> Refusal.Candidate {
+        let why = place.reason.isEmpty ? place.phase.rawValue : "\(place.phase.rawValue) (\(place.reason))"
+        return Refusal.Candidate(endpoint: place.endpoint.name, why: why)
+    }
+}

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Synchronization
+
+/// The scheduler behind one short lock: state changes under it, everything else after it.
+final class SchedulerBox: Sendable {
+    /// What a waiting request is told, exactly once, on any thread, never under the lock.
+    typealias Decision = @Sendable (Result<Lease, RefusalError>) -> Void
+
+    enum Answer {
+        case granted(Lease)
+        case queued(TicketID, position: Int)
+        case refused(Refusal)
+    }
+
+    private struct State {
+        var scheduler: Scheduler
+        var waiting: [TicketID: Decision] = [:]
+    }
+
+    private let state: Mutex<State>
+    private let clock: @Sendable () -> NIODeadline
+
+    init(settings: SchedulerSettings, seed: UInt64, clock: @escaping @Sendable () -> NIODeadline = { .now() }) {
+        state = Mutex(State(scheduler: Scheduler(settings: settings, seed: seed)))
+        self.clock = clock
+    }
+
+    /// - Parameter onDecision: called only if the answer is `queued`, and not after a `withdraw` that returned true.
+    func submit(_ ask: Ask, onDecision: @escaping Decision) -> Answer {
+        let now = clock()
+        let admission = state.withLock { state in
+            let admission = state.scheduler.submit(ask, now: now)
+            if case .queued(let ticket, position: _) = admission { state.waiting[ticket] = onDecision }
+            return admission
+        }
+        switch admission {
+        case .granted(let grant): return .granted(Lease(grant, box: self))
+        case .queued(let ticket, let position): return .queued(ticket, position: position)
+        case .refused(let refusal): return .refused(refusal)
+        }
+    }
+
+    @discardableResult
+    func withdraw(_ ticket: TicketID) -> Bool {
+        state.withLock { state in
+            guard state.scheduler.withdraw(ticket) else { return false }
+            state.waiting[ticket] = nil
+            return true
+        }
+    }
+
+    func release(_ lease: LeaseID, _ end: LeaseEnd) { run { $0.release(lease, end, now: $1) } }
+
+    func report(_ id: EndpointID, _ report: EndpointReport) { run { $0.report(id, report, now: $1) } }
+
+    func setEndpoints(_ endpoints: [Endpoint]) { run { $0.setEndpoints(endpoints, now: $1) } }
+
+    func setSettings(_ settings: SchedulerSettings) { run { $0.setSettings(settings, now: $1) } }
+
+    func expire() { run { $0.expire(now: $1) } }
+
+    func snapshot() -> SchedulerSnapshot { state.withLock { $0.scheduler.snapshot() } }
+
+    private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {
+        let now = clock()
+        let told = state.withLock { state -> [(Decision, SchedulerAction)] in
+            let actions = event(&state.scheduler, now)
+            if actions.isEmpty { return [] }
+            return actions.compactMap { action in
+                switch action {
+                case .grant(let ticket, _), .refuse(let ticket, _): state.waiting.removeValue(forKey: ticket).map { ($0, action) }
+                }
+            }
+        }
+        for (decide, action) in told {
+            switch action {
+            case .grant(_, let grant): decide(.success(Lease(grant, box: self)))
+            case .refuse(_, let refusal): decide(.failure(RefusalError(refusal: refusal)))
+            }
+        }
+    }
+}
+
+/// A refusal as an error, for `Result`.
+struct RefusalError: Error, Equatable {
+    var refusal: Refusal
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// The scheduler's books, for operators: plain values, cheap enough to take several times a second.
+public struct SchedulerSnapshot: Sendable, Equatable {
+    public struct OfEndpoint: Sendable, Equatable {
+        public var inFlight = 0
+        /// By the model's name as the endpoint spells it; only models that have any.
+        public var inFlightByModel: [String: Int] = [:]
+        /// Requests in line that it could serve.
+        public var waiting = 0
+        /// Models that it is loading for us.
+        public var loading: Set<String> = []
+        public var counters = EndpointCounters()
+    }
+
+    public var endpoints: [EndpointID: OfEndpoint] = [:]
+    /// Requests in line by the name they ask for.
+    public var waitingByModel: [String: Int] = [:]
+    public var waiting = 0
+    /// When the first in line came.
+    public var oldest: NIODeadline?
+    /// Leases out. Zero when nothing runs.
+    public var inFlight = 0
+    public var doubleReleases = 0
+}
+
+extension Scheduler {
+    public mutating func snapshot() -> SchedulerSnapshot {
+        var result = SchedulerSnapshot()
+        for place in places {
+            var row = SchedulerSnapshot.OfEndpoint()
+            row.inFlight = place.inFlight
+            row.counters = place.counters
+            for index in place.pairs {
+                if pairs[index].inFlight > 0 { row.inFlightByModel[pairs[index].name] = pairs[index].inFlight }
+                if pairs[index].loading > 0, !pairs[index].isLoaded { row.loading.insert(pairs[index].name) }
+            }
+            result.endpoints[place.endpoint.id] = row
+        }
+        for group in Array(line.waitingGroups) {
+            let count = line.waiting(in: group)
+            result.waitingByModel[group.model, default: 0] += count
+            guard case .candidates(let target) = resolve(group.model, needs: group.needs, excluding: group.excluding) else { continue }
+            for id in Set(target.candidates.map { places[pairs[$0.pair].place] }.filter(\.takesWork).map(\.endpoint.id)) {
+                result.endpoints[id]?.waiting += count
+            }
+        }
+        result.waiting = line.count
+        result.oldest = line.oldest
+        result.inFlight = leasesOut
+        result.doubleReleases = doubleReleases
+        return result
+    }
+}

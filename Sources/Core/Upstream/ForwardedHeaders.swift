@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+
+/// Heads as they go on: hop-by-hop fields dropped (RFC 9110, section 7.6.1), keys swapped, all else as it came.
+enum ForwardedHeaders {
+    /// How the body of a message is delimited on its next hop.
+    enum Framing: Equatable {
+        case none
+        case counted(Int)
+        case chunked
+    }
+
+    /// The request's head for the endpoint, in bytes.
+    ///
+    /// - Parameters:
+    ///   - dropsAuthorization: the client's key was for this router, and is nobody else's business.
+    ///   - path: the path and query to send, without the endpoint's base path.
+    static func writeRequest(
+        _ head: HTTPRequestHead, path: Substring, endpoint: Endpoint, framing: Framing, dropsAuthorization: Bool, into buffer: inout ByteBuffer
+    ) {
+        buffer.writeString(head.method.rawValue)
+        buffer.writeStaticString(" ")
+        buffer.writeString(endpoint.address.basePath)
+        buffer.writeSubstring(path)
+        buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
+        buffer.writeString(endpoint.address.authority)
+        buffer.writeStaticString("\r\n")
+        let named = namedByConnection(head.headers)
+        for (name, value) in head.headers {
+            switch HeaderClass(name) {
+            case .hopByHop, .framing, .host, .expect: continue
+            case .authorization where dropsAuthorization || endpoint.key != nil: continue
+            case .authorization, .other: break
+            }
+            if let named, named.contains(where: { name.caseInsensitiveEquals($0) }) { continue }
+            write(name, value, into: &buffer)
+        }
+        if let key = endpoint.key {
+            buffer.writeStaticString("Authorization: Bearer ")
+            buffer.writeString(key.exposed)
+            buffer.writeStaticString("\r\n")
+        }
+        write(framing, into: &buffer)
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// The answer's head for the client, in bytes.
+    ///
+    /// - Parameter closes: the connection ends after this answer.
+    static func writeResponse(
+        _ head: HTTPResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, into buffer: inout ByteBuffer
+    ) {
+        ResponseSerializer.writeStatusLine(head.status, version: version, into: &buffer)
+        let named = namedByConnection(head.headers)
+        for (name, value) in head.headers {
+            switch HeaderClass(name) {
+            case .hopByHop, .framing: continue
+            case .host, .expect, .authorization, .other: break
+            }
+            if let named, named.contains(where: { name.caseInsensitiveEquals($0) }) { continue }
+            write(name, value, into: &buffer)
+        }
+        write(framing, into: &buffer)
+        if closes {
+            buffer.writeStaticString("Connection: close\r\n")
+        } else if !version.knowsChunks {
+            buffer.writeStaticString("Connection: keep-alive\r\n")
+        }
+        buffer.writeStaticString("\r\n")
+    }
+
+    static func write(_ framing: Framing, into buffer: inout ByteBuffer) {
+        switch framing {
+        case .none: break
+        case .counted(let length):
+            buffer.writeStaticString("Content-Length: ")
+            buffer.writeString(String(length))
+            buffer.writeStaticString("\r\n")
+        case .chunked:
+            buffer.writeStaticString("Transfer-Encoding: chunked\r\n")
+        }
+    }
+
+    static func write(_ name: String, _ value: String, into buffer: inout ByteBuffer) {
+        buffer.writeString(name)
+        buffer.writeStaticString(": ")
+        buffer.writeString(value)
+        buffer.writeStaticString("\r\n")
+    }
+
+    /// Fields that `Connection` names besides the usual ones are hop-by-hop too. Nil, without allocating, in the usual case.
+    private static func namedByConnection(_ headers: HTTPHeaders) -> [Substring]? {
+        var named: [Substring]?
+        for (name, value) in headers where name.utf8.count == 10 && name.caseInsensitiveEquals("connection") {
+            for token in value.split(separator: ",") {
+                let token = token.trimmingSpaces()
+                if token.caseInsensitiveEquals("close") || token.caseInsensitiveEquals("keep-alive") { continue }
+                named = (named ?? []) + [token]
+            }
+        }
+        return named
+    }
+}
+
+/// What a header field is to a proxy. Told by length first, so that most fields cost one comparison of integers.
+enum HeaderClass {
+    case hopByHop, framing, host, expect, authorization, other
+
+    init(_ name: String) {
+        switch name.utf8.count {
+        case 2: self = name.caseInsensitiveEquals("te") ? .hopByHop : .other
+        case 4: self = name.caseInsensitiveEquals("host") ? .host : .other
+        case 6: self = name.caseInsensitiveEquals("expect") ? .expect : .other
+        case 7: self = name.caseInsensitiveEquals("upgrade") ? .hopByHop : .other
+        case 10: self = name.caseInsensitiveEquals("connection") || name.caseInsensitiveEquals("keep-alive") ? .hopByHop : .other
+        case 13: self = name.caseInsensitiveEquals("authorization") ? .authorization : .other
+        case 14: self = name.caseInsensitiveEquals("content-length") ? .framing : .other
+        case 16: self = name.caseInsensitiveEquals("proxy-connection") ? .hopByHop : .other
+        case 17: self = name.caseInsensitiveEquals("transfer-encoding") ? .framing : .other
+        case 18: self = name.caseInsensitiveEquals("proxy-authenticate") ? .hopByHop : .other
+        case 19: self = name.caseInsensitiveEquals("proxy-authorization") ? .hopByHop : .other
+        default: self = .other
+        }
+    }
+}
+
+extension StringProtocol {
+    /// Equal but for the case of ASCII letters. `other` is plain ASCII.
+    func caseInsensitiveEquals(_ other: some StringProtocol) -> Bool {
+        let left = self.utf8
+        let right = other.utf8
+        guard left.count == right.count else { return false }
+        return zip(left, right).allSatisfy { $0 == $1 || ($0 ^ $1 == 0x20 && ($0 | 0x20) >= UInt8(ascii: "a") && ($0 | 0x20) <= UInt8(ascii: "z")) }
+    }
+
+    func trimmingSpaces() -> SubSequence {
+        let start = firstIndex { $0 != " " && $0 != "\t" } ?? endIndex
+        let end = lastIndex { $0 != " " && $0 != "\t" }.map { index(after: $0) } ?? start
+        return self[start..<end]
+    }
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#endif
+
+/// Network errors as an operator would say them.
+enum IOErrorText {
+    static func reason(_ error: any Error) -> String {
+        switch error {
+        case let error as IOError: reason(error)
+        case let error as NIOConnectionError: reason(error)
+        case let error as ChannelError: reason(error)
+        default: "\(error)"
+        }
+    }
+
+    static func reason(_ error: IOError) -> String {
+        switch error.errnoCode {
+        case ECONNREFUSED: "connection refused"
+        case ECONNRESET: "connection reset"
+        case EPIPE: "connection closed"
+        case EHOSTUNREACH: "no route to host"
+        case ENETUNREACH: "network unreachable"
+        case ETIMEDOUT: "connection timed out"
+        case EMFILE, ENFILE: "too many open files"
+        default: String(cString: strerror(error.errnoCode))
+        }
+    }
+
+    private static func reason(_ error: NIOConnectionError) -> String {
+        if let first = error.connectionErrors.first { return reason(first.error) }
+        if error.dnsAError != nil || error.dnsAAAAError != nil { return "cannot resolve \(error.host)" }
+        return "cannot connect"
+    }
+
+    private static func reason(_ error: ChannelError) -> String {
+        if case .connectTimeout(let limit) = error { return "no connection within \(limit.nanoseconds / 1_000_000) ms (connect_timeout)" }
+        return "\(error)"
+    }
+}
