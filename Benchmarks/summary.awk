@@ -10,6 +10,8 @@ BEGIN { FS = "\t" }
     seen[$1] = 1
     if ($2 > rounds) rounds = $2
     if ($4 == "errors" && $5 > 0) problem($1 ": " $5 " wrong answers through " $3 " in round " $2)
+    if ($1 != "idle" && $4 == "unfinished" && $5 > 0) problem($1 ": " $5 " answers never ended through " $3 " in round " $2)
+    if ($1 != "idle" && $4 == "seconds") measured[$1, $2, $3] = value[$1, $2, $3, "requests"] + value[$1, $2, $3, "tokens"]
     # Every stream must still be open at the end of the idle part.
     if ($1 == "idle" && $4 == "unfinished" && $5 != 1000) problem("idle: only " $5 " streams open through " $3 " in round " $2)
 }
@@ -84,6 +86,10 @@ function rate(name,    i, n, list) {
 function memory(name) { return median("idle", name, "rss_kib") }
 
 END {
+    for (run in measured) {
+        split(run, part, SUBSEP)
+        if (!measured[run]) problem(part[1] ": nothing was counted through " part[3] " in round " part[2])
+    }
     row("median over " rounds " rounds", "nginx", noise ? "a second nginx" : "routerd", "ratio (min-max)", "bar")
     row("---", "---:", "---:", "---:", "---")
     cost("CPU per request, not streamed, 64 connections, µs", "unary", "cpu_us_per_request", 2.0)

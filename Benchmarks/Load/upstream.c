@@ -231,20 +231,21 @@ static bool serve(struct connection *c, const char *line, const char *body) {
     return send_bytes(c, missing, sizeof missing - 1);
 }
 
-/// The end of a chunked body from `at`, decoded in place to `body`; NULL: not complete yet.
-static char *decode_chunks(char *at, char *end, char *body) {
+/// Where a chunked body that begins at `at` ends, NULL: it is not complete yet. With `body` it is decoded to there as well, which
+/// may be the same place.
+static char *end_of_chunks(char *at, char *end, char *body) {
     for (;;) {
         char *line = memmem(at, (size_t)(end - at), "\r\n", 2);
         if (!line) return NULL;
         size_t size = strtoul(at, NULL, 16);
-        if ((size_t)(end - line) < size + 4) return NULL;
-        memmove(body, line + 2, size);
-        body += size;
+        if (size > REQUEST_LIMIT || (size_t)(end - line) < size + 4) return NULL;
         at = line + 2 + size + 2;
-        if (size == 0) {
-            *body = 0;
-            return at;
+        if (body) {
+            memmove(body, line + 2, size);
+            body += size;
+            if (size == 0) *body = 0;
         }
+        if (size == 0) return at;
     }
 }
 
@@ -262,10 +263,9 @@ static bool take_requests(struct connection *c) {
         *end = '\r';
         if (size > REQUEST_LIMIT) return false;
         if (chunked) {
-            // Decoding in place would spoil an incomplete body, so it starts only when the end is there.
-            if (c->length < 5 || memcmp(c->in + c->length - 5, "0\r\n\r\n", 5) != 0) return c->length < REQUEST_LIMIT;
-            rest = decode_chunks(body, c->in + c->length, body);
-            if (!rest) return false;
+            rest = end_of_chunks(body, c->in + c->length, NULL);
+            if (!rest) return c->length < REQUEST_LIMIT;
+            end_of_chunks(body, c->in + c->length, body);
         } else {
             rest = body + size;
             if (rest > c->in + c->length) return true;
