@@ -236,9 +236,10 @@ status=0
 table="$(awk -v noise="$noise" -f "$here/summary.awk" "$results")" || status=1
 echo "$table"
 if [ "$record" = 1 ]; then
+  commit="$(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)"
   {
     echo
-    echo "## $(date -u '+%Y-%m-%d %H:%M UTC'), commit $(git -C "$here" describe --always --dirty 2>/dev/null || echo unknown)"
+    echo "## $(date -u '+%Y-%m-%d %H:%M UTC'), commit $commit"
     echo
     echo "$(nproc) x $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -1), Linux $(uname -r), $("$nginx" -v 2>&1 | sed 's/.*: //'), $rounds rounds of $seconds s"
     echo
