@@ -31,7 +31,7 @@ private func tree(of value: JSONCursor.Value, in cursor: JSONCursor) throws -> T
         return .array(result)
     case .string: return .string(try #require(cursor.string(value)))
     case .number: return .number(try #require(cursor.double(value)))
-    case .bool: return .bool(try #require(cursor.bool(value)))
+    case .bool: return .bool(try #require(cursor.bool(value) as Bool?))
     case .null: return .null
     }
 }
@@ -45,18 +45,10 @@ private enum Tree: Equatable {
         case let object as [String: Any]: self = .object(object.mapValues(Tree.init))
         case let array as [Any]: self = .array(array.map(Tree.init))
         case let string as String: self = .string(string)
-        case let bool as Bool where any is Bool && CFBooleanLike.isBool(any): self = .bool(bool)
+        case let number as NSNumber where String(cString: number.objCType) == "c": self = .bool(number.boolValue)
         case let number as NSNumber: self = .number(number.doubleValue)
         default: self = .null
         }
-    }
-}
-
-private enum CFBooleanLike {
-    /// Foundation gives numbers and booleans as NSNumber; only their type encoding tells them apart.
-    static func isBool(_ any: Any) -> Bool {
-        guard let number = any as? NSNumber else { return any is Bool }
-        return String(cString: number.objCType) == "c"
     }
 }
 
@@ -129,14 +121,14 @@ private func withFirstMember<Result>(_ text: String, _ body: (JSONCursor, JSONCu
     @Test func errorsReadAsSentences() {
         #expect(error("[1 2]")?.description == "expected ',' or ']' at byte 3, found '2'")
         #expect(error("[1")?.description == "expected ',' or ']' at byte 2, found the end")
-        #expect(error("[\u{1}]")?.description == "expected a value or ']' at byte 1, found byte 0x01" || error("[\u{1}]")?.offset == 1)
+        #expect(error("[\u{1}]")?.description == "expected a value at byte 1, found byte 0x01")
     }
 
     /// Breaks when depth recurses (a stack overflow), or when the limit differs from Go's.
     @Test(arguments: ["[", "{\"a\":"]) func nestsTenThousandLevelsAndNoMore(open: String) throws {
         let close = open == "[" ? "]" : "}"
         func nested(_ depth: Int) -> [UInt8] {
-            Array((String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)).utf8.drop { _ in false })
+            Array((String(repeating: open, count: depth) + "1" + String(repeating: close, count: depth)).utf8)
         }
         try nested(10_000).withUnsafeBytes { bytes in
             var cursor = JSONCursor(bytes)
@@ -198,11 +190,12 @@ private func withFirstMember<Result>(_ text: String, _ body: (JSONCursor, JSONCu
     }
 
     /// As Go: one U+FFFD for each byte that begins nothing valid (Swift's own repair makes one of several).
-    @Test(arguments: [
-        ([0xff], "\u{FFFD}"), ([0xe2, 0x82], "\u{FFFD}\u{FFFD}"), ([0x61, 0xc3], "a\u{FFFD}"), ([0xc0, 0x80], "\u{FFFD}\u{FFFD}"),
-        ([0xed, 0xa0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"), ([0xf4, 0x90, 0x80, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
-        ([0xf0, 0x9f, 0x98, 0x80], "\u{1F600}"), ([0x80, 0x62], "\u{FFFD}b"), ([0xe2, 0x82, 0xac, 0xff], "\u{20AC}\u{FFFD}"),
-    ] as [([UInt8], String)])
+    @Test(
+        arguments: [
+            ([0xff], "\u{FFFD}"), ([0xe2, 0x82], "\u{FFFD}\u{FFFD}"), ([0x61, 0xc3], "a\u{FFFD}"), ([0xc0, 0x80], "\u{FFFD}\u{FFFD}"),
+            ([0xed, 0xa0, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}"), ([0xf4, 0x90, 0x80, 0x80], "\u{FFFD}\u{FFFD}\u{FFFD}\u{FFFD}"),
+            ([0xf0, 0x9f, 0x98, 0x80], "\u{1F600}"), ([0x80, 0x62], "\u{FFFD}b"), ([0xe2, 0x82, 0xac, 0xff], "\u{20AC}\u{FFFD}"),
+        ] as [([UInt8], String)])
     func invalidUTF8IsReplacedByteByByte(bytes: [UInt8], expected: String) throws {
         #expect(try tree([0x22] + bytes + [0x22]) == .string(expected))
     }
@@ -224,7 +217,9 @@ private func withFirstMember<Result>(_ text: String, _ body: (JSONCursor, JSONCu
         #expect(try withFirstMember(text) { $0.keyMatches($1, "stream") })
     }
 
-    @Test(arguments: [#"{"mod\u00e9l":1}"#, "{\"mod\u{e9}l\":1}", #"{"model\u0000":1}"#, #"{"\ud83dmodel":1}"#, #"{"":1}"#, #"{"m-del":1}"#, #"{"m/del":1}"#])
+    @Test(arguments: [
+        #"{"mod\u00e9l":1}"#, "{\"mod\u{e9}l\":1}", #"{"model\u0000":1}"#, #"{"\ud83dmodel":1}"#, #"{"":1}"#, #"{"m-del":1}"#, #"{"m/del":1}"#,
+    ])
     func otherKeysDoNotMatch(text: String) throws {
         #expect(try withFirstMember(text) { !$0.keyMatches($1, "model") })
     }
@@ -234,10 +229,11 @@ private func withFirstMember<Result>(_ text: String, _ body: (JSONCursor, JSONCu
         #expect(try withFirstMember(#"{"keep\u005falive":1}"#) { $0.keyMatches($1, "keep_alive") })
     }
 
-    @Test(arguments: [
-        ("0", 0), ("-0", 0), ("42", 42), ("-7", -7), ("9223372036854775807", Int.max), ("-9223372036854775808", Int.min),
-        ("9223372036854775808", nil), ("-9223372036854775809", nil), ("1.0", nil), ("1e2", nil), ("\"1\"", nil), ("99999999999999999999", nil),
-    ] as [(String, Int?)])
+    @Test(
+        arguments: [
+            ("0", 0), ("-0", 0), ("42", 42), ("-7", -7), ("9223372036854775807", Int.max), ("-9223372036854775808", Int.min),
+            ("9223372036854775808", nil), ("-9223372036854775809", nil), ("1.0", nil), ("1e2", nil), ("\"1\"", nil), ("99999999999999999999", nil),
+        ] as [(String, Int?)])
     func integersAreExactOrNothing(text: String, expected: Int?) throws {
         let value = try withFirstMember("{\"n\":\(text)}") { $0.integer($1.value) }
         #expect(value == expected)
@@ -314,7 +310,9 @@ private func hasDuplicateKeys(_ bytes: [UInt8]) -> Bool {
             }
         } else if value.kind == .array {
             var elements = try cursor.elements(of: value)
-            while let element = try elements.next() where try check(element, cursor) { return true }
+            while let element = try elements.next() {
+                if try check(element, cursor) { return true }
+            }
         }
         return false
     }
