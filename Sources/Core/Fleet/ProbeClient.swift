@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import Protocol
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// Asks an endpoint one thing, for the control plane: a GET on a connection of its own, with a deadline and a bound on the answer.
+///
+/// It is no part of the requests' way and shares nothing with it, so that a poll says what a new connection would meet.
+public struct ProbeClient: Sendable {
+    private let group: any EventLoopGroup
+    private let connectTimeout: TimeAmount
+    private let timeout: TimeAmount
+    private let bodyLimit: Int
+
+    /// - Parameters:
+    ///   - timeout: for the whole call, connecting included.
+    ///   - bodyLimit: bytes of an answer that are read at most.
+    public init(
+        group: any EventLoopGroup, connectTimeout: TimeAmount = .seconds(5), timeout: TimeAmount = .seconds(5),
+        bodyLimit: Int = 16 * 1024 * 1024
+    ) {
+        self.group = group
+        self.connectTimeout = connectTimeout
+        self.timeout = timeout
+        self.bodyLimit = bodyLimit
+    }
+
+    /// The body of a 200 answer. Any other status is an error, as is anything else that keeps a whole answer from coming.
+    ///
+    /// - Parameter path: begins with a slash; the endpoint's base path goes before it.
+    public func get(_ path: String, of endpoint: Endpoint) async throws(ProbeError) -> [UInt8] {
+        let loop = group.next()
+        let answer = loop.makePromise(of: [UInt8].self)
+        let head = Self.head(path, endpoint)
+        let bodyLimit = bodyLimit
+        let timeout = timeout
+        let connection = ClientBootstrap(group: loop)
+            .connectTimeout(min(connectTimeout, timeout))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
+                    try channel.pipeline.syncOperations.addHandler(ProbeHandler(head: head, bodyLimit: bodyLimit, answer: answer))
+                }
+            }
+            .connect(host: endpoint.address.host, port: endpoint.address.port)
+        connection.whenFailure { answer.fail(Self.typed($0, timeout)) }
+        let timer = loop.scheduleTask(in: timeout) { answer.fail(ProbeError.timedOut(timeout)) }
+        // However it ends, also when the connection is made only afterwards: nothing stays open.
+        answer.futureResult.whenComplete { _ in
+            timer.cancel()
+            connection.whenSuccess { $0.close(promise: nil) }
+        }
+        do {
+            return try await withTaskCancellationHandler {
+                try await answer.futureResult.get()
+            } onCancel: {
+                answer.fail(ProbeError.cancelled)
+            }
+        } catch {
+            throw Self.typed(error, timeout)
+        }
+    }
+
+    private static func head(_ path: String, _ endpoint: Endpoint) -> HTTPRequestHead {
+        var headers: HTTPHeaders = [
+            "Host": endpoint.address.authority,
+            "User-Agent": "routerd/\(ProductVersion.current)",
+            "Accept": "application/json",
+            "Connection": "close",
+        ]
+        if let key = endpoint.key { headers.add(name: "Authorization", value: "Bearer \(key.exposed)") }
+        return HTTPRequestHead(version: .http1_1, method: .GET, uri: endpoint.address.basePath + path, headers: headers)
+    }
+
+    private static func typed(_ error: any Error, _ timeout: TimeAmount) -> ProbeError {
+        switch error {
+        case let error as ProbeError: return error
+        case let error as NIOConnectionError:
+            // A name may stand for several addresses; what the first of them met tells most, unless all refused.
+            if error.connectionErrors.isEmpty { return .unreachable("no address found for \(error.host)") }
+            let causes = error.connectionErrors.map { typed($0.error, timeout) }
+            return causes.first { $0 != .refused } ?? .refused
+        case ChannelError.connectTimeout: return .timedOut(timeout)
+        case let error as IOError where error.errnoCode == ECONNREFUSED: return .refused
+        case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
+            return .badAnswer("connection lost before the whole answer")
+        case let error as IOError: return .unreachable("\(error)")
+        case let error as HTTPParserError: return .badAnswer("not HTTP (\(error))")
+        default: return .unreachable("\(error)")
+        }
+    }
+}
+
+/// Sends the one request, gathers the answer, fulfils the promise. Later outcomes do not change earlier ones.
+private final class ProbeHandler: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    private let head: HTTPRequestHead
+    private let bodyLimit: Int
+    private let answer: EventLoopPromise<[UInt8]>
+    private var status: HTTPResponseStatus?
+    private var body: [UInt8] = []
+
+    init(head: HTTPRequestHead, bodyLimit: Int, answer: EventLoopPromise<[UInt8]>) {
+        self.head = head
+        self.bodyLimit = bodyLimit
+        self.answer = answer
+    }
+
+    func channelActive(context: ChannelHandlerContext) {
+        let sent = context.eventLoop.makePromise(of: Void.self)
+        // A head that may not be sent (a key with a line break) fails here and nowhere else.
+        sent.futureResult.cascadeFailure(to: answer)
+        context.write(wrapOutboundOut(.head(head)), promise: sent)
+        context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
+        context.fireChannelActive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            status = head.status
+        case .body(let chunk):
+            guard body.count + chunk.readableBytes <= bodyLimit else { return answer.fail(ProbeError.tooLarge(limit: bodyLimit)) }
+            body.append(contentsOf: chunk.readableBytesView)
+        case .end:
+            if status == .ok {
+                answer.succeed(body)
+            } else {
+                answer.fail(ProbeError.status(Int(status?.code ?? 0), message: ProbeReading.errorMessage(body)))
+            }
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        let what = error as? HTTPParserError == .invalidEOFState ? ProbeError.badAnswer("connection closed before the end") : nil
+        answer.fail(what ?? error)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        answer.fail(ProbeError.badAnswer(status == nil ? "connection closed without an answer" : "connection closed before the end"))
+        context.fireChannelInactive()
+    }
+}

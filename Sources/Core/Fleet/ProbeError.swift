@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// Why a poll got no answer that means anything. The texts are for the operator, as an endpoint's `reason`.
+public enum ProbeError: Error, Sendable, Equatable, CustomStringConvertible {
+    /// Nobody listens there.
+    case refused
+    /// No connection for any other reason: no such host, no route, connection lost before an answer.
+    case unreachable(String)
+    /// Nothing, or not all, within this time.
+    case timedOut(TimeAmount)
+    /// Something answers, but not with what it should: no HTTP, no JSON, other JSON.
+    case badAnswer(String)
+    /// The body has more bytes than this.
+    case tooLarge(limit: Int)
+    /// A status other than 200, with the message of its body if there is one.
+    case status(Int, message: String)
+    /// The daemon stops, or no longer wants to know.
+    case cancelled
+
+    /// Whether the server itself is beyond reach, so that asking it anything else is pointless.
+    var isConnectionFailure: Bool {
+        switch self {
+        case .refused, .unreachable, .cancelled: true
+        case .timedOut, .badAnswer, .tooLarge, .status: false
+        }
+    }
+
+    /// 401 and 403: no endpoint's failure, but the configuration's.
+    var isKeyRefused: Bool {
+        switch self {
+        case .status(401, _), .status(403, _): true
+        default: false
+        }
+    }
+
+    var isTimeout: Bool {
+        if case .timedOut = self { return true }
+        return false
+    }
+
+    public var description: String {
+        switch self {
+        case .refused: "connection refused"
+        case .unreachable(let why): why
+        case .timedOut(let time): "no answer within \(seconds(time))"
+        case .badAnswer(let what): "unusable answer: \(what)"
+        case .tooLarge(let limit): "answer larger than \(limit) bytes"
+        case .status(401, _): "the endpoint wants a key (401): set it in api_keys"
+        case .status(403, _): "the endpoint refuses our key (403): check api_keys"
+        case .status(let code, let message): message.isEmpty ? "status \(code)" : "status \(code): \(message)"
+        case .cancelled: "cancelled"
+        }
+    }
+
+    private func seconds(_ time: TimeAmount) -> String {
+        time.nanoseconds % 1_000_000_000 == 0 ? "\(time.nanoseconds / 1_000_000_000) s" : "\(time.nanoseconds / 1_000_000) ms"
+    }
+}
