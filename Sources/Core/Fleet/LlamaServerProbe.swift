@@ -82,7 +82,9 @@ public enum LlamaServerProbe {
         case ..<1_000: return "\(count)"
         case ..<1_000_000: return "\(count / 1_000)K"
         case ..<1_000_000_000: return decimal((count + 5_000) / 10_000, "M", digits: 2)
-        default: return decimal(((count - count / 100_000_000 * 100_000_000 + 50_000_000) / 100_000_000 + count / 100_000_000) * 10, "B", digits: 1)
+        default:
+            let tenths = count / 100_000_000 + (count % 100_000_000 >= 50_000_000 ? 1 : 0)
+            return decimal(tenths * 10, "B", digits: 1)
         }
     }
 }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Testing
+
+@testable import Core
+
+private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+/// What the error says, or nil where there is none.
+private func complaint(_ body: () throws(ProbeError) -> Void) -> String? {
+    do {
+        try body()
+        return nil
+    } catch {
+        guard case .badAnswer(let what) = error else { return "another error: \(error)" }
+        return what
+    }
+}
+
+@Suite struct OllamaProbeTests {
+    @Test func tagsAreReadAndKeptByteForByte() throws {
+        let entry =
+            #"{"name":"llama3.2:latest", "model":"llama3.2:latest","modified_at":"2024-10-01T12:00:00.5+02:00","size":2019393189,"digest":"a80c4f17","details":{"parent_model":"","format":"gguf","family":"llama","families":["llama"],"parameter_size":"3.2B","quantization_level":"Q4_K_M"},"capabilities":["completion"],"new":{"x":[1]}}"#
+        let models = try OllamaProbe.models(bytes(#"{"models":[\#(entry) , {"model":"b:1","size":"","modified_at":"","details":null}]}"#))
+        #expect(models.count == 2)
+        #expect(
+            models[0]
+                == ModelListing(
+                    name: "llama3.2:latest", digest: "a80c4f17", sizeBytes: 2_019_393_189, parameterSize: "3.2B", quantization: "Q4_K_M",
+                    modifiedAt: 1_727_776_800, json: bytes(entry)))
+        // Nothing is made up for what is missing.
+        #expect(models[1] == ModelListing(name: "b:1", json: bytes(#"{"model":"b:1","size":"","modified_at":"","details":null}"#)))
+    }
+
+    @Test(arguments: [#"{"models":[]}"#, #"{"models":null}"#, #"{"x":1,"models":[]}"#]) func anEmptyListIsFine(answer: String) throws {
+        let models = try OllamaProbe.models(bytes(answer))
+        let loaded = try OllamaProbe.loaded(bytes(answer))
+        #expect(models.isEmpty && loaded.isEmpty)
+    }
+
+    @Test func psIsReadAndKeptByteForByte() throws {
+        let entry =
+            #"{"name":"a:latest","model":"a:latest","size":500,"digest":"d1","details":{},"expires_at":"2318-03-04T05:06:07.123456789Z","size_vram":400,"context_length":4096}"#
+        let loaded = try OllamaProbe.loaded(bytes(#"{"models":[\#(entry),{"name":"cpu:latest","size":7,"size_vram":0}]}"#))
+        #expect(
+            loaded[0]
+                == LoadedModel(
+                    name: "a:latest", digest: "d1", sizeVramBytes: 400, expiresAt: "2318-03-04T05:06:07.123456789Z", json: bytes(entry)))
+        #expect(loaded[1].sizeVramBytes == 7)
+        #expect(loaded[1].expiresAt == nil)
+    }
+
+    @Test func versionIsRead() throws {
+        let version = try OllamaProbe.version(bytes(#" {"version":"0.12.3"} "#))
+        #expect(version == "0.12.3")
+    }
+
+    /// Breaks when a lying endpoint is believed, or when its operator cannot see what it said.
+    @Test(arguments: [
+        ("<html><body>404</body></html>", "expected an object at byte 0, found '<', it begins \"<html><body>404</body></html>\""),
+        ("", "expected an object at byte 0, found the end"),
+        ("[]", "expected an object at byte 0, found '[', it begins \"[]\""),
+        (#"{"models":[{"name":"a"}"#, "expected ',' or ']' at byte 23, found the end, it begins \"{\"models\":[{\"name\":\"a\"}\""),
+        (#"{"error":"x"}"#, "no \"models\" in it, it begins \"{\"error\":\"x\"}\""),
+        (#"{"models":["a"]}"#, "models[0] is no object"), (#"{"models":[{"name":"a"},{"size":1}]}"#, "models[1] has no name"),
+        (#"{"models":7}"#, "expected an array at byte 10, found '7', it begins \"{\"models\":7}\""),
+    ])
+    func badAnswersAreToldWithWhatWasWrong(answer: String, expected: String) {
+        #expect(complaint { () throws(ProbeError) in _ = try OllamaProbe.models(bytes(answer)) } == expected)
+        #expect(complaint { () throws(ProbeError) in _ = try OllamaProbe.loaded(bytes(answer)) } == expected)
+    }
+
+    @Test func terminalControlNeverPassesIntoAReason() {
+        let what = complaint { () throws(ProbeError) in _ = try OllamaProbe.version(bytes("\u{1b}[2J\n\u{9b}boo")) }
+        #expect(what?.unicodeScalars.contains { $0.value < 0x20 || (0x7f..<0xa0).contains($0.value) } == false)
+    }
+
+    @Test(arguments: [
+        (#"{"error":"busy"}"#, "busy"), (#"{"error":{"code":503,"message":"Loading model"}}"#, "Loading model"), ("oops", ""), ("{}", ""),
+        (#"{"error":{}}"#, ""), (#"{"error":7}"#, ""),
+    ])
+    func messagesOfErrorsAreFound(answer: String, expected: String) {
+        #expect(ProbeReading.errorMessage(bytes(answer)) == expected)
+    }
+}
+
+@Suite struct LlamaServerProbeTests {
+    private let single =
+        #"{"models":[{"name":"smol","model":"smol","modified_at":"","size":"","digest":""}],"object":"list","data":[{"id":"smol","aliases":[],"object":"model","created":1700000000,"owned_by":"llamacpp","meta":{"vocab_type":2,"n_vocab":49152,"n_ctx_train":8192,"n_params":134515008,"size":91726080,"ftype":"Q4_1"}}]}"#
+
+    @Test func theOneModelIsServedAndSoLoaded() throws {
+        let (available, loaded) = try LlamaServerProbe.models(bytes(single))
+        #expect(available.map(\.name) == ["smol"])
+        #expect(available[0].sizeBytes == 91_726_080)
+        #expect(available[0].parameterSize == "134.52M")
+        #expect(available[0].quantization == "Q4_1")
+        #expect(String(decoding: available[0].json, as: UTF8.self).hasPrefix(#"{"id":"smol","aliases""#))
+        #expect(loaded == [LoadedModel(name: "smol")])
+    }
+
+    @Test func ofSeveralModelsTheStatusTells() throws {
+        let states = ["unloaded", "loading", "loaded", "sleeping", "downloading", "downloaded", "unheard-of"]
+        let data = states.map { #"{"id":"\#($0)","status":{"value":"\#($0)","args":[]},"meta":null}"# }.joined(separator: ",")
+        let (available, loaded) = try LlamaServerProbe.models(bytes(#"{"data":[\#(data)]}"#))
+        #expect(available.map(\.name) == states)
+        #expect(loaded.map(\.name) == ["loaded", "sleeping"])
+    }
+
+    @Test func healthIsOkOrNot() throws {
+        try LlamaServerProbe.health(bytes(#"{"status":"ok"}"#))
+        #expect(complaint { () throws(ProbeError) in try LlamaServerProbe.health(bytes(#"{"status":"error"}"#)) } == "status is \"error\"")
+        #expect(complaint { () throws(ProbeError) in try LlamaServerProbe.health(bytes("{}")) } != nil)
+        #expect(LlamaServerProbe.isLoading(.status(503, message: "Loading model")))
+        #expect(!LlamaServerProbe.isLoading(.status(500, message: "Loading model")))
+    }
+
+    @Test(
+        arguments: [
+            (0, nil), (-5, nil), (999, "999"), (22_700_000, "22.70M"), (1_000_000_000, "1B"), (3_212_749_888, "3.2B"), (70_553_706_560, "70.6B"),
+            (Int.max, "9223372036.9B"), (134_515_008, "134.52M"),
+        ] as [(Int, String?)])
+    func parametersAreCountedAsOllamaDoes(count: Int, expected: String?) {
+        #expect(LlamaServerProbe.parameterSize(count) == expected)
+    }
+}
+
+@Suite struct RFC3339Tests {
+    @Test(arguments: [
+        ("1970-01-01T00:00:00Z", 0, 0), ("2024-02-29T23:59:59Z", 1_709_251_199, 0), ("2026-11-24T03:00:28.25+02:00", 1_795_482_028, 250_000_000),
+        ("2000-03-01T00:00:00-05:30", 951_888_600, 0), ("0001-01-01T00:00:00Z", -62_135_596_800, 0),
+        ("1969-12-31T23:59:59.999999999Z", -1, 999_999_999),
+    ])
+    func timesBecomeSeconds(text: String, seconds: Int, nanoseconds: Int) throws {
+        let time = try #require(RFC3339(text))
+        #expect(time.unixSeconds == seconds)
+        #expect(time.nanoseconds == nanoseconds)
+    }
+
+    @Test(arguments: [
+        "", "2024", "2024-02-29", "2024-02-29T23:59:59", "2024-13-01T00:00:00Z", "2024-02-29T24:00:00Z", "2024-02-29T23:59:59.Z",
+        "2024-02-29T23:59:59Zx",
+    ])
+    func otherTextsAreNoTimes(text: String) {
+        #expect(RFC3339(text) == nil)
+    }
+}
