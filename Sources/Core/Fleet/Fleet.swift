@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOCore
+import Synchronization
+
+/// The endpoints, what is known of each, and the pollers that find it out.
+///
+/// Everything that the requests' way needs (`reports`, `pollSoon`, `reportFailure`) is synchronous and safe from any thread.
+public final class Fleet: Sendable {
+    public typealias Sink = @Sendable (EndpointID, EndpointReport) -> Void
+
+    private struct Member {
+        var endpoint: Endpoint
+        var report: EndpointReport
+        let poller: Poller
+    }
+
+    private struct State {
+        /// In the order of the configuration.
+        var order: [EndpointID] = []
+        var members: [EndpointID: Member] = [:]
+        var nextID = 1
+    }
+
+    private let state = Mutex(State())
+    private let client: ProbeClient
+    private let logger: Logger
+    private let sink: Sink
+    /// Pollers that wait to be run.
+    private let (added, adding) = AsyncStream.makeStream(of: Poller.self)
+
+    /// - Parameter sink: called whenever an endpoint's report has changed, one call at a time for each endpoint and in order, on a
+    ///   thread of the control plane. `reports` says the same by then. It must not block.
+    public init(client: ProbeClient, logger: Logger, sink: @escaping Sink = { _, _ in }) {
+        self.client = client
+        self.logger = logger
+        self.sink = sink
+    }
+
+    /// Polls all endpoints, those added later included, until the task is cancelled. Call it once.
+    public func run() async {
+        await withDiscardingTaskGroup { group in
+            for await poller in added { group.addTask { await poller.run() } }
+        }
+    }
+
+    // MARK: Configuration
+
+    /// Makes these the endpoints of the fleet. One whose URL was there before keeps its id, its report and its operator's wish. Only
+    /// one call at a time.
+    ///
+    /// - Returns: the endpoints with their ids, in the same order.
+    @discardableResult
+    public func apply(_ configured: [Config.EndpointConfig], polling: Config.Polling) async -> [Endpoint] {
+        let now = NIODeadline.now()
+        var started: [Poller] = []
+        var updated: [(Poller, Endpoint)] = []
+        var removed: [Poller] = []
+        let endpoints = state.withLock { state in
+            var before: [String: EndpointID] = [:]
+            for (id, member) in state.members { before[member.endpoint.address.url] = id }
+            var endpoints: [Endpoint] = []
+            for config in configured {
+                if let id = before.removeValue(forKey: config.address.url), var member = state.members[id] {
+                    let endpoint = Endpoint(id: id, config)
+                    member.endpoint = endpoint
+                    state.members[id] = member
+                    endpoints.append(endpoint)
+                    updated.append((member.poller, endpoint))
+                } else {
+                    let endpoint = Endpoint(id: EndpointID(state.nextID), config)
+                    state.nextID += 1
+                    let report = EndpointReport(state: EndpointState(phase: .starting, since: now))
+                    let poller = Poller(
+                        endpoint: endpoint, client: client, polling: polling, logger: logger, initial: report,
+                        sink: { [weak self] in self?.received($0, $1) })
+                    state.members[endpoint.id] = Member(endpoint: endpoint, report: report, poller: poller)
+                    endpoints.append(endpoint)
+                    started.append(poller)
+                }
+            }
+            for id in before.values { if let member = state.members.removeValue(forKey: id) { removed.append(member.poller) } }
+            state.order = endpoints.map(\.id)
+            return endpoints
+        }
+        for poller in removed { await poller.stop() }
+        for (poller, endpoint) in updated { await poller.update(endpoint, polling: polling) }
+        for poller in started { adding.yield(poller) }
+        return endpoints
+    }
+
+    private func received(_ id: EndpointID, _ report: EndpointReport) {
+        let isMember = state.withLock { state in
+            guard state.members[id] != nil else { return false }
+            state.members[id]?.report = report
+            return true
+        }
+        if isMember { sink(id, report) }
+    }
+
+    // MARK: Reading
+
+    /// Every endpoint with what is known of it, in the order of the configuration.
+    public func reports() -> [(Endpoint, EndpointReport)] {
+        state.withLock { state in
+            state.order.compactMap { id in state.members[id].map { ($0.endpoint, $0.report) } }
+        }
+    }
+
+    /// The endpoint that an operator means by a name, a URL, or an unambiguous part of either.
+    public func endpoint(matching selector: String) -> EndpointMatch {
+        reports().map(\.0).matching(selector)
+    }
+
+    // MARK: Events of the requests' way
+
+    /// A request could not connect to the endpoint: it is down until a poll, which follows soon, says otherwise.
+    public func reportFailure(_ id: EndpointID, _ reason: String) {
+        guard let poller = poller(id) else { return }
+        Task { await poller.trafficFailed(reason) }
+    }
+
+    /// Something may have changed there: a request made it load a model, or asked for one that nobody is known to have. Kicks are
+    /// gathered; there are at most four rounds of polls a second.
+    ///
+    /// - Parameter models: look at the list of models as well as at what is loaded.
+    public func pollSoon(_ id: EndpointID, models: Bool = false) {
+        poller(id)?.pollSoon(everything: models)
+    }
+
+    /// As `pollSoon(_:models:)`, for all endpoints.
+    public func pollAllSoon(models: Bool = true) {
+        let pollers = state.withLock { $0.members.values.map(\.poller) }
+        for poller in pollers { poller.pollSoon(everything: models) }
+    }
+
+    // MARK: The operator's wishes; in force when the call returns. False: there is no such endpoint.
+
+    @discardableResult
+    public func drain(_ id: EndpointID) async -> Bool { await wish(.drain, id) }
+
+    @discardableResult
+    public func maintenance(_ id: EndpointID) async -> Bool { await wish(.maintenance, id) }
+
+    @discardableResult
+    public func resume(_ id: EndpointID) async -> Bool { await wish(nil, id) }
+
+    private func wish(_ wish: EndpointState.Wish?, _ id: EndpointID) async -> Bool {
+        guard let poller = poller(id) else { return false }
+        await poller.wish(wish)
+        return true
+    }
+
+    private func poller(_ id: EndpointID) -> Poller? {
+        state.withLock { $0.members[id]?.poller }
+    }
+}
+
+extension Endpoint {
+    /// A configured endpoint gets its identity.
+    init(id: EndpointID, _ config: Config.EndpointConfig) {
+        self.init(
+            id: id, name: config.name, address: config.address, kind: config.kind, limit: config.limit, weight: config.weight, key: config.key,
+            vramBytes: config.vramBytes)
+    }
+}

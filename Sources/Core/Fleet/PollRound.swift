@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// What a poll can ask for.
+enum PollPart: Sendable, Hashable {
+    case version, models, loaded, health
+
+    /// In the order in which a round asks: what says most about the server first.
+    static func all(of kind: EndpointKind) -> [PollPart] {
+        switch kind {
+        case .ollama: [.version, .models, .loaded]
+        case .llamaServer: [.health, .models]
+        }
+    }
+
+    /// Asked for every `loadedInterval`; the others every `modelsInterval`.
+    var isFrequent: Bool { self == .loaded || self == .health }
+}
+
+/// What one part answered.
+enum PollAnswer: Sendable, Equatable {
+    case version(String)
+    case models([ModelListing])
+    /// llama-server: one answer tells both.
+    case modelsAndLoaded([ModelListing], [LoadedModel])
+    case loaded([LoadedModel])
+    case healthy
+
+    /// Puts what was answered where it belongs.
+    func store(in report: inout EndpointReport) {
+        switch self {
+        case .version(let version): report.version = version
+        case .models(let models): report.models = models
+        case .modelsAndLoaded(let models, let loaded): (report.models, report.loaded) = (models, loaded)
+        case .loaded(let loaded): report.loaded = loaded
+        case .healthy: break
+        }
+    }
+}
+
+/// Judges a round of polls. Pure: it says what to ask for next, is told what came of it, and says in the end what it means.
+///
+/// A round asks for what is due. If that fails although the server may live, the round asks for the rest as well, so that one broken
+/// answer is told apart from a broken server.
+struct PollRound: Sendable {
+    private var toAsk: [PollPart]
+    private var failures: [(part: PollPart, error: ProbeError)] = []
+    private(set) var answers: [PollAnswer] = []
+    private var asked: Set<PollPart> = []
+    private let kind: EndpointKind
+    private var isOver = false
+
+    /// - Parameter due: what to ask for; the order does not matter.
+    init(kind: EndpointKind, due: Set<PollPart>) {
+        self.kind = kind
+        self.toAsk = PollPart.all(of: kind).filter(due.contains)
+    }
+
+    /// What to ask for now; nil when the round is over.
+    mutating func next() -> PollPart? {
+        if isOver { return nil }
+        if toAsk.isEmpty, !failures.isEmpty, answers.isEmpty {
+            toAsk = PollPart.all(of: kind).filter { !asked.contains($0) }
+        }
+        guard !toAsk.isEmpty else { return nil }
+        let part = toAsk.removeFirst()
+        asked.insert(part)
+        return part
+    }
+
+    mutating func answered(_ answer: PollAnswer) {
+        answers.append(answer)
+    }
+
+    mutating func failed(_ part: PollPart, _ error: ProbeError) {
+        failures.append((part, error))
+        // Nothing else would fare better, and each try may take the whole timeout.
+        if error.isConnectionFailure || error.isKeyRefused || (error.isTimeout && answers.isEmpty) { isOver = true }
+        if kind == .llamaServer, LlamaServerProbe.isLoading(error) { isOver = true }
+    }
+
+    /// The parts that must be asked for again in the next round, due or not.
+    var failedParts: Set<PollPart> { Set(failures.map(\.part)) }
+
+    var outcome: EndpointState.PollOutcome {
+        guard let last = failures.last else { return .succeeded }
+        if kind == .llamaServer, LlamaServerProbe.isLoading(last.error) {
+            if case .status(_, let message) = last.error, !message.isEmpty { return .loading(message) }
+            return .loading("the server loads its model")
+        }
+        // A server that lives but refuses our key cannot serve us, whatever it lets everybody see.
+        if let refused = failures.first(where: \.error.isKeyRefused) { return .failed(refused.error) }
+        if last.error.isConnectionFailure || answers.isEmpty { return .failed(last.error) }
+        return .partlyFailed(failures.map { "\($0.part.path(kind)): \($0.error)" }.joined(separator: "; "))
+    }
+}
+
+extension PollPart {
+    func path(_ kind: EndpointKind) -> String {
+        switch (self, kind) {
+        case (.version, _): OllamaProbe.versionPath
+        case (.loaded, _): OllamaProbe.loadedPath
+        case (.health, _): LlamaServerProbe.healthPath
+        case (.models, .ollama): OllamaProbe.modelsPath
+        case (.models, .llamaServer): LlamaServerProbe.modelsPath
+        }
+    }
+
+    /// Reads the body that came from `path`.
+    func read(_ body: [UInt8], _ kind: EndpointKind) throws(ProbeError) -> PollAnswer {
+        switch (self, kind) {
+        case (.version, _): return .version(try OllamaProbe.version(body))
+        case (.loaded, _): return .loaded(try OllamaProbe.loaded(body))
+        case (.models, .ollama): return .models(try OllamaProbe.models(body))
+        case (.models, .llamaServer):
+            let (available, loaded) = try LlamaServerProbe.models(body)
+            return .modelsAndLoaded(available, loaded)
+        case (.health, _):
+            try LlamaServerProbe.health(body)
+            return .healthy
+        }
+    }
+}

@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOCore
+import Synchronization
+
+/// Keeps the report on one endpoint fresh. What it decides is decided by the pure parts (`PollSchedule`, `PollRound`,
+/// `EndpointState.Machine`); it waits, asks and tells.
+///
+/// An actor, so that reports go out in the order in which things happened, also while a poll is under way.
+actor Poller {
+    typealias Sink = @Sendable (EndpointID, EndpointReport) -> Void
+
+    private(set) var endpoint: Endpoint
+    private let client: ProbeClient
+    private let sink: Sink
+    private let logger: Logger
+    private var machine: EndpointState.Machine
+    private var schedule: PollSchedule
+    private var report: EndpointReport
+    /// What was told last.
+    private var published: EndpointReport?
+    private var isStopped = false
+    /// Raised when the endpoint turns into another server: answers of a round that began before mean nothing.
+    private var generation = 0
+    /// The wait between two rounds, cancelled to end it early.
+    private var pause: Task<Void, Never>?
+    /// Kicks that have been sent and not yet arrived, so that thousands of requests make one.
+    private let kick = Mutex<Kick?>(nil)
+
+    private enum Kick {
+        case loaded, everything
+    }
+
+    init(endpoint: Endpoint, client: ProbeClient, polling: Config.Polling, logger: Logger, initial: EndpointReport, sink: @escaping Sink) {
+        self.endpoint = endpoint
+        self.client = client
+        self.sink = sink
+        self.logger = logger
+        self.machine = EndpointState.Machine(at: initial.state.since)
+        self.schedule = PollSchedule(polling: polling)
+        self.report = initial
+    }
+
+    /// Polls until the task is cancelled or `stop` is called.
+    func run() async {
+        while !isStopped, !Task.isCancelled {
+            guard machine.isPolled else {
+                await wait(.hours(1))
+                continue
+            }
+            let now = NIODeadline.now()
+            let (start, parts) = schedule.next(of: endpoint.kind, now: now)
+            if start > now {
+                await wait(start - now)
+            } else {
+                await poll(parts)
+            }
+        }
+    }
+
+    func stop() {
+        isStopped = true
+        pause?.cancel()
+    }
+
+    // MARK: What others ask of it
+
+    /// From any thread, at any rate: polls again soon.
+    nonisolated func pollSoon(everything: Bool) {
+        let isFirst = kick.withLock { kick in
+            defer { kick = everything || kick == .everything ? .everything : .loaded }
+            return kick == nil
+        }
+        if isFirst { Task { await takeKick() } }
+    }
+
+    private func takeKick() {
+        let kick = kick.withLock { kick in
+            defer { kick = nil }
+            return kick
+        }
+        guard let kick else { return }
+        schedule.kick(everything: kick == .everything, now: .now())
+        pause?.cancel()
+    }
+
+    /// A request could not connect.
+    func trafficFailed(_ reason: String) {
+        // An operator's maintenance often stops the server; what is not polled could not come back either.
+        guard machine.isPolled else { return }
+        machine.trafficFailed(reason, at: .now())
+        publish()
+        schedule.kick(everything: true, now: .now())
+        pause?.cancel()
+    }
+
+    func wish(_ wish: EndpointState.Wish?) {
+        let wasPolled = machine.isPolled
+        machine.wished(wish, at: .now())
+        publish()
+        if machine.isPolled, !wasPolled || wish == nil { schedule.kick(everything: true, now: .now()) }
+        pause?.cancel()
+    }
+
+    /// A reload changed the endpoint's settings or the intervals.
+    func update(_ endpoint: Endpoint, polling: Config.Polling) {
+        let isOtherServer = endpoint.kind != self.endpoint.kind
+        let isOtherKey = endpoint.key != self.endpoint.key
+        self.endpoint = endpoint
+        schedule.polling = polling
+        if isOtherServer {
+            // What was known was read as another kind's.
+            generation += 1
+            let wish = machine.wish
+            machine = EndpointState.Machine(at: .now())
+            machine.wished(wish, at: .now())
+            report = EndpointReport(state: machine.state)
+            published = nil
+            publish()
+        }
+        if isOtherServer || isOtherKey { schedule.kick(everything: true, now: .now()) }
+        pause?.cancel()
+    }
+
+    // MARK: Polling
+
+    private func poll(_ due: Set<PollPart>) async {
+        schedule.began(due, at: .now())
+        let endpoint = endpoint
+        let began = generation
+        var round = PollRound(kind: endpoint.kind, due: due)
+        var asked: Set<PollPart> = []
+        while let part = round.next() {
+            asked.insert(part)
+            do {
+                let body = try await client.get(part.path(endpoint.kind), of: endpoint)
+                round.answered(try part.read(body, endpoint.kind))
+            } catch {
+                round.failed(part, error)
+            }
+            if isStopped || Task.isCancelled { return }
+        }
+        // It has become another server meanwhile.
+        guard generation == began else { return }
+        schedule.ended(asked: asked, failed: round.failedParts, round.outcome, at: .now(), chance: .random(in: 0..<1))
+        // An operator's maintenance began meanwhile.
+        guard machine.isPolled else { return }
+        for answer in round.answers { answer.store(in: &report) }
+        machine.polled(round.outcome, at: .now())
+        publish()
+    }
+
+    /// Tells of the report if it is not what was told last. The sink runs within the actor, so that nothing overtakes.
+    private func publish() {
+        var next = report
+        next.state = machine.state
+        // A server that went down or starts again holds nothing in memory. What it has on disk is still worth knowing.
+        if machine.observed == .down || machine.observed == .loading { next.loaded = [] }
+        let before = published ?? report
+        report = next
+        guard !isStopped, published != next else { return }
+        published = next
+        if before.state.phase != next.state.phase { log(from: before.state, to: next.state) }
+        sink(endpoint.id, next)
+    }
+
+    private func log(from: EndpointState, to: EndpointState) {
+        let level: Logger.Level = to.phase == .down || to.phase == .degraded ? .warning : .info
+        var metadata: Logger.Metadata = [
+            "endpoint": "\(endpoint.name)", "url": "\(endpoint.address.url)", "from": "\(from.phase.rawValue)", "to": "\(to.phase.rawValue)",
+        ]
+        if !to.reason.isEmpty { metadata["reason"] = "\(to.reason)" }
+        logger.log(level: level, "endpoint changed its state", metadata: metadata)
+    }
+
+    /// Until the time is over, the task is cancelled, or something cancels `pause`.
+    private func wait(_ time: TimeAmount) async {
+        let pause = Task<Void, Never> { try? await Task.sleep(for: .nanoseconds(time.nanoseconds)) }
+        self.pause = pause
+        await withTaskCancellationHandler {
+            await pause.value
+        } onCancel: {
+            pause.cancel()
+        }
+        self.pause = nil
+    }
+}
