@@ -51,6 +51,8 @@ public final class Fleet: Sendable {
     /// Makes these the endpoints of the fleet. One whose URL was there before keeps its id, its report and its operator's wish. Only
     /// one call at a time.
     ///
+    /// A new endpoint's first report, that it is starting, is in `reports` at once; the sink hears of what follows.
+    ///
     /// - Returns: the endpoints with their ids, in the same order.
     @discardableResult
     public func apply(_ configured: [Config.EndpointConfig], polling: Config.Polling) async -> [Endpoint] {

@@ -19,7 +19,7 @@ actor Poller {
     private var machine: EndpointState.Machine
     private var schedule: PollSchedule
     private var report: EndpointReport
-    /// What was told last.
+    /// What was told last, or was known from the start; nil makes the next report news.
     private var published: EndpointReport?
     private var isStopped = false
     /// Raised when the endpoint turns into another server: answers of a round that began before mean nothing.
@@ -41,6 +41,7 @@ actor Poller {
         self.machine = EndpointState.Machine(at: initial.state.since)
         self.schedule = PollSchedule(polling: polling)
         self.report = initial
+        self.published = initial
     }
 
     /// Polls until the task is cancelled or `stop` is called.
