@@ -75,6 +75,19 @@ let package = Package(
             path: "Sources/routerctl/Console",
             swiftSettings: strict
         ),
+
+        // Tests of routerctl and of what it stands on.
+        .target(name: "FakeControl", dependencies: ["Protocol"], path: "Tests/FakeControl", swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "routerctl", "Protocol", "Console", "FakeControl", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "ConsoleTests", dependencies: ["Protocol", "Console", "FakeControl", "routerctl"], swiftSettings: strict),
+        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

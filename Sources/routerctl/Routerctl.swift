@@ -83,7 +83,9 @@ enum Main {
             Output.write(text, to: STDOUT_FILENO)
             return .done
         }
-        if json {
+        if let mistyped = Suggestion.failure(for: arguments) {
+            output.report(mistyped)
+        } else if json {
             output.report(Failure(status: .usage, code: "usage", message: Routerctl.message(for: error)))
         } else {
             Output.write(text, to: STDERR_FILENO)

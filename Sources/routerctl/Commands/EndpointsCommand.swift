@@ -32,13 +32,13 @@ struct EndpointsCommand: ParsableCommand {
             TableColumn("NAME", minimum: 10, rank: 100),
             TableColumn("STATE", rank: 99),
             TableColumn("IN FLIGHT", right: true, rank: 98),
-            TableColumn("LIMIT", right: true, rank: 80),
+            TableColumn("LIMIT", right: true, rank: 60),
             TableColumn("WAITING", right: true, rank: 90),
-            TableColumn("LOADED", minimum: 12, rank: 70),
+            TableColumn("LOADED", minimum: 20, rank: 70),
             TableColumn("KIND", rank: 10),
             TableColumn("VERSION", minimum: 7, rank: 5, hidesWhenEmpty: true),
-            TableColumn("URL", minimum: 16, rank: 40),
-            TableColumn("REASON", minimum: 16, rank: 75, hidesWhenEmpty: true),
+            TableColumn("URL", rank: 40),
+            TableColumn("REASON", minimum: 18, rank: 75, hidesWhenEmpty: true),
         ])
         table.rows = endpoints.map { endpoint in
             [

@@ -28,13 +28,13 @@ struct ModelsCommand: ParsableCommand {
 
     static func table(_ models: [ModelInfo]) -> TextTable {
         var table = TextTable([
-            TableColumn("MODEL", minimum: 14, rank: 100),
+            TableColumn("MODEL", minimum: 20, rank: 100),
             TableColumn("SIZE", right: true, rank: 60),
             TableColumn("PARAMS", right: true, rank: 20, hidesWhenEmpty: true),
             TableColumn("QUANT", rank: 10, hidesWhenEmpty: true),
             TableColumn("IN FLIGHT", right: true, rank: 90),
             TableColumn("WAITING", right: true, rank: 80),
-            TableColumn("LOADED ON", minimum: 10, rank: 95),
+            TableColumn("LOADED ON", minimum: 16, rank: 95),
             TableColumn("AVAILABLE ON", minimum: 12, rank: 70),
         ])
         table.rows = models.map { model in
@@ -54,14 +54,14 @@ struct ModelsCommand: ParsableCommand {
 
     static func places(_ models: [ModelInfo]) -> TextTable {
         var table = TextTable([
-            TableColumn("MODEL", minimum: 14, rank: 100),
+            TableColumn("MODEL", minimum: 20, rank: 100),
             TableColumn("ENDPOINT", minimum: 8, rank: 99),
             TableColumn("STATE", rank: 98),
             TableColumn("IN FLIGHT", right: true, rank: 90),
             TableColumn("LIMIT", right: true, rank: 50),
             TableColumn("VRAM", right: true, rank: 70),
             TableColumn("EXPIRES", rank: 60),
-            TableColumn("CALLED", minimum: 10, rank: 20),
+            TableColumn("CALLED", minimum: 20, rank: 20),
         ])
         table.rows = models.flatMap { model in
             model.places.map { place in

@@ -30,7 +30,7 @@ struct Style {
     var ellipsis: String { ascii ? ".." : "…" }
 
     func paint(_ text: String, _ tone: Tone) -> String {
-        guard colour else { return text }
+        guard colour, !text.isEmpty else { return text }
         let code: String
         switch tone {
         case .plain: return text

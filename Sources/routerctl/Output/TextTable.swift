@@ -32,7 +32,7 @@ struct TextTable {
         let layout = ColumnLayout(columns: columns, rows: clean, width: width)
         let last = layout.places.last?.column
         func line(_ cell: (Int) -> (String, Tone)) -> String {
-            layout.places.map { place in
+            let line = layout.places.map { place in
                 let (text, tone) = cell(place.column)
                 let column = columns[place.column]
                 // No blanks at the end of a line: they wrap on a narrow terminal and spoil a copied text.
@@ -42,6 +42,7 @@ struct TextTable {
                     : DisplayText.pad(text, to: place.width, right: column.right, ellipsis: style.ellipsis)
                 return style.paint(padded, tone)
             }.joined(separator: "  ")
+            return line.lastIndex { $0 != " " }.map { String(line[...$0]) } ?? ""
         }
         return [line { (columns[$0].title, .heading) }]
             + zip(rows, clean).map { row, texts in line { (texts[$0], row[$0].tone) } }
