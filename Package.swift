@@ -86,7 +86,8 @@ let package = Package(
             exclude: ["Golden"],
             swiftSettings: strict
         ),
-        .testTarget(name: "ConsoleTests", dependencies: ["Protocol", "Console", "FakeControl", "routerctl"], swiftSettings: strict),
+        .testTarget(
+            name: "ConsoleTests", dependencies: ["Protocol", "Console", "FakeControl", "routerctl"], exclude: ["Screens"], swiftSettings: strict),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]

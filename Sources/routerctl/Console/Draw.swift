@@ -52,6 +52,10 @@ func drawList(
     }
     if let heading = pane.heading { line(heading) { ListCell(text: columns[$0].title, role: .heading) } }
     let offset = Layout.offset(selected: selected, count: rows.count, visible: pane.count)
+    if rows.count > pane.count, pane.count > 0 {
+        let range = " \(offset + 1)-\(offset + pane.count) of \(rows.count) "
+        screen.put(range, row: pane.title, column: max(16, screen.size.columns - range.count - 1), role: .dim)
+    }
     for (position, index) in (offset..<max(offset, min(rows.count, offset + pane.count))).enumerated() {
         let row = pane.first + position
         line(row) { rows[index][$0] }

@@ -10,7 +10,7 @@ func drawHeader(_ model: Model, _ layout: Layout, _ theme: Theme, on screen: ino
     let right = max(0, width - DisplayText.width(state.text) - 1)
     screen.put(state.text, row: 0, column: right, role: state.role)
     let status = model.snapshot?.status
-    var parts = ["routerd" + (status.map { " \($0.version)" } ?? "")]
+    var parts = ["routerd" + (width < 30 ? "" : status.map { " \($0.version)" } ?? "")]
     if let status {
         parts.append("up \(Quantity.duration(s: status.uptimeS))")
         if status.state != "running" { parts.append(status.state) }
