@@ -90,6 +90,27 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        // Tests of routerctl and of what it stands on.
+        .target(name: "FakeControl", dependencies: ["Protocol"], path: "Tests/FakeControl", swiftSettings: strict),
+        .testTarget(
+            name: "CommandTests",
+            dependencies: [
+                "routerctl", "Protocol", "Console", "FakeControl",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            exclude: ["Golden"],
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "ConsoleTests",
+            dependencies: ["Protocol", "Console", "FakeControl", "routerctl"],
+            exclude: ["Screens"],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
+        // Tests against the real binaries.
+        .target(name: "TestSupport", dependencies: ["Protocol"], path: "Tests/Support", swiftSettings: strict),
+        .testTarget(name: "IntegrationTests", dependencies: ["routerd", "routerctl", "Protocol", "TestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -16,6 +16,8 @@
 public enum SocketPath {
     /// The longest path that fits a `sockaddr_un`, without its final zero.
     public static let maximumLength = 107
+    /// Where the daemon's socket is when the system's service manager runs it.
+    public static let ofTheService = "/run/routerd/control.sock"
 
     /// The daemon's search: option, `control_socket:` of the file, `$RUNTIME_DIRECTORY`, `$XDG_RUNTIME_DIR`, `/tmp`.
     public static func search(option: String?, configured: String?, environment: [String: String]) -> String {
@@ -30,7 +32,6 @@ public enum SocketPath {
     /// The client's search: as the daemon's, and `/run/routerd/control.sock` of the system's service if nothing else is there.
     public static func find(option: String?, environment: [String: String]) -> String {
         let found = search(option: option, configured: configuredInFile(environment: environment), environment: environment)
-        let ofTheService = "/run/routerd/control.sock"
         if option == nil, !exists(found), exists(ofTheService) { return ofTheService }
         return found
     }

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import ArgumentParser
+import Console
+import Protocol
+
+/// `routerctl models [NAME]`: a row for each model, or with a name a row for each place that has it.
+struct ModelsCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "List the models, or where one is.", aliases: ["model"])
+
+    @Argument(help: ArgumentHelp("A model's name, or a part of it.", valueName: "name"))
+    var name: String?
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+        let session = try Session(options)
+        let list = try session.ask { [name] client throws(ControlError) in try client.models(name) }
+        if let name, list.models.isEmpty {
+            throw Failure(status: .notFound, code: "not_found", message: "no endpoint has a model like \"\(name)\"", advice: ["See routerctl models"])
+        }
+        try session.output.show(list) { page in
+            page.table(name == nil ? Self.table(list.models) : Self.places(list.models))
+        }
+    }
+
+    static func table(_ models: [ModelInfo]) -> TextTable {
+        var table = TextTable([
+            TableColumn("MODEL", minimum: 20, rank: 100),
+            TableColumn("SIZE", right: true, rank: 60),
+            TableColumn("PARAMS", right: true, rank: 20, hidesWhenEmpty: true),
+            TableColumn("QUANT", rank: 10, hidesWhenEmpty: true),
+            TableColumn("IN FLIGHT", right: true, rank: 90),
+            TableColumn("WAITING", right: true, rank: 80),
+            TableColumn("LOADED ON", minimum: 16, rank: 95),
+            TableColumn("AVAILABLE ON", minimum: 12, rank: 70),
+        ])
+        table.rows = models.map { model in
+            func endpoints(_ states: Set<String>) -> String {
+                model.places.filter { states.contains($0.state) }.map { $0.state == "loading" ? "\($0.endpoint) (loading)" : $0.endpoint }
+                    .joined(separator: ", ")
+            }
+            return [
+                .init(model.name), .init(model.sizeBytes.map(Quantity.bytes) ?? "-"), .init(model.parameterSize ?? ""),
+                .init(model.quantization ?? ""), .init("\(model.places.reduce(0) { $0 + $1.inFlight })"),
+                .init("\(model.waiting)", model.waiting > 0 ? .warning : .plain),
+                .init(endpoints(["loaded", "loading"]), .good), .init(endpoints(["available"])),
+            ]
+        }
+        return table
+    }
+
+    static func places(_ models: [ModelInfo]) -> TextTable {
+        var table = TextTable([
+            TableColumn("MODEL", minimum: 20, rank: 100),
+            TableColumn("ENDPOINT", minimum: 8, rank: 99),
+            TableColumn("STATE", rank: 98),
+            TableColumn("IN FLIGHT", right: true, rank: 90),
+            TableColumn("LIMIT", right: true, rank: 50),
+            TableColumn("VRAM", right: true, rank: 70),
+            TableColumn("EXPIRES", rank: 60),
+            TableColumn("CALLED", minimum: 20, rank: 20),
+        ])
+        table.rows = models.flatMap { model in
+            model.places.map { place in
+                [
+                    .init(model.name), .init(place.endpoint),
+                    .init(place.state, place.state == "loaded" ? .good : place.state == "loading" ? .warning : .plain),
+                    .init("\(place.inFlight)"), .init("\(place.limit)"), .init(place.sizeVramBytes.map(Quantity.bytes) ?? "-"),
+                    .init(place.expiresAt ?? "-"), .init(place.name, .dim),
+                ]
+            }
+        }
+        return table
+    }
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import ArgumentParser
+import Protocol
+
+/// `routerctl reload [--dry-run]`
+struct ReloadCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload",
+        abstract: "Read the configuration again and apply it, all or nothing.",
+        discussion: "Requests in flight are not touched. A bad configuration changes nothing; its errors are printed.")
+
+    @Flag(name: .customLong("dry-run"), help: "Only tell what would change.")
+    var dryRun = false
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+        let session = try Session(options)
+        let info = try session.ask { [dryRun] client throws(ControlError) in try client.reload(dryRun: dryRun) }
+        try session.output.show(info) { Self.print(info, dryRun: dryRun, on: $0) }
+    }
+
+    static func print(_ info: ReloadInfo, dryRun: Bool, on page: Page) {
+        guard page.isTerminal else {
+            info.changes.forEach { page.line(["change", $0], separator: "\t") }
+            info.needsRestart.forEach { page.line(["needs_restart", $0], separator: "\t") }
+            return
+        }
+        if info.changes.isEmpty, info.needsRestart.isEmpty {
+            page.line(dryRun ? "Nothing would change." : "Nothing changed.")
+            return
+        }
+        if !info.changes.isEmpty {
+            page.line(dryRun ? "Would change:" : "Changed:", .heading)
+            info.changes.forEach { page.line("  \($0)") }
+        }
+        if !info.needsRestart.isEmpty {
+            page.line("Needs a restart of routerd:", .warning)
+            info.needsRestart.forEach { page.line("  \($0)") }
+        }
+    }
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import ArgumentParser
+import Console
+import Protocol
+
+/// `routerctl status`: the daemon and its fleet on one page.
+struct StatusCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show the daemon, its endpoints and its line on one page.")
+
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+        let session = try Session(options)
+        let status = try session.ask { client throws(ControlError) in try client.status() }
+        try session.output.show(status) { Self.print(status, on: $0) }
+    }
+
+    static func print(_ status: StatusInfo, on page: Page) {
+        let up = status.endpoints.count { $0.state == "up" || $0.state == "degraded" }
+        let all = status.endpoints.count
+        let queue = status.queue
+        let oldest = queue.waiting > 0 ? ", the first for \(Quantity.duration(ms: queue.oldestMs))" : ""
+        let requests = status.requests
+        page.facts([
+            ("Daemon", "routerd \(status.version), process \(status.pid)", .plain),
+            ("State", "\(status.state) for \(Quantity.duration(s: status.uptimeS))", status.state == "running" ? .good : .warning),
+            ("Listens on", status.listen.joined(separator: ", "), .plain),
+            ("Configuration", status.configPath, .plain),
+            ("Endpoints", "\(up) of \(all) up", up == all ? .good : up == 0 ? .bad : .warning),
+            ("In flight", "\(requests.inFlight)", .plain),
+            ("Waiting", "\(queue.waiting) of \(queue.limit)\(oldest)", queue.waiting > 0 ? .warning : .plain),
+            (
+                "Requests",
+                "\(requests.total): \(requests.completed) completed, \(requests.failed) failed, "
+                    + "\(requests.aborted) aborted, \(requests.rejected) rejected", .plain
+            ),
+            ("Connections", "\(status.connections)", .plain),
+            ("Cache", status.cache.enabled ? "on" : "off", .plain),
+        ])
+        page.blank()
+        page.table(EndpointsCommand.table(status.endpoints))
+    }
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import FakeControl
+import Foundation
+
+/// A terminal for the test: a tmux server with one shell.
+final class Tmux {
+    static let program = ["/usr/bin/tmux", "/usr/local/bin/tmux", "/opt/homebrew/bin/tmux"].first {
+        FileManager.default.isExecutableFile(atPath: $0)
+    }
+
+    static var exists: Bool { program != nil }
+
+    private let socket: String
+
+    init(folder: String, columns: Int, rows: Int) throws {
+        socket = "\(folder)/tmux.sock"
+        // A plain shell: no start-up files, no prompt that could look like what a test waits for.
+        tmux(["new-session", "-d", "-x", "\(columns)", "-y", "\(rows)", "env", "-u", "NO_COLOR", "LC_ALL=C.UTF-8", "PS1=$ ", "/bin/sh"])
+        _ = RealProgram.eventually { !screen.isEmpty }
+    }
+
+    func stop() { tmux(["kill-server"]) }
+
+    /// A line for the shell.
+    func type(_ line: String) {
+        tmux(["send-keys", "-l", line])
+        press("Enter")
+    }
+
+    func press(_ key: String) { tmux(["send-keys", key]) }
+
+    func resize(columns: Int, rows: Int) { tmux(["resize-window", "-x", "\(columns)", "-y", "\(rows)"]) }
+
+    var screen: String { tmux(["capture-pane", "-p"]) }
+
+    var colouredScreen: String { tmux(["capture-pane", "-p", "-e"]) }
+
+    /// Whether the terminal is out of the full screen and its cursor shown.
+    var isNormal: Bool { tmux(["display-message", "-p", "#{alternate_on} #{cursor_flag}"]) == "0 1\n" }
+
+    func shows(_ text: String) -> Bool { RealProgram.eventually(15) { screen.contains(text) } }
+
+    /// Sends a signal to the program that runs in the shell: the only child it has.
+    func signal(_ name: String) {
+        let shell = tmux(["display-message", "-p", "#{pane_pid}"]).trimmingCharacters(in: .whitespacesAndNewlines)
+        let children = try? String(contentsOfFile: "/proc/\(shell)/task/\(shell)/children", encoding: .utf8)
+        guard let child = children?.split(separator: " ").first else { return }
+        _ = try? RealProgram.run(["-\(name)", String(child)], executable: "/bin/kill")
+    }
+
+    @discardableResult
+    private func tmux(_ arguments: [String]) -> String {
+        guard let program = Self.program else { return "" }
+        return (try? RealProgram.run(["-S", socket, "-f", "/dev/null", "-u"] + arguments, executable: program))?.out ?? ""
+    }
+}

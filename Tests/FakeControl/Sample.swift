@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Protocol
+
+/// One plausible fleet, the same in all tests, golden files included.
+public enum Sample {
+    public static let endpoints = [
+        EndpointInfo(
+            name: "gpu-1", url: "http://10.0.0.1:11434", kind: "ollama", state: "up", reason: "", since: "2026-11-24T03:00:00Z",
+            version: "0.12.6", inFlight: 3, limit: 4, waiting: 0, weight: 1, loaded: ["llama3.2:3b", "qwen2.5-coder:14b"],
+            available: ["llama3.2:3b", "nomic-embed-text:latest", "qwen2.5-coder:14b"], inFlightByModel: ["llama3.2:3b": 2, "qwen2.5-coder:14b": 1],
+            requestsTotal: 1200, tokensTotal: 345_600, failuresTotal: 2, abortsTotal: 5),
+        EndpointInfo(
+            name: "gpu-2", url: "http://10.0.0.2:11434", kind: "ollama", state: "draining", reason: "drained by uid 1000",
+            since: "2026-11-24T03:10:00Z", version: "0.12.6", inFlight: 1, limit: 4, waiting: 2, weight: 0.5, loaded: ["llama3.2:3b"],
+            available: ["llama3.2:3b"], inFlightByModel: ["llama3.2:3b": 1], requestsTotal: 800, tokensTotal: 200_000),
+        EndpointInfo(
+            name: "cpu-box", url: "http://10.0.0.9:8080", kind: "llama-server", state: "down", reason: "connection refused",
+            since: "2026-11-24T02:00:00Z", version: "", inFlight: 0, limit: 2, waiting: 0, weight: 1, loaded: [], available: [], failuresTotal: 7),
+    ]
+
+    public static let status = StatusInfo(
+        version: "0.1.0", pid: 4711, uptimeS: 273_600.25, state: "running", listen: ["127.0.0.1:12434"], configPath: "/etc/routerd/config.yaml",
+        connections: 9, endpoints: endpoints, queue: .init(waiting: 2, oldestMs: 1500, limit: 256, timeoutS: 300),
+        requests: .init(inFlight: 4, waiting: 2, total: 2010, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: .init(enabled: false))
+
+    public static let models = [
+        ModelInfo(
+            name: "llama3.2:3b", sizeBytes: 2_019_393_189, parameterSize: "3.2B", quantization: "Q4_K_M", waiting: 2,
+            places: [
+                .init(
+                    endpoint: "gpu-1", name: "llama3.2:3b", state: "loaded", inFlight: 2, limit: 4, sizeVramBytes: 3_500_000_000,
+                    expiresAt: "2026-11-24T03:20:00Z"),
+                .init(endpoint: "gpu-2", name: "llama3.2:3b", state: "loading", inFlight: 1, limit: 4),
+            ]),
+        ModelInfo(
+            name: "nomic-embed-text:latest", sizeBytes: 274_302_450, parameterSize: nil, quantization: nil, waiting: 0,
+            places: [.init(endpoint: "gpu-1", name: "nomic-embed-text:latest", state: "available", inFlight: 0, limit: 4)]),
+    ]
+
+    public static let requests = [
+        RequestInfo(
+            id: "r-101", client: "10.1.2.3:50112", method: "POST", route: "/api/chat", model: "llama3.2:3b", endpoint: "gpu-1", phase: .streaming,
+            ageMs: 12_400, phaseMs: 11_000, tokens: 420, bytesSent: 61_000),
+        RequestInfo(
+            id: "r-102", client: "10.1.2.4:41822", method: "POST", route: "/v1/chat/completions", model: "qwen2.5-coder:14b", endpoint: "gpu-1",
+            phase: .processing, ageMs: 3200, phaseMs: 3000, tokens: 0, bytesSent: 0),
+        RequestInfo(
+            id: "r-103", client: "[2001:db8::5]:1234", method: "POST", route: "/api/generate", model: "llama3.2:3b", endpoint: "", phase: .waiting,
+            ageMs: 1500, phaseMs: 1490, tokens: 0, bytesSent: 0),
+    ]
+}
