@@ -75,6 +75,10 @@ let package = Package(
             path: "Sources/routerctl/Console",
             swiftSettings: strict
         ),
+
+        // Tests against the real binaries.
+        .target(name: "TestSupport", dependencies: ["Protocol"], path: "Tests/Support", swiftSettings: strict),
+        .testTarget(name: "IntegrationTests", dependencies: ["Protocol", "TestSupport"], swiftSettings: strict),
     ],
     swiftLanguageModes: [.v6]
 )
