@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import Synchronization
+
+/// A model server within the test's process that does what the test tells it, down to the byte.
+///
+/// It answers the router's polls by itself, so that it is up with the models it was given, and everything else by its
+/// script, or as a well-behaved model server where it has none. A thread accepts, and each connection has a thread: a
+/// script may block as it likes.
+public final class FakeEndpoint: Sendable {
+    public enum Kind: Sendable { case ollama, llamaServer }
+
+    /// Runs on the connection's thread for one request. What it leaves open is kept alive.
+    public typealias Script = @Sendable (FakeConnection, ReceivedRequest) -> Void
+
+    public let kind: Kind
+    public let name: String
+    public let port: Int
+
+    private struct State {
+        var listener: TCPSocket?
+        var connections: [Int: FakeConnection] = [:]
+        var accepted = 0
+        var active = 0
+        var mostActive = 0
+        var peersThatLeft = 0
+        var requests: [ReceivedRequest] = []
+        var total = 0
+        var script: Script?
+        var available: [String]
+        var loaded: [String]
+        var keepsBodies = true
+        var pollsHang = false
+        var polls = 0
+        var pollHeads: [MessageHead] = []
+        var server: FakeModelServer
+    }
+
+    private let state: Mutex<State>
+
+    /// - Parameters:
+    ///   - available: names of the models that it has.
+    ///   - loaded: names of those in memory.
+    ///   - script: for everything but polls; nil for a well-behaved server.
+    public init(
+        _ name: String = "fake", kind: Kind = .ollama, available: [String], loaded: [String] = [], server: FakeModelServer = FakeModelServer(),
+        script: Script? = nil
+    ) throws {
+        let listener = try TCPSocket.listening()
+        self.kind = kind
+        self.name = name
+        port = listener.localPort
+        state = Mutex(State(listener: listener, script: script, available: available, loaded: loaded, server: server))
+        accept(on: listener)
+    }
+
+    deinit { die() }
+
+    public var url: String { "http://127.0.0.1:\(port)" }
+
+    /// The entry of this endpoint in a configuration.
+    public func entry(limit: Int? = nil, weight: Double? = nil, key: String? = nil) -> String {
+        var entry = "  - {url: \"\(url)\", name: \(name)"
+        if let limit { entry += ", max_concurrent_connections: \(limit)" }
+        if let weight { entry += ", weight: \(weight)" }
+        if let key { entry += ", api_key: \(key)" }
+        return entry + "}\n"
+    }
+
+    // MARK: What it shows
+
+    public var openConnections: Int { state.withLock { $0.connections.count } }
+    /// Requests that are being worked on, polls aside.
+    public var active: Int { state.withLock { $0.active } }
+    public var mostActive: Int { state.withLock { $0.mostActive } }
+    /// Requests whose client closed the connection before their script had ended.
+    public var peersThatLeft: Int { state.withLock { $0.peersThatLeft } }
+    /// All requests but polls, in the order in which they were read whole.
+    public var requests: [ReceivedRequest] { state.withLock { $0.requests } }
+    /// As many as there were, kept or not.
+    public var requestCount: Int { state.withLock { $0.total } }
+    public var pollCount: Int { state.withLock { $0.polls } }
+    public var pollHeads: [MessageHead] { state.withLock { $0.pollHeads } }
+    public var loaded: [String] { state.withLock { $0.loaded } }
+
+    // MARK: What it is told
+
+    public func setScript(_ script: Script?) { state.withLock { $0.script = script } }
+    public func setLoaded(_ models: [String]) { state.withLock { $0.loaded = models } }
+    public func setAvailable(_ models: [String]) { state.withLock { $0.available = models } }
+    public func setPollsHang(_ hang: Bool) { state.withLock { $0.pollsHang = hang } }
+    /// For endless traffic: counts requests, but forgets them.
+    public func keepNoRequests() { state.withLock { $0.keepsBodies = false } }
+    public func forgetRequests() { state.withLock { $0.requests = [] } }
+
+    /// As `kill -9`: nobody listens any more, and the kernel ends all connections.
+    public func die() {
+        let (listener, connections) = state.withLock { state in
+            let found = (state.listener, Array(state.connections.values))
+            state.listener = nil
+            return found
+        }
+        listener?.close()
+        for connection in connections { connection.close() }
+    }
+
+    /// After `die`: listens on the same port again.
+    public func revive() throws {
+        let listener = try eventualValue("port \(port) free again") { try? TCPSocket.listening(port: port) }
+        state.withLock { $0.listener = listener }
+        accept(on: listener)
+    }
+
+    /// Closes connections that carry no request, as a server does after its keep-alive time.
+    public func closeIdleConnections() {
+        let idle = state.withLock { Array($0.connections.values) }
+        for connection in idle { connection.close() }
+    }
+
+    // MARK: Connections
+
+    private func accept(on listener: TCPSocket) {
+        Thread.detachNewThread { [weak self] in
+            while listener.isOpen {
+                guard let accepted = try? listener.accept() else { continue }
+                guard let self else { return accepted.close() }
+                let connection = self.state.withLock { state in
+                    state.accepted += 1
+                    let connection = FakeConnection(socket: accepted, number: state.accepted)
+                    // One that came while the endpoint died.
+                    if state.listener != nil { state.connections[connection.number] = connection }
+                    return connection
+                }
+                Thread.detachNewThread { self.serve(connection) }
+            }
+        }
+    }
+
+    private func serve(_ connection: FakeConnection) {
+        var reader = RequestReader(connection.socket)
+        while connection.isOpen, let request = reader.next() {
+            if isPoll(request) {
+                answerPoll(request, connection)
+            } else {
+                let (script, server) = state.withLock { state in
+                    state.total += 1
+                    if state.keepsBodies { state.requests.append(request) }
+                    state.active += 1
+                    state.mostActive = max(state.mostActive, state.active)
+                    return (state.script, state.server)
+                }
+                if let script { script(connection, request) } else { server.answer(request, on: connection) }
+                let left = connection.isOpen && connection.socket.peerIsGone
+                state.withLock { state in
+                    state.active -= 1
+                    if left { state.peersThatLeft += 1 }
+                }
+            }
+            if request.head["connection"]?.lowercased() == "close" { break }
+        }
+        connection.close()
+        state.withLock { _ = $0.connections.removeValue(forKey: connection.number) }
+    }
+
+    private func isPoll(_ request: ReceivedRequest) -> Bool {
+        guard request.method == "GET" else { return false }
+        switch kind {
+        case .ollama: return ["/api/version", "/api/tags", "/api/ps"].contains(request.path)
+        case .llamaServer: return ["/health", "/v1/models", "/props", "/slots"].contains(request.path)
+        }
+    }
+
+    private func answerPoll(_ request: ReceivedRequest, _ connection: FakeConnection) {
+        let (available, loaded, server, hang) = state.withLock { state in
+            state.polls += 1
+            state.pollHeads.append(request.head)
+            return (state.available, state.loaded, state.server, state.pollsHang)
+        }
+        if hang {
+            connection.waitForPeerToLeave(within: 60)
+            return
+        }
+        switch request.path {
+        case "/api/version": connection.answer(#"{"version":"\#(server.version)"}"#)
+        case "/api/tags": connection.answer(server.tags(available))
+        case "/api/ps": connection.answer(server.ps(loaded))
+        case "/health": connection.answer(#"{"status":"ok"}"#)
+        case "/v1/models": connection.answer(server.llamaModels(available))
+        default: connection.answer(#"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#, status: "404 Not Found")
+        }
+    }
+}
+
+/// Reads requests from a connection, one after the other, and lets clients that ask for it go on with their body.
+struct RequestReader {
+    private let socket: TCPSocket
+    private var queue = ByteQueue()
+
+    init(_ socket: TCPSocket) { self.socket = socket }
+
+    /// Nil when the connection has ended or what came is no HTTP.
+    mutating func next() -> ReceivedRequest? {
+        do {
+            let head = try readHead()
+            var decoder = BodyDecoder(head.isChunked ? .chunked : .counted(head.contentLength ?? 0))
+            if head["expect"]?.lowercased() == "100-continue" { try socket.send(Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)) }
+            var body: [UInt8] = []
+            while !decoder.isDone {
+                if let bytes = try decoder.next(&queue) {
+                    body += bytes
+                } else {
+                    queue.append(try socket.receive(until: Deadline(120)))
+                }
+            }
+            return ReceivedRequest(head: head, body: body, trailers: decoder.trailers)
+        } catch {
+            return nil
+        }
+    }
+
+    private mutating func readHead() throws -> MessageHead {
+        while true {
+            if let raw = queue.takeHead() { return try MessageHead(raw: raw) }
+            queue.append(try socket.receive(until: Deadline(120)))
+        }
+    }
+}
