@@ -50,7 +50,7 @@ struct Routerd: AsyncParsableCommand {
             fail("\(error)")
         }
         if check {
-            for notice in loaded.notices { print("\(source.path): \(notice)") }
+            for notice in loaded.notices { print(notice) }
             print("\(source.path): good")
             return
         }

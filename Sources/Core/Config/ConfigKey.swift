@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Yams
+
+/// One top-level key: its name, how it is read, how a reload shows it, and whether a running daemon can take a new value.
+///
+/// Keys of endpoints and of the seed system's cache are read elsewhere (`EndpointSection`, `ConfigKey.notBuiltYet`).
+struct ConfigKey: Sendable {
+    let name: String
+    /// A change has no effect before the next start.
+    let needsRestart: Bool
+    let read: @Sendable (inout ValueReader, Node, inout Config) -> Void
+    /// The value as text; never a secret.
+    let show: @Sendable (Config) -> String
+
+    /// The variable that overrides the key.
+    var variable: String {
+        name == "nomyo-router-api-key" ? "NOMYO_ROUTER_API_KEY" : "NOMYO_ROUTER_\(name.uppercased())"
+    }
+
+    static let table: [ConfigKey] = [
+        listen,
+        optionalInteger("threads", \.threads, 1...1024, restart: true),
+        integer("max_concurrent_connections", \.maxConcurrentConnections, 1...100_000),
+        routerKey,
+        aliases,
+        integer("queue_limit", \.queueLimit, 0...1_000_000),
+        duration("queue_timeout", \.queueTimeout, .milliseconds(1)...day),
+        integer("max_connections", \.limits.maxConnections, 1...1_000_000),
+        size("max_header_bytes", \.limits.maxHeaderBytes, 1024...1_048_576),
+        size("max_body_bytes", \.limits.maxBodyBytes, 1024...(1 << 40)),
+        size("max_line_bytes", \.limits.maxLineBytes, 1024...(1 << 30)),
+        duration("header_timeout", \.limits.headerTimeout, .milliseconds(1)...day),
+        duration("body_timeout", \.limits.bodyTimeout, .milliseconds(1)...day),
+        duration("keepalive_timeout", \.limits.keepaliveTimeout, .milliseconds(1)...day),
+        duration("connect_timeout", \.limits.connectTimeout, .milliseconds(1)...day),
+        duration("first_byte_timeout", \.limits.firstByteTimeout, .milliseconds(1)...day),
+        duration("idle_timeout", \.limits.idleTimeout, .milliseconds(1)...day),
+        duration("request_timeout", \.limits.requestTimeout, .milliseconds(1)...day, zeroMeansNone: true),
+        duration("upstream_idle_timeout", \.limits.upstreamIdleTimeout, .milliseconds(1)...day),
+        integer("upstream_idle_connections", \.limits.upstreamIdleConnections, 0...100_000),
+        duration("poll_interval", \.polling.loadedInterval, .milliseconds(50)...day),
+        duration("poll_models_interval", \.polling.modelsInterval, .milliseconds(50)...day),
+        duration("poll_timeout", \.polling.timeout, .milliseconds(10)...day, restart: true),
+        duration("poll_max_backoff", \.polling.maxBackoff, .milliseconds(50)...day),
+        controlSocket,
+        controlMode,
+        optionalText("control_group", \.control.group),
+        optionalText("control_read_group", \.control.readGroup),
+        duration("shutdown_timeout", \.shutdownTimeout, .zero...day, restart: true),
+        logLevel,
+    ]
+
+    private static let day: TimeAmount = .hours(24)
+
+    // MARK: Common kinds
+
+    private typealias Path<Value> = any WritableKeyPath<Config, Value> & Sendable
+
+    private static func integer(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: false) { reader, node, config in
+            if let value = reader.integer(node, range) { config[keyPath: path] = value }
+        } show: {
+            "\($0[keyPath: path])"
+        }
+    }
+
+    private static func optionalInteger(_ name: String, _ path: Path<Int?>, _ range: ClosedRange<Int>, restart: Bool) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: restart) { reader, node, config in
+            config[keyPath: path] = ValueReader.isNull(node) ? nil : reader.integer(node, range)
+        } show: {
+            $0[keyPath: path].map { "\($0)" } ?? "default"
+        }
+    }
+
+    private static func duration(
+        _ name: String, _ path: Path<TimeAmount>, _ range: ClosedRange<TimeAmount>, zeroMeansNone: Bool = false, restart: Bool = false
+    ) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: restart) { reader, node, config in
+            if let value = reader.duration(node, range, zeroMeansNone: zeroMeansNone) { config[keyPath: path] = value }
+        } show: {
+            DurationText.format($0[keyPath: path])
+        }
+    }
+
+    private static func size(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: false) { reader, node, config in
+            if let value = reader.size(node, range) { config[keyPath: path] = value }
+        } show: {
+            SizeText.format($0[keyPath: path])
+        }
+    }
+
+    private static func optionalText(_ name: String, _ path: Path<String?>) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: true) { reader, node, config in
+            config[keyPath: path] = ValueReader.isNull(node) ? nil : reader.text(node, "expected a name")
+        } show: {
+            $0[keyPath: path] ?? "none"
+        }
+    }
+
+    // MARK: Keys of their own kind
+
+    private static let listen = ConfigKey(name: "listen", needsRestart: true) { reader, node, config in
+        let nodes = node.sequence.map(Array.init) ?? [node]
+        let addresses = nodes.compactMap { node -> Config.ListenAddress? in
+            guard let text = reader.text(node, "expected host:port, such as 127.0.0.1:12434") else { return nil }
+            do throws(EndpointURL.Failure) {
+                return try ConfigReader.parseListen(text)
+            } catch {
+                reader.fault(node, error.message)
+                return nil
+            }
+        }
+        if nodes.isEmpty { reader.fault(node, "expected at least one host:port") }
+        if !addresses.isEmpty { config.listen = addresses }
+    } show: {
+        $0.listen.map(\.description).joined(separator: ", ")
+    }
+
+    /// Shown as set or not only; `ConfigDiff` compares the key itself.
+    private static let routerKey = ConfigKey(name: "nomyo-router-api-key", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) || node.scalar?.string == "" {
+            config.routerKey = nil
+        } else {
+            config.routerKey = reader.secret(node)
+        }
+    } show: {
+        $0.routerKey == nil ? "none" : "set"
+    }
+
+    private static let aliases = ConfigKey(name: "model_aliases", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) { return config.modelAliases = [:] }
+        guard let mapping = node.mapping else {
+            return reader.fault(node, "expected a mapping of an alias to a model, such as 'gpt-4o: llama3.1:8b', not \(ValueReader.kind(node))")
+        }
+        var aliases: [String: String] = [:]
+        for (key, value) in mapping {
+            guard let alias = reader.text(key, "expected an alias"), let model = reader.text(value, "expected a model's name") else { continue }
+            if alias.isEmpty || model.isEmpty {
+                reader.fault(key, "an alias and its model must have a name")
+            } else if alias == model {
+                reader.fault(key, "the alias \(ValueReader.quoted(alias)) stands for itself")
+            } else {
+                aliases[alias] = model
+            }
+        }
+        config.modelAliases = aliases
+    } show: {
+        $0.modelAliases.sorted { $0.key < $1.key }.map { "\($0.key) = \($0.value)" }.joined(separator: ", ")
+    }
+
+    private static let controlSocket = ConfigKey(name: "control_socket", needsRestart: true) { reader, node, config in
+        if ValueReader.isNull(node) { return config.control.socketPath = nil }
+        guard let path = reader.text(node, "expected a path") else { return }
+        guard !path.isEmpty, path.utf8.count <= 107 else {
+            return reader.fault(node, "expected a path of 1 to 107 bytes, which is what a Unix socket can have, not \(path.utf8.count)")
+        }
+        config.control.socketPath = path
+    } show: {
+        $0.control.socketPath ?? "default"
+    }
+
+    private static let controlMode = ConfigKey(name: "control_socket_mode", needsRestart: true) { reader, node, config in
+        let expectation = "expected permission bits in octal, such as 0600 or 0660"
+        guard let text = reader.text(node, expectation) else { return }
+        let digits = text.hasPrefix("0o") ? text.dropFirst(2) : Substring(text)
+        guard let mode = UInt32(digits, radix: 8), mode <= 0o777, digits.utf8.count >= 3 else {
+            return reader.fault(node, "\(expectation), not \(ValueReader.quoted(text))")
+        }
+        config.control.mode = mode
+    } show: {
+        "0" + String($0.control.mode, radix: 8)
+    }
+
+    private static let logLevel = ConfigKey(name: "log_level", needsRestart: true) { reader, node, config in
+        let levels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
+        if let level = reader.choice(node, levels) { config.logLevel = level }
+    } show: {
+        $0.logLevel ?? "info"
+    }
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Yams
+
+/// Reads `endpoints`, `llama_server_endpoints` and `api_keys`: the fleet.
+struct EndpointSection {
+    static let keys = ["endpoints", "llama_server_endpoints"]
+    private static let memberKeys = ["url", "name", "kind", "max_concurrent_connections", "weight", "api_key", "vram"]
+    private static let expectation = "expected a list of endpoints, such as 'endpoints: [http://127.0.0.1:11434]'"
+    private static let entryExpectation = "expected a URL such as http://127.0.0.1:11434, or a mapping with url"
+
+    private(set) var endpoints: [Config.EndpointConfig] = []
+    /// Where each URL and each name was first used, for the message about a second use.
+    private var urls: [String: ConfigError.Place] = [:]
+    private var names: [String: ConfigError.Place] = [:]
+
+    /// - Parameter limit: `max_concurrent_connections` of the whole file.
+    mutating func read(_ node: Node, key: String, limit: Int, with reader: inout ValueReader) {
+        if ValueReader.isNull(node) { return }
+        guard let entries = node.sequence else { return reader.fault(node, "\(Self.expectation), not \(ValueReader.kind(node))") }
+        let kind: EndpointKind = key == "endpoints" ? .ollama : .llamaServer
+        for entry in entries { read(entry: entry, kind: kind, key: key, limit: limit, with: &reader) }
+    }
+
+    private mutating func read(entry node: Node, kind: EndpointKind, key: String, limit: Int, with reader: inout ValueReader) {
+        guard let mapping = node.mapping else {
+            guard let address = address(node, kind: kind, with: &reader) else { return }
+            return add(Config.EndpointConfig(name: Self.defaultName(address), address: address, kind: kind, limit: limit), at: node, with: &reader)
+        }
+        var members: [String: Node] = [:]
+        for (memberKey, value) in mapping {
+            guard let name = memberKey.scalar?.string, Self.memberKeys.contains(name) else {
+                let name = memberKey.scalar?.string ?? ""
+                reader.fault(
+                    memberKey, "unknown key \(ValueReader.quoted(name)) of an endpoint\(Spelling.hint(for: name, among: Self.memberKeys)); known: \(Self.memberKeys.joined(separator: ", "))")
+                continue
+            }
+            members[name] = value
+        }
+        guard let url = members["url"] else { return reader.fault(node, "an endpoint needs a url") }
+        let kind = members["kind"].flatMap { self.kind($0, key: key, listed: kind, with: &reader) } ?? kind
+        let address = address(url, kind: kind, with: &reader)
+        let name = members["name"].map { self.name($0, with: &reader) ?? "" }
+        var endpoint = Config.EndpointConfig(
+            name: name ?? "", address: address ?? EndpointAddress(host: "", port: 0, url: ""), kind: kind, limit: limit)
+        if let node = members["max_concurrent_connections"], let value = reader.integer(node, 1...100_000) { endpoint.limit = value }
+        if let node = members["weight"], let value = reader.number(node, 0.001...1000) { endpoint.weight = value }
+        if let node = members["api_key"], !ValueReader.isNull(node) { endpoint.key = reader.secret(node) }
+        if let node = members["vram"] { endpoint.vramBytes = reader.size(node, 0...(1 << 50)) }
+        // After all members, so that each of their faults is told.
+        guard let address, name != "" else { return }
+        if name == nil { endpoint.name = Self.defaultName(address) }
+        add(endpoint, at: node, with: &reader)
+    }
+
+    private mutating func add(_ endpoint: Config.EndpointConfig, at node: Node, with reader: inout ValueReader) {
+        if let first = urls[endpoint.address.url] {
+            return reader.fault(node, "the endpoint \(endpoint.address.url) is listed twice\(Self.mention(first))")
+        }
+        if let first = names[endpoint.name] {
+            return reader.fault(node, "the name \(ValueReader.quoted(endpoint.name)) is used twice\(Self.mention(first))")
+        }
+        urls[endpoint.address.url] = reader.place(node)
+        names[endpoint.name] = reader.place(node)
+        endpoints.append(endpoint)
+    }
+
+    // MARK: Members
+
+    private func address(_ node: Node, kind: EndpointKind, with reader: inout ValueReader) -> EndpointAddress? {
+        guard let text = reader.text(node, Self.entryExpectation) else { return nil }
+        do {
+            return try EndpointURL.parse(text, kind: kind)
+        } catch {
+            reader.fault(node, error.message)
+            return nil
+        }
+    }
+
+    private func kind(_ node: Node, key: String, listed: EndpointKind, with reader: inout ValueReader) -> EndpointKind? {
+        guard let text = reader.choice(node, EndpointKind.allCases.map(\.rawValue)), let kind = EndpointKind(rawValue: text) else { return nil }
+        if listed == .llamaServer, kind != .llamaServer {
+            reader.fault(node, "\(key) holds llama-server only; list this endpoint under endpoints")
+            return nil
+        }
+        return kind
+    }
+
+    private func name(_ node: Node, with reader: inout ValueReader) -> String? {
+        let expectation = "expected a name of 1 to 64 letters, digits and any of . _ : / -"
+        guard let text = reader.text(node, expectation) else { return nil }
+        let isGood = text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || $0.properties.numericType != nil || "._:/-".unicodeScalars.contains($0) }
+        guard isGood, (1...64).contains(text.unicodeScalars.count) else {
+            reader.fault(node, "\(expectation), not \(ValueReader.quoted(text))")
+            return nil
+        }
+        return text
+    }
+
+    private static func defaultName(_ address: EndpointAddress) -> String {
+        String(address.url.dropFirst("http://".count))
+    }
+
+    private static func mention(_ place: ConfigError.Place) -> String {
+        if case .file(_, let line, _) = place, line > 0 { return " (first in line \(line))" }
+        return ""
+    }
+
+    // MARK: Keys of endpoints
+
+    /// `api_keys`: the endpoints' keys by URL. A key of an endpoint's own entry wins.
+    mutating func readKeys(_ node: Node, with reader: inout ValueReader) {
+        if ValueReader.isNull(node) { return }
+        guard let mapping = node.mapping else {
+            return reader.fault(node, "expected a mapping of an endpoint's URL to its key, not \(ValueReader.kind(node))")
+        }
+        for (urlNode, keyNode) in mapping {
+            guard let text = reader.text(urlNode, "expected an endpoint's URL") else { continue }
+            let key = ValueReader.isNull(keyNode) || keyNode.scalar?.string == "" ? nil : reader.secret(keyNode)
+            // Either reading of a final /v1 may be the endpoint's.
+            let urls = EndpointKind.allCases.compactMap { try? EndpointURL.parse(text, kind: $0).url }
+            guard let index = endpoints.firstIndex(where: { urls.contains($0.address.url) }) else {
+                let known = endpoints.map(\.address.url)
+                reader.notice(urlNode, "a key for \(text.contains("@") ? "a URL" : ValueReader.quoted(text)), which is not an endpoint\(Spelling.hint(for: text, among: known))")
+                continue
+            }
+            if endpoints[index].key == nil { endpoints[index].key = key }
+        }
+    }
+}
