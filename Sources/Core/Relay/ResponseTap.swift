@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import NIOCore
-import NIOHTTP1
 
 #if canImport(Glibc)
     import Glibc
@@ -49,21 +48,18 @@ struct ResponseTap {
 
     private static let windowLength = 2048
 
-    init(response: HTTPResponseHead, lineLimit: Int) {
+    init(response: ResponseHead, lineLimit: Int) {
         self.lineLimit = lineLimit
-        isServerError = response.status.code >= 500
-        guard response.status == .ok, !response.headers.contains(name: "content-encoding") else {
+        isServerError = response.status >= 500
+        guard response.status == 200, response.withField("content-encoding", { _ in true }) == nil else {
             mode = .off
             return
         }
-        let type = response.headers.first(name: "content-type") ?? ""
-        if type.hasPrefix("application/x-ndjson") {
-            mode = .stream(.newlineJSON)
-        } else if type.hasPrefix("text/event-stream") {
-            mode = .stream(.serverSentEvents)
-        } else {
-            mode = .whole
-        }
+        mode =
+            response.withField("content-type") { type in
+                if type.hasPrefix("application/x-ndjson") { return .stream(.newlineJSON) }
+                return type.hasPrefix("text/event-stream") ? .stream(.serverSentEvents) : .whole
+            } ?? .whole
     }
 
     /// How the answer is divided, if it is a stream; nil otherwise.
@@ -84,10 +80,14 @@ struct ResponseTap {
     var tokens: Int { figures.answerTokens ?? streamedItems }
 
     mutating func watch(_ chunk: ByteBuffer) {
+        chunk.withUnsafeReadableBytes { watch($0) }
+    }
+
+    mutating func watch(_ bytes: UnsafeRawBufferPointer) {
         switch mode {
         case .off: break
-        case .stream(let framing): chunk.withUnsafeReadableBytes { watchLines($0, framing) }
-        case .whole: chunk.withUnsafeReadableBytes { keepWindow($0) }
+        case .stream(let framing): watchLines(bytes, framing)
+        case .whole: keepWindow(bytes)
         }
     }
 

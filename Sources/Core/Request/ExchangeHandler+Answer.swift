@@ -69,6 +69,12 @@ extension ExchangeHandler {
         if out.readableBytes > Self.outLimit { writeOut() }
     }
 
+    /// One chunk of the answer's body, with its framing as it came.
+    func writeChunk(_ framed: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
+        out.writeBytes(framing == .chunked ? framed : payload)
+        if out.readableBytes > Self.outLimit { writeOut() }
+    }
+
     private func writeOut() {
         guard out.readableBytes > 0 else { return }
         context?.write(wrapOutboundOut(out), promise: nil)

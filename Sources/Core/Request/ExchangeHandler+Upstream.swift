@@ -86,7 +86,7 @@ extension ExchangeHandler: UpstreamDelegate {
 
     // MARK: The answer
 
-    func upstreamSentHead(_ head: HTTPResponseHead) {
+    func upstreamSentHead(_ head: ResponseHead) {
         guard let exchange else { return }
         let now = NIODeadline.now()
         exchange.firstByteAt = now
@@ -98,11 +98,20 @@ extension ExchangeHandler: UpstreamDelegate {
             worker.shared.fleet.pollSoon(lease.grant.endpoint)
         }
         let version = exchange.head.version
-        framing = Self.framing(of: head, method: exchange.head.method, version: version)
+        let hasBody = head.mayHaveBody && exchange.head.method != .HEAD
+        framing = Self.framing(of: head, hasBody: hasBody, version: version)
         machine.beginAnswer()
-        if framing == .none, Self.mayHaveBody(head, exchange.head.method) { machine.endAfterThis() }
+        if framing == .none, hasBody { machine.endAfterThis() }
         ForwardedHeaders.writeResponse(head, version: version, framing: framing, closes: !machine.keepsAlive, into: &out)
-        if !Self.mayHaveBody(head, exchange.head.method) { framing = .none }
+        if !hasBody { framing = .none }
+    }
+
+    func upstreamSentChunk(_ framed: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer) {
+        guard let exchange else { return }
+        exchange.tap?.watch(payload)
+        exchange.lastActivity = worker.coarseNow
+        exchange.bytesSent += payload.count
+        writeChunk(framed, payload: payload)
     }
 
     func upstreamSentBody(_ bytes: ByteBuffer) {
@@ -163,15 +172,9 @@ extension ExchangeHandler: UpstreamDelegate {
         }
     }
 
-    private static func mayHaveBody(_ head: HTTPResponseHead, _ method: HTTPMethod) -> Bool {
-        method != .HEAD && head.status.mayHaveResponseBody
-    }
-
     /// As the endpoint delimits it; where it does so by closing, or the client knows no chunks, as the client understands it.
-    private static func framing(of head: HTTPResponseHead, method: HTTPMethod, version: HTTPVersion) -> ForwardedHeaders.Framing {
-        let isChunked = head.headers.contains(name: "transfer-encoding")
-        if !isChunked, let length = head.headers.first(name: "content-length").flatMap({ Int($0) }) { return .counted(length) }
-        guard mayHaveBody(head, method) else { return .none }
-        return version.knowsChunks ? .chunked : .none
+    private static func framing(of head: ResponseHead, hasBody: Bool, version: HTTPVersion) -> ForwardedHeaders.Framing {
+        if !head.isChunked, let length = head.contentLength { return .counted(length) }
+        return hasBody && version.knowsChunks ? .chunked : .none
     }
 }

@@ -2,7 +2,6 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import NIOCore
-import NIOHTTP1
 import NIOPosix
 
 /// Makes new connections to endpoints, on the event loop of the request that needs one.
@@ -18,12 +17,7 @@ enum UpstreamConnector {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let operations = channel.pipeline.syncOperations
-                    // From the socket inwards. What the handler writes is bytes already; the encoder only takes the
-                    // head that the decoder wants to see out of the way.
-                    try operations.addHandler(RequestSerializer())
-                    try operations.addHandler(ByteToMessageHandler(HTTPResponseDecoder(leftOverBytesStrategy: .dropBytes)))
-                    try operations.addHandler(UpstreamHandler(endpoint: id, pool: bound.value))
+                    try channel.pipeline.syncOperations.addHandler(UpstreamHandler(endpoint: id, pool: bound.value))
                 }
             }
         let channel: EventLoopFuture<any Channel>

@@ -6,7 +6,10 @@ import NIOHTTP1
 
 /// Who gets the answer of an upstream connection. Both live on the same event loop.
 protocol UpstreamDelegate: AnyObject {
-    func upstreamSentHead(_ head: HTTPResponseHead)
+    func upstreamSentHead(_ head: ResponseHead)
+    /// One whole chunk: with its framing as it came, and its data. Valid during the call.
+    func upstreamSentChunk(_ framed: UnsafeRawBufferPointer, payload: UnsafeRawBufferPointer)
+    /// Bytes of the body without framing.
     func upstreamSentBody(_ bytes: ByteBuffer)
     /// One read's worth has been delivered: the moment to flush.
     func upstreamReadCompleted()
@@ -24,13 +27,14 @@ struct UpstreamFailure: Error {
     var reason: String
 }
 
-/// The last handler of an upstream connection: runs what `UpstreamStateMachine` decides.
+/// The one handler of an upstream connection: puts requests on the wire, reads answers with `ResponseParser`, and does
+/// what `UpstreamStateMachine` decides.
 ///
 /// Bound to its event loop, hence not `Sendable`.
 final class UpstreamHandler: ChannelDuplexHandler {
-    typealias InboundIn = HTTPClientResponsePart
+    typealias InboundIn = ByteBuffer
     typealias OutboundIn = Never
-    typealias OutboundOut = HTTPClientRequestPart
+    typealias OutboundOut = ByteBuffer
 
     /// Bodies above this may still be on their way out when the answer ends: their end is watched.
     private static let largeBody = 64 * 1024
@@ -40,6 +44,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
     var idleSince: NIODeadline = .distantPast
     private let pool: UpstreamPool
     private var machine = UpstreamStateMachine()
+    private var parser = ResponseParser()
+    /// The beginning of a line that the next read will complete.
+    private var carried: ByteBuffer?
     private var context: ChannelHandlerContext?
     private weak var delegate: (any UpstreamDelegate)?
     private var paused = false
@@ -55,8 +62,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
 
     // MARK: From the exchange
 
-    /// Sends one request: `head` is serialised, and `body` follows as it is.
-    /// `method` is what the decoder must know to read the answer (a HEAD has no body).
+    /// Sends one request: the bytes of its head (a small body may follow in them), of its body, and of what ends it.
+    ///
+    /// - Parameter method: decides whether the answer has a body.
     func send(method: HTTPMethod, head: ByteBuffer, body: ByteBuffer?, tail: ByteBuffer?, delegate: any UpstreamDelegate) {
         guard let context else {
             delegate.upstreamFailed(UpstreamFailure(nothingCameBack: true, connectionWasReused: true, reason: "connection closed"))
@@ -67,9 +75,8 @@ final class UpstreamHandler: ChannelDuplexHandler {
         paused = false
         failureReason = nil
         sentGarbage = false
-        // The head part is for the response decoder, which pairs answers with methods; the bytes are in `head`.
-        context.write(wrapOutboundOut(.head(RequestSerializer.marker(method))), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(head))), promise: nil)
+        parser.expectAnswer(to: method)
+        context.write(wrapOutboundOut(head), promise: nil)
         if let body, body.readableBytes > 0 {
             var written: EventLoopPromise<Void>?
             if body.readableBytes > Self.largeBody {
@@ -78,9 +85,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
                 promise.futureResult.assumeIsolated().whenSuccess { self.machine.requestIsWritten() }
                 written = promise
             }
-            context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: written)
+            context.write(wrapOutboundOut(body), promise: written)
         }
-        if let tail { context.write(wrapOutboundOut(.body(.byteBuffer(tail))), promise: nil) }
+        if let tail { context.write(wrapOutboundOut(tail), promise: nil) }
         context.flush()
     }
 
@@ -125,27 +132,67 @@ final class UpstreamHandler: ChannelDuplexHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        switch unwrapInboundIn(data) {
-        case .head(let head):
-            if machine.receivedHead(keepAlive: head.isKeepAlive) == .deliver { delegate?.upstreamSentHead(head) }
-        case .body(let bytes):
-            if machine.receivesBody { delegate?.upstreamSentBody(bytes) }
-        case .end(let trailers):
-            let after = machine.receivedEnd()
-            let receiver = delegate
-            switch after {
-            case .reuse:
-                delegate = nil
-                resumeReading()
-                pool.give(self)
-            case .close:
-                delegate = nil
-                context.close(promise: nil)
-            case .ignore:
-                return
-            }
-            receiver?.upstreamEnded(trailers: trailers)
+        var bytes = unwrapInboundIn(data)
+        if var before = carried {
+            carried = nil
+            before.writeBuffer(&bytes)
+            bytes = before
         }
+        do throws(ResponseFault) {
+            while let part = try parser.next(&bytes) {
+                guard handle(part, of: &bytes, context: context) else { return }
+            }
+        } catch {
+            return fail(error, context: context)
+        }
+        if bytes.readableBytes > 0 { carried = bytes }
+    }
+
+    /// - Returns: whether to go on with what is left of the read.
+    private func handle(_ part: ResponsePart, of bytes: inout ByteBuffer, context: ChannelHandlerContext) -> Bool {
+        switch part {
+        case .head(let head):
+            guard machine.receivedHead(keepAlive: head.keepsAlive) == .deliver else { return false }
+            delegate?.upstreamSentHead(head)
+        case .chunk(let length, let payload):
+            guard machine.receivesBody else { return false }
+            bytes.withUnsafeReadableBytes { readable in
+                delegate?.upstreamSentChunk(
+                    UnsafeRawBufferPointer(rebasing: readable[..<length]), payload: UnsafeRawBufferPointer(rebasing: readable[payload]))
+            }
+            bytes.moveReaderIndex(forwardBy: length)
+        case .fragment(let length):
+            guard machine.receivesBody, let slice = bytes.readSlice(length: length) else { return false }
+            delegate?.upstreamSentBody(slice)
+        case .end(let trailers):
+            // Bytes behind the answer would be taken for the next one.
+            ended(trailers: trailers, isClean: bytes.readableBytes == 0, context: context)
+            return false
+        }
+        return true
+    }
+
+    private func ended(trailers: HTTPHeaders?, isClean: Bool, context: ChannelHandlerContext) {
+        let after = machine.receivedEnd(isClean: isClean)
+        let receiver = delegate
+        switch after {
+        case .reuse:
+            delegate = nil
+            resumeReading()
+            pool.give(self)
+        case .close:
+            delegate = nil
+            context.close(promise: nil)
+        case .ignore:
+            return
+        }
+        receiver?.upstreamEnded(trailers: trailers)
+    }
+
+    private func fail(_ fault: ResponseFault, context: ChannelHandlerContext) {
+        if failureReason == nil { failureReason = "what it sent is not HTTP: \(fault.reason)" }
+        sentGarbage = true
+        context.close(promise: nil)
     }
 
     func channelReadComplete(context: ChannelHandlerContext) {
@@ -153,27 +200,20 @@ final class UpstreamHandler: ChannelDuplexHandler {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if failureReason == nil { failureReason = Self.text(error) }
-        if error is HTTPParserError || error is NIOHTTPDecoderError { sentGarbage = true }
+        if failureReason == nil { failureReason = IOErrorText.reason(error) }
         context.close(promise: nil)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        let after = machine.closed()
         pool.forget(self)
+        // An answer that has no other end is whole by this.
+        if parser.connectionEnded(), failureReason == nil, machine.receivesBody { ended(trailers: nil, isClean: false, context: context) }
+        let after = machine.closed()
         guard let receiver = delegate, case .failRequest(let nothingCameBack, let wasReused) = after else { return }
         delegate = nil
         receiver.upstreamFailed(
             UpstreamFailure(
                 nothingCameBack: nothingCameBack && !sentGarbage, connectionWasReused: wasReused,
                 reason: failureReason ?? "it closed the connection"))
-    }
-
-    private static func text(_ error: any Error) -> String {
-        switch error {
-        case is HTTPParserError, is NIOHTTPDecoderError: "what it sent is not HTTP (\(error))"
-        case let error as IOError: IOErrorText.reason(error)
-        default: "\(error)"
-        }
     }
 }

@@ -65,10 +65,11 @@ struct UpstreamStateMachine {
         return false
     }
 
-    mutating func receivedEnd() -> AfterEnd {
+    /// - Parameter isClean: nothing came behind the answer.
+    mutating func receivedEnd(isClean: Bool = true) -> AfterEnd {
         guard case .answering(let reusable) = state else { return .ignore }
         answered += 1
-        if reusable, !unwritten {
+        if reusable, isClean, !unwritten {
             state = .idle
             return .reuse
         }

@@ -35,7 +35,7 @@ private func round(_ schedule: inout PollSchedule, _ outcome: EndpointState.Poll
     @Test func backsOffWhileDownAndAsksForEverything() {
         var schedule = PollSchedule(polling: Config.Polling())
         var now: Int64 = 0
-        for expected in [1, 2, 4, 8, 16, 30, 30] as [Int64] {
+        for expected in [1, 2, 4, 5, 5] as [Int64] {
             round(&schedule, .failed(.refused), failed: [.version], at: at(now))
             let next = schedule.next(of: .ollama, now: at(now))
             #expect(next.at == at(now + expected * 1000) && next.parts == everything)

@@ -51,15 +51,28 @@ import Testing
         #expect(Self.request(["Authorization": "Bearer client"]).contains("Authorization: Bearer client\r\n"))
     }
 
-    @Test func anAnswerKeepsItsFieldsAndLosesTheHops() {
+    static func answer(_ head: String, framing: ForwardedHeaders.Framing = .chunked, version: HTTPVersion = .http1_1, closes: Bool = false) throws
+        -> String
+    {
         var buffer = ByteBuffer()
-        let head = HTTPResponseHead(
-            version: .http1_1, status: .custom(code: 299, reasonPhrase: "Odd"),
-            headers: ["X-Y": "z", "Transfer-Encoding": "chunked", "Connection": "close", "Set-Cookie": "a", "set-cookie": "b", "Trailer": "X-T"])
-        ForwardedHeaders.writeResponse(head, version: .http1_1, framing: .chunked, closes: false, into: &buffer)
+        ForwardedHeaders.writeResponse(
+            try ResponseHead(ByteBuffer(string: head)), version: version, framing: framing, closes: closes, into: &buffer)
+        return String(buffer: buffer)
+    }
+
+    @Test func anAnswerKeepsItsFieldsAndLosesTheHops() throws {
+        let text = try Self.answer(
+            "HTTP/1.1 299 Odd\r\nX-Y:  z \r\nTransfer-Encoding: chunked\r\nConnection: close, X-Hop\r\nSet-Cookie: a\r\nset-cookie: b\r\n"
+                + "x-hop: 1\r\nKeep-Alive: timeout=5\r\nTrailer: X-T\r\nEmpty:\r\n\r\n")
         #expect(
-            String(buffer: buffer)
-                == "HTTP/1.1 299 Odd\r\nX-Y: z\r\nSet-Cookie: a\r\nset-cookie: b\r\nTrailer: X-T\r\nTransfer-Encoding: chunked\r\n\r\n")
+            text == "HTTP/1.1 299 Odd\r\nX-Y:  z \r\nSet-Cookie: a\r\nset-cookie: b\r\nTrailer: X-T\r\nEmpty:\r\nTransfer-Encoding: chunked\r\n\r\n")
+    }
+
+    @Test func theStatusLineIsTheEndpointsInTheClientsVersion() throws {
+        let plain = try Self.answer("HTTP/1.0 200 Fine\r\n\r\n", framing: .none, closes: true)
+        let old = try Self.answer("HTTP/1.1 404\r\n\r\n", framing: .counted(3), version: .http1_0)
+        #expect(plain == "HTTP/1.1 200 Fine\r\nConnection: close\r\n\r\n")
+        #expect(old == "HTTP/1.0 404 \r\nContent-Length: 3\r\nConnection: keep-alive\r\n\r\n")
     }
 
     @Test(arguments: [(1, "1"), (9, "9"), (10, "a"), (15, "f"), (16, "10"), (255, "ff"), (256, "100"), (65535, "ffff"), (20_000_000, "1312d00")])
