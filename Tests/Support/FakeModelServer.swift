@@ -60,7 +60,7 @@ public struct FakeModelServer: Sendable {
 
     // MARK: Answers
 
-    func answer(_ request: ReceivedRequest, on connection: FakeConnection) {
+    public func answer(_ request: ReceivedRequest, on connection: FakeConnection) {
         guard connection.pause(delay) else { return }
         let model = request.string("model") ?? request.string("name") ?? ""
         switch request.path {
