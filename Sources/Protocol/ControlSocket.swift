@@ -52,8 +52,8 @@ final class ControlSocket {
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, size) }
         }
         if result != 0 {
+            // `deinit` runs although we throw, and closes it: closing here too would close what got the number since.
             let code = errno
-            close(descriptor)
             switch code {
             case ENOENT: throw .noDaemon(path: path, missing: true)
             case ECONNREFUSED, ENOTSOCK: throw .noDaemon(path: path, missing: false)
@@ -64,7 +64,7 @@ final class ControlSocket {
     }
 
     deinit {
-        close(descriptor)
+        if descriptor >= 0 { close(descriptor) }
     }
 
     /// Milliseconds of the monotonic clock.

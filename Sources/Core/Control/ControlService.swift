@@ -39,18 +39,26 @@ final class ControlService: Service {
             throw error
         }
         logger.info("control socket is open", metadata: ["path": "\(path)"])
-        try await cancelWhenGracefulShutdown {
-            try await withThrowingDiscardingTaskGroup { group in
-                try await server.executeThenClose { connections in
-                    for try await channel in connections {
-                        let connection = ControlConnection(channel: channel, router: self.router, rules: rules, logger: self.logger)
-                        group.addTask {
-                            do {
-                                try await connection.run()
-                            } catch {
-                                // A peer that went away, or sent what is no frame: its own affair.
-                                self.logger.debug("control connection ended", metadata: ["error": "\(error)"])
-                            }
+        do {
+            try await cancelWhenGracefulShutdown { try await self.serve(server, rules: rules) }
+        } catch is CancellationError {
+            // Thrown where a peer was being served as we stopped: the way this service ends, not a failure.
+        }
+    }
+
+    private func serve(
+        _ server: NIOAsyncChannel<NIOAsyncChannel<ByteBuffer, ByteBuffer>, Never>, rules: AccessRules
+    ) async throws {
+        try await withThrowingDiscardingTaskGroup { group in
+            try await server.executeThenClose { connections in
+                for try await channel in connections {
+                    let connection = ControlConnection(channel: channel, router: self.router, rules: rules, logger: self.logger)
+                    group.addTask {
+                        do {
+                            try await connection.run()
+                        } catch {
+                            // A peer that went away, or sent what is no frame: its own affair.
+                            self.logger.debug("control connection ended", metadata: ["error": "\(error)"])
                         }
                     }
                 }

@@ -43,7 +43,12 @@ import Testing
                 let request = exchange.request(number: number)
                 endpoint.forgetRequests()
                 let direct = EndToEnd(try RawClient.exchange(port: endpoint.port, request, method: exchange.method, within: 60))
-                let routed = EndToEnd(try RawClient.exchange(port: daemon.port, request, method: exchange.method, within: 60))
+                let routed: EndToEnd
+                do {
+                    routed = EndToEnd(try RawClient.exchange(port: daemon.port, request, method: exchange.method, within: 60))
+                } catch {
+                    throw TestFailure("\(exchange.name), routed: \(error)")
+                }
                 let seen = endpoint.requests.map(EndToEnd.init)
                 try #require(seen.count == 2, "\(exchange.name): the endpoint saw \(seen.count) requests; \(routed)")
                 #expect(!direct.isCut && !routed.isCut, "\(exchange.name)")
