@@ -55,7 +55,7 @@ import Testing
         let warmB = try FakeEndpoint("warm-b", available: ["a", "b"], loaded: ["b"])
         try RunningDaemon.run([cold, warmA, warmB]) { daemon in
             for _ in 0..<10 {
-                for model in ["a", "b"] { #expect(try RawClient.post(port: daemon.port, "/api/chat", Self.chat(model)).status == 200) }
+                for model in ["a", "b"] { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat(model)).status == 200) }
             }
             #expect(cold.requestCount == 0)
             #expect(warmA.requests.map { $0.string("model") } == Array(repeating: "a", count: 10))
@@ -128,7 +128,8 @@ import Testing
             #expect(Int(native.head["retry-after"] ?? "") ?? 0 > 0)
             #expect(native.text.hasPrefix(#"{"error":""#) && openAI.text.hasPrefix(#"{"error":{"#))
             gate.open(2)
-            #expect(try clients.finish().allSatisfy { $0.status == 200 })
+            let answers = try clients.finish()
+            #expect(answers.allSatisfy { $0.status == 200 })
         }
     }
 
@@ -142,9 +143,10 @@ import Testing
             let late = try RawClient.post(port: daemon.port, "/api/chat", Self.chat("m"))
             #expect(late.status == 503)
             #expect(late.head["retry-after"] != nil)
-            #expect(try daemon.status().queue.waiting == 0)
+            try #expect(daemon.status().queue.waiting == 0)
             gate.open()
-            #expect(try clients.finish().allSatisfy { $0.status == 200 })
+            let answers = try clients.finish()
+            #expect(answers.allSatisfy { $0.status == 200 })
             #expect(only.requestCount == 1, "who gave up waiting was never sent")
         }
     }
@@ -172,12 +174,12 @@ import Testing
         let endpoint = try FakeEndpoint(available: ["llama3.2:3b", "Qwen:latest"], loaded: ["llama3.2:3b"])
         try RunningDaemon.run([endpoint], "model_aliases:\n  gpt-4o-mini: llama3.2:3b\n") { daemon in
             let body = #"{"messages":[],"x":"gpt-4o-mini","model":"gpt-4o-mini","stream":false}"#
-            #expect(try RawClient.post(port: daemon.port, "/v1/chat/completions", body).status == 200)
+            try #expect(RawClient.post(port: daemon.port, "/v1/chat/completions", body).status == 200)
             #expect(endpoint.requests.last?.text == body.replacingOccurrences(of: #""model":"gpt-4o-mini""#, with: #""model":"llama3.2:3b""#))
             // A form that the endpoint understands by itself goes on as it was written.
             for name in ["qwen", "QWEN:latest", "library/qwen", "registry.ollama.ai/library/Qwen:latest"] {
                 let body = Self.chat(name)
-                #expect(try RawClient.post(port: daemon.port, "/api/chat", body).status == 200, "\(name)")
+                try #expect(RawClient.post(port: daemon.port, "/api/chat", body).status == 200, "\(name)")
                 #expect(endpoint.requests.last?.text == body)
             }
         }
@@ -220,7 +222,7 @@ import Testing
             #expect(refused.head["retry-after"] != nil)
             try endpoint.revive()
             try eventually("up again") { try daemon.status().endpoints[0].state == "up" }
-            #expect(try RawClient.post(port: daemon.port, "/api/chat", Self.chat("m")).status == 200)
+            try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat("m")).status == 200)
         }
     }
 
@@ -233,11 +235,12 @@ import Testing
             let clients = Clients()
             clients.start(daemon.port, Self.chat("m"))
             try eventually("under way") { leaving.active == 1 }
-            #expect(try daemon.routerctl("drain", "leaving").status == 0)
-            for _ in 0..<5 { #expect(try RawClient.post(port: daemon.port, "/api/chat", Self.chat("m")).status == 200) }
+            try #expect(daemon.routerctl("drain", "leaving").status == 0)
+            for _ in 0..<5 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat("m")).status == 200) }
             #expect(leaving.requestCount == 1 && staying.requestCount == 5)
             gate.open()
-            #expect(try clients.finish().allSatisfy { $0.status == 200 })
+            let answers = try clients.finish()
+            #expect(answers.allSatisfy { $0.status == 200 })
         }
     }
 }
