@@ -110,7 +110,18 @@ let package = Package(
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
         // Tests against the real binaries.
         .target(name: "TestSupport", dependencies: ["Protocol"], path: "Tests/Support", swiftSettings: strict),
-        .testTarget(name: "IntegrationTests", dependencies: ["routerd", "routerctl", "Protocol", "TestSupport"], swiftSettings: strict),
+        // A stand-in for Ollama as a program of its own: the demo and the tests with real clients use it.
+        .executableTarget(
+            name: "simulated-endpoint",
+            dependencies: ["TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            path: "Tests/SimulatedEndpoint",
+            swiftSettings: strict
+        ),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["routerd", "routerctl", "simulated-endpoint", "Protocol", "TestSupport"],
+            swiftSettings: strict
+        ),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -30,7 +30,7 @@ public final class FakeConnection: Sendable {
     /// Counts from one per endpoint, in the order in which they were accepted.
     public let number: Int
 
-    init(socket: TCPSocket, number: Int) {
+    public init(socket: TCPSocket, number: Int) {
         self.socket = socket
         self.number = number
     }

@@ -194,14 +194,14 @@ public final class FakeEndpoint: Sendable {
 }
 
 /// Reads requests from a connection, one after the other, and lets clients that ask for it go on with their body.
-struct RequestReader {
+public struct RequestReader {
     private let socket: TCPSocket
     private var queue = ByteQueue()
 
-    init(_ socket: TCPSocket) { self.socket = socket }
+    public init(_ socket: TCPSocket) { self.socket = socket }
 
     /// Nil when the connection has ended or what came is no HTTP.
-    mutating func next() -> ReceivedRequest? {
+    public mutating func next() -> ReceivedRequest? {
         do {
             let head = try readHead()
             var decoder = BodyDecoder(head.isChunked ? .chunked : .counted(head.contentLength ?? 0))

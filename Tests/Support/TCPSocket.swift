@@ -104,7 +104,7 @@ public final class TCPSocket: Sendable {
     public var isOpen: Bool { descriptor.withLock { $0 >= 0 } }
 
     /// The next connection; nil when nobody came in this turn.
-    func accept() throws -> TCPSocket? {
+    public func accept() throws -> TCPSocket? {
         guard try wait(for: Int16(POLLIN), until: Deadline(0.1)) else { return nil }
         let accepted = descriptor.withLock { open -> Int32 in
             guard open >= 0 else { return -1 }

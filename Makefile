@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+# SPDX-FileCopyrightText: The routerd authors
+#
+# `make` alone lists the targets: the text behind each `##`.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+CONFIG ?= config.yaml
+MAN_SECTIONS := 1 5 7 8
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+# One after the other: two builds in one .build folder would only wait for each other.
+.NOTPARALLEL:
+
+# Exclusivity checks at run time cost the data path a tenth; debug builds, and so the tests, keep them.
+RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
+# Only asked when a recipe needs it: it takes a second.
+RELEASE_DIR = $$($(RELEASE) --show-bin-path)
+SWIFT_FILES := Package.swift Sources Tests
+
+.PHONY: help
+help: ## Lists the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Release binaries, under .build/**/release/; installs the packages that a build needs
+	@scripts/install-packages.sh build
+	$(RELEASE) --product routerd
+	$(RELEASE) --product routerctl
+	@echo "built: $(RELEASE_DIR)/routerd and routerctl"
+
+.PHONY: test
+test: ## Every test, against real processes; installs what they need. FILTER=... runs some
+	@scripts/install-packages.sh test
+	@scripts/test-setup.sh
+	swift build --build-tests
+	@mkdir -p .build
+	swift test --skip-build $(if $(FILTER),--filter '$(FILTER)') 2>&1 | tee .build/test.log || \
+	  { echo; echo "--- failed:"; grep -aE 'recorded an issue|error:' .build/test.log | tail -n 40; tail -n 3 .build/test.log; exit 1; }
+	@echo; echo "--- the suite's closing lines (whole log: .build/test.log)"; \
+	  grep -aiE 'SKIPPED' .build/test.log | sort -u || true; tail -n 3 .build/test.log
+
+.PHONY: check
+check: ## Format and manual pages must be clean; changes nothing
+	swift format lint --strict --recursive --parallel $(SWIFT_FILES)
+	@scripts/install-packages.sh test
+	mandoc -T lint -W warning man/*.[1-9]
+	@for script in scripts/*.sh Benchmarks/*.sh; do bash -n "$$script"; done
+	@echo "check: clean"
+
+.PHONY: format
+format: ## Formats all Swift files in place
+	swift format --in-place --recursive --parallel $(SWIFT_FILES)
+
+.PHONY: run
+run: build ## Starts routerd with config.yaml (CONFIG=...)
+	exec "$(RELEASE_DIR)/routerd" --config "$(CONFIG)"
+
+.PHONY: demo
+demo: ## Three simulated endpoints, a router, real requests, and the console
+	@scripts/demo.sh
+
+.PHONY: real-model
+real-model: ## Builds llama-server and fetches a small model, once, into ~/.cache (about 7 minutes)
+	@scripts/real-model.sh
+
+.PHONY: bench
+bench: ## Cost beside nginx (BENCH="--quick" for a short look)
+	@scripts/install-packages.sh bench
+	@Benchmarks/run.sh $(BENCH)
+
+.PHONY: install
+install: build ## Both binaries and the manual pages, below PREFIX (/usr/local)
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 "$(RELEASE_DIR)/routerd" "$(RELEASE_DIR)/routerctl" "$(DESTDIR)$(PREFIX)/bin/"
+	@for section in $(MAN_SECTIONS); do \
+	  install -d "$(DESTDIR)$(PREFIX)/share/man/man$$section"; \
+	  for page in man/*.$$section; do \
+	    [ ! -f "$$page" ] || install -v -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$$section/"; \
+	  done; \
+	done
+
+.PHONY: uninstall
+uninstall: ## Removes what `make install` with the same PREFIX put there
+	rm -f "$(DESTDIR)$(PREFIX)/bin/routerd" "$(DESTDIR)$(PREFIX)/bin/routerctl"
+	@for page in man/*.[1-9]; do rm -fv "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename "$$page")"; done
+
+.PHONY: clean
+clean: ## Removes everything that was built
+	rm -rf .build
