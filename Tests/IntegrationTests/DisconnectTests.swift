@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import Protocol
+import Synchronization
+import TestSupport
+import Testing
+
+/// F1: a client that goes away cancels its work at once, and its slot is back.
+@Suite struct DisconnectTests {
+    private static let chat = #"{"model":"m","messages":[]}"#
+    private static let line = #"{"message":{"content":"a"},"done":false}"# + "\n"
+
+    /// Streams for as long as somebody listens.
+    private static func endless() throws -> FakeEndpoint {
+        try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, _ in
+            connection.startStream()
+            while connection.sendChunk(line), connection.pause(0.01) {}
+        }
+    }
+
+    private static func silent() throws -> FakeEndpoint {
+        try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, _ in connection.waitForPeerToLeave() }
+    }
+
+    @Test(arguments: [true, false]) func leavingMidStreamCancelsTheUpstream(_ byReset: Bool) throws {
+        let endpoint = try Self.endless()
+        try RunningDaemon.run([endpoint]) { daemon in
+            let client = try daemon.client()
+            try client.send(RawClient.request("POST", "/api/chat", body: Self.chat))
+            _ = try client.readHead()
+            _ = try client.readSome()
+            if byReset { client.reset() } else { client.close() }
+            try eventually("the endpoint is told") { endpoint.peersThatLeft == 1 }
+            try daemon.waitUntilIdle()
+            try #expect(daemon.status().requests.aborted == 1)
+        }
+    }
+
+    @Test func leavingBeforeTheFirstByteCancelsTheUpstream() throws {
+        let endpoint = try Self.silent()
+        try RunningDaemon.run([endpoint]) { daemon in
+            let client = try daemon.client()
+            try client.send(RawClient.request("POST", "/api/chat", body: Self.chat))
+            try eventually("it has arrived") { endpoint.active == 1 }
+            client.close()
+            try eventually("the endpoint is told") { endpoint.peersThatLeft == 1 }
+            try daemon.waitUntilIdle()
+            try #expect(daemon.status().requests.aborted == 1)
+        }
+    }
+
+    @Test func leavingDuringTheUploadLeavesNothing() throws {
+        let endpoint = try Self.silent()
+        try RunningDaemon.run([endpoint]) { daemon in
+            let client = try daemon.client()
+            try client.send("POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{\"model\"")
+            try eventually("it is known") { try daemon.control().requests().requests.count == 1 }
+            client.close()
+            try daemon.waitUntilIdle()
+            #expect(endpoint.requestCount == 0)
+        }
+    }
+
+    /// A slot that stays taken after its client left would soon be all of them.
+    @Test func theSlotIsBackForTheNext() throws {
+        let endpoint = try Self.silent()
+        try RunningDaemon.run([endpoint], limit: 1) { daemon in
+            for round in 1...10 {
+                let client = try daemon.client()
+                try client.send(RawClient.request("POST", "/api/chat", body: Self.chat))
+                try eventually("round \(round) has its slot") { endpoint.requestCount == round }
+                client.close()
+            }
+        }
+    }
+
+    /// Many at once, at random points of their lives.
+    @Test func manyRandomDisconnectsLoseNothing() throws {
+        let endpoints = try (0..<3).map { number in
+            try FakeEndpoint(
+                "e\(number)", available: ["m"], loaded: number == 0 ? [] : ["m"], server: FakeModelServer(tokens: 8, pace: 0.003, delay: 0.004))
+        }
+        for endpoint in endpoints { endpoint.keepNoRequests() }
+        try RunningDaemon.run(endpoints, limit: 3) { daemon in
+            let port = daemon.port
+            let total = Mutex(0)
+            let threads = 8
+            let each = 150
+            let group = DispatchGroup()
+            for seed in 0..<threads {
+                group.enter()
+                Thread.detachNewThread {
+                    defer { group.leave() }
+                    var random = SplitMix(seed: UInt64(seed))
+                    for _ in 0..<each {
+                        guard let client = try? RawClient(port: port) else { continue }
+                        let request = RawClient.request("POST", Bool.random(using: &random) ? "/api/chat" : "/v1/chat/completions", body: Self.chat)
+                        switch Int.random(in: 0..<6, using: &random) {
+                        case 0: try? client.send(Array(request.prefix(Int.random(in: 1..<request.count, using: &random))))
+                        case 1:
+                            _ = try? {
+                                try client.send(request); return try client.readResponse(within: 20)
+                            }()
+                        default:
+                            try? client.send(request)
+                            usleep(UInt32.random(in: 0..<30_000, using: &random))
+                        }
+                        if Bool.random(using: &random) { client.reset() } else { client.close() }
+                        total.withLock { $0 += 1 }
+                    }
+                }
+            }
+            #expect(group.wait(timeout: .now() + 120) == .success)
+            #expect(total.withLock { $0 } == threads * each)
+            let status = try daemon.waitUntilIdle()
+            let counted = status.requests
+            #expect(counted.aborted > 100 && counted.completed > 50, "\(counted)")
+            try eventually("no endpoint works for nobody") { endpoints.allSatisfy { $0.active == 0 } }
+        }
+    }
+}
+
+/// Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014): the same seed, the same run.
+struct SplitMix: RandomNumberGenerator {
+    private var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9e37_79b9_7f4a_7c15
+        var mixed = state
+        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
+        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
+        return mixed ^ (mixed >> 31)
+    }
+}
