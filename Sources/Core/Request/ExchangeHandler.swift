@@ -107,6 +107,9 @@ final class ExchangeHandler: ChannelDuplexHandler {
         switch error {
         case HTTPParserError.headerOverflow:
             fault = .headersTooLarge(limit: worker.settings.limits.maxHeaderBytes)
+        case HTTPParserError.unknown:
+            // The parser's word for heads that two readers could read differently.
+            fault = .malformedRequest("its head is ambiguous, such as by both Content-Length and Transfer-Encoding")
         case let error as HTTPParserError:
             fault = .malformedRequest("\(error)")
         case let error as NIOHTTPDecoderError:

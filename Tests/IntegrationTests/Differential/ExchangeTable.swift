@@ -52,6 +52,8 @@ enum ExchangeTable {
         ("deep nesting", #"{"model":"m1","stream":false,"x":"# + String(repeating: "[", count: 90) + String(repeating: "]", count: 90) + "}"),
         ("unknown members", #"{"model":"m1","stream":false,"":1,"🦙":{"a":[]},"think":"high","format":{"type":"object"}}"#),
         ("an empty text", #"{"model":"m1","prompt":"","stream":true}"#),
+        // Ollama reads the first value and leaves the rest.
+        ("bytes behind it", #"{"model":"m1","stream":false} {"model":"nowhere"} and more"#),
         ("escapes of every kind", #"{"model":"m1","stream":false,"prompt":"\"\\\/\b\f\n\r\t"}"#),
     ]
 
