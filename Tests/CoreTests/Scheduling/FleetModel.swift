@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+@testable import Core
+
+/// The books as they must be, kept beside the scheduler in the plainest way. Throws at whatever cannot be.
+///
+/// It hears what the scheduler answers and knows nothing of how it decides: only that a slot is not given twice, that
+/// who waits is told once, and that nobody waits for a slot that is free.
+final class FleetModel {
+    struct Impossible: Error, CustomStringConvertible {
+        var description: String
+    }
+
+    struct Server {
+        var limit: Int
+        var phase: EndpointState.Phase = .up
+        var isConfigured = true
+        var models: Set<String>
+        var loaded: Set<String> = []
+
+        var takesWork: Bool { isConfigured && phase.takesWork }
+    }
+
+    var servers: [Int: Server] = [:]
+    private(set) var held: [LeaseID: (server: Int, model: String)] = [:]
+    private(set) var waiting: [TicketID: (model: String, since: NIODeadline)] = [:]
+    private var finished: Set<TicketID> = []
+    private(set) var granted = 0
+
+    func inFlight(_ server: Int, _ model: String) -> Int {
+        held.values.count { $0.server == server && $0.model == model }
+    }
+
+    // MARK: What the scheduler said
+
+    func take(_ grant: Grant, model: String) throws {
+        guard held[grant.lease] == nil else { throw Impossible(description: "\(grant.lease) is out already") }
+        let number = grant.endpoint.rawValue
+        guard let server = servers[number] else { throw Impossible(description: "there is no endpoint \(number)") }
+        guard server.takesWork else { throw Impossible(description: "endpoint \(number) is \(server.phase), configured: \(server.isConfigured)") }
+        guard server.models.contains(model), grant.model == model else { throw Impossible(description: "endpoint \(number) has no \(model)") }
+        guard inFlight(number, model) < server.limit else { throw Impossible(description: "no slot is free for \(model) on \(number)") }
+        held[grant.lease] = (number, model)
+        granted += 1
+    }
+
+    func wait(_ ticket: TicketID, model: String, since: NIODeadline) throws {
+        guard waiting[ticket] == nil, !finished.contains(ticket) else { throw Impossible(description: "\(ticket) was given out before") }
+        waiting[ticket] = (model, since)
+    }
+
+    func apply(_ actions: [SchedulerAction]) throws {
+        for action in actions {
+            switch action {
+            case .grant(let ticket, let grant): try take(grant, model: leave(ticket).model)
+            case .refuse(let ticket, _): _ = try leave(ticket)
+            }
+        }
+    }
+
+    @discardableResult
+    func leave(_ ticket: TicketID) throws -> (model: String, since: NIODeadline) {
+        guard let found = waiting.removeValue(forKey: ticket) else { throw Impossible(description: "\(ticket) is not waiting") }
+        finished.insert(ticket)
+        return found
+    }
+
+    func giveBack(_ lease: LeaseID) throws {
+        guard held.removeValue(forKey: lease) != nil else { throw Impossible(description: "\(lease) is not out") }
+    }
+
+    // MARK: What must hold after every event
+
+    func check(_ scheduler: inout Scheduler) throws {
+        let snapshot = scheduler.snapshot()
+        guard snapshot.inFlight == held.count, snapshot.waiting == waiting.count else {
+            throw Impossible(
+                description: "it counts \(snapshot.inFlight) in flight and \(snapshot.waiting) waiting, not \(held.count) and \(waiting.count)")
+        }
+        for (id, row) in snapshot.endpoints {
+            for (model, count) in row.inFlightByModel where count != inFlight(id.rawValue, model) {
+                throw Impossible(description: "it counts \(count) of \(model) on \(id.rawValue)")
+            }
+            guard row.inFlight == held.values.count(where: { $0.server == id.rawValue }) else {
+                throw Impossible(description: "the sum of \(id.rawValue) is \(row.inFlight)")
+            }
+        }
+        for model in Set(waiting.values.map(\.model)) {
+            for (number, server) in servers where server.takesWork && server.models.contains(model) && inFlight(number, model) < server.limit {
+                throw Impossible(description: "\(model) is waited for although \(number) has a slot free")
+            }
+        }
+    }
+}

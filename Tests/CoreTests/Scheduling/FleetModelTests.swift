@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Testing
+
+@testable import Core
+
+/// Thousands of random events through the pure scheduler, with the books kept beside it.
+@Suite struct FleetModelTests {
+    private static let models = ["a:latest", "b:latest", "c:latest", "d:latest"]
+
+    /// One life of a fleet.
+    private struct Life {
+        var random: SplitMix64
+        var scheduler: Scheduler
+        let model = FleetModel()
+        var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
+        let servers: Int
+
+        init(seed: UInt64) {
+            random = SplitMix64(seed: seed)
+            scheduler = Scheduler(settings: SchedulerSettings(queueLimit: 20, queueTimeout: .seconds(5)), seed: seed)
+            servers = Int.random(in: 1...5, using: &random)
+        }
+
+        mutating func pick(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &random) }
+
+        mutating func someModels() -> Set<String> { Set(FleetModelTests.models.filter { _ in Bool.random(using: &random) }) }
+
+        // MARK: Events
+
+        mutating func start() throws {
+            for number in 0..<servers { model.servers[number] = FleetModel.Server(limit: 1 + pick(3), models: someModels()) }
+            try configure()
+            for number in 0..<servers { try report(number) }
+        }
+
+        mutating func configure() throws {
+            let endpoints = model.servers.filter(\.value.isConfigured).sorted { $0.key < $1.key }.map { number, server in
+                Endpoint(
+                    id: EndpointID(number), name: "e\(number)", address: EndpointAddress(host: "h", port: number, url: "http://h:\(number)"),
+                    kind: .ollama,
+                    limit: server.limit)
+            }
+            try model.apply(scheduler.setEndpoints(endpoints, now: now))
+        }
+
+        mutating func report(_ number: Int) throws {
+            guard let server = model.servers[number] else { return }
+            let report = EndpointReport(
+                state: EndpointState(phase: server.phase, since: now), models: server.models.sorted().map { ModelListing(name: $0) },
+                loaded: server.loaded.sorted().map { LoadedModel(name: $0) })
+            try model.apply(scheduler.report(EndpointID(number), report, now: now))
+        }
+
+        mutating func arrive() throws {
+            let name = FleetModelTests.models[pick(FleetModelTests.models.count)]
+            // Any spelling of the name is the same model.
+            let asked = [name, String(name.dropLast(7)), name.uppercased()][pick(3)]
+            switch scheduler.submit(Ask(model: asked, needs: .ollamaAPI, tenant: Tenant("t\(pick(3))")), now: now) {
+            case .granted(let grant): try model.take(grant, model: name)
+            case .queued(let ticket, position: _): try model.wait(ticket, model: name, since: now)
+            case .refused: break
+            }
+        }
+
+        mutating func end() throws {
+            guard let lease = model.held.keys.sorted(by: { $0.rawValue < $1.rawValue }).randomElement(using: &random) else { return }
+            try model.giveBack(lease)
+            let outcome = LeaseEnd.Outcome.allCases[pick(4)]
+            try model.apply(scheduler.release(lease, LeaseEnd(outcome: outcome, serviceTime: .milliseconds(Int64(pick(900)))), now: now))
+            // Now and then somebody gives it back again.
+            if pick(20) == 0 { try model.apply(scheduler.release(lease, LeaseEnd(outcome: .completed), now: now)) }
+        }
+
+        mutating func disconnect() throws {
+            guard let ticket = model.waiting.keys.sorted(by: { $0.rawValue < $1.rawValue }).randomElement(using: &random) else { return }
+            guard scheduler.withdraw(ticket) else { throw FleetModel.Impossible(description: "\(ticket) was not in line") }
+            try model.leave(ticket)
+        }
+
+        mutating func change() throws {
+            let number = pick(servers)
+            switch pick(8) {
+            case 0: model.servers[number]?.phase = .down
+            case 1: model.servers[number]?.phase = .draining
+            case 2: model.servers[number]?.phase = .maintenance
+            case 3, 4: model.servers[number]?.phase = .up
+            case 5: model.servers[number]?.models = someModels()
+            case 6: model.servers[number]?.loaded = someModels()
+            default:
+                model.servers[number]?.limit = 1 + pick(4)
+                model.servers[number]?.isConfigured = pick(4) > 0
+                return try configure()
+            }
+            // What is down tells nothing of its models; the rest is as it was.
+            if model.servers[number]?.phase == .down { model.servers[number]?.loaded = [] }
+            try report(number)
+        }
+
+        mutating func pass() throws {
+            now = now + .milliseconds(Int64(pick(1500)))
+            try model.apply(scheduler.expire(now: now))
+            for (ticket, waiter) in model.waiting where now - waiter.since >= .seconds(5) {
+                throw FleetModel.Impossible(description: "\(ticket) waits beyond its deadline")
+            }
+        }
+
+        mutating func step() throws {
+            switch pick(10) {
+            case 0...3: try arrive()
+            case 4...6: try end()
+            case 7: try disconnect()
+            case 8: try change()
+            default: try pass()
+            }
+            try model.check(&scheduler)
+        }
+
+        /// Traffic stops; what runs ends, and nothing may be left.
+        mutating func settle() throws {
+            while !model.held.isEmpty {
+                try end()
+                try model.check(&scheduler)
+            }
+            now = now + .seconds(10)
+            try model.apply(scheduler.expire(now: now))
+            try model.check(&scheduler)
+            let snapshot = scheduler.snapshot()
+            guard snapshot.inFlight == 0, snapshot.waiting == 0,
+                snapshot.endpoints.values.allSatisfy({ $0.inFlight == 0 && $0.waiting == 0 && $0.loading.isEmpty })
+            else {
+                throw FleetModel.Impossible(description: "not at zero: \(snapshot)")
+            }
+        }
+    }
+
+    /// What breaks without it: a slot given twice, a slot lost for ever, a request that waits beside a free slot.
+    @Test func theBooksAgreeWhateverHappens() {
+        var granted = 0
+        for seed in 0..<300 as Range<UInt64> {
+            var life = Life(seed: seed)
+            var events = 0
+            do {
+                try life.start()
+                for _ in 0..<400 {
+                    events += 1
+                    try life.step()
+                }
+                try life.settle()
+            } catch {
+                Issue.record("seed \(seed), event \(events): \(error)")
+                return
+            }
+            granted += life.model.granted
+        }
+        #expect(granted > 10_000, "a fleet that serves nobody proves nothing")
+    }
+}
