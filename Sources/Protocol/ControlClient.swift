@@ -96,13 +96,18 @@ public final class ControlClient {
         } catch {
             throw .badReply("cannot encode the call: \(error)")
         }
-        try socket.write(frame)
+        do {
+            try socket.write(frame)
+        } catch ControlError.closed {
+            // It may have said why before it closed: whoever is not allowed is told without being asked.
+        }
         let deadline = ControlSocket.nowMs() + timeoutMs
         while true {
             let line = try nextLine(deadline: deadline)
             let head = try decode(ReplyHead.self, line)
-            guard head.id == id || head.id == .null else { continue }
-            if let error = head.error { throw .remote(error) }
+            // An error without an id is about the connection, or about a line that could not be read.
+            if let error = head.error, head.id == id || (head.id ?? .null) == .null { throw .remote(error) }
+            guard head.id == id else { continue }
             return try decode(ReplyBody<Result>.self, line).result
         }
     }

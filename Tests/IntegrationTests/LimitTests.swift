@@ -122,8 +122,11 @@ import Testing
             bytes: "POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
             says: "not an HTTP/1.1 request: "),
         Bad(
-            description: "two lengths", bytes: "POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!", says: "not an HTTP/1.1 request: "),
-        Bad(description: "a bad chunk size", bytes: "POST /api/chat HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", says: "not an HTTP/1.1 request: "),
+            description: "two lengths", bytes: "POST /api/chat HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
+            says: "not an HTTP/1.1 request: "),
+        Bad(
+            description: "a bad chunk size", bytes: "POST /api/chat HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+            says: "not an HTTP/1.1 request: "),
         Bad(description: "no HTTP", bytes: "hello\r\n\r\n", says: "not an HTTP/1.1 request: "),
         Bad(description: "a header without a name", bytes: "GET / HTTP/1.1\r\n: x\r\n\r\n", says: "not an HTTP/1.1 request: "),
     ]

@@ -71,7 +71,9 @@ final class ControlService: Service {
         let mask = umask(0o177)
         defer { umask(mask) }
         do {
-            return try await ServerBootstrap(group: group).bind(unixDomainSocketPath: path) { channel in
+            // A peer such as nc ends its side after its calls, and still wants the replies.
+            let bootstrap = ServerBootstrap(group: group).childChannelOption(.allowRemoteHalfClosure, value: true)
+            return try await bootstrap.bind(unixDomainSocketPath: path) { channel in
                 channel.eventLoop.makeCompletedFuture { try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel) }
             }
         } catch {
