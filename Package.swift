@@ -91,7 +91,7 @@ let package = Package(
             swiftSettings: strict
         ),
         // Tests of routerctl and of what it stands on.
-        .target(name: "FakeControl", dependencies: ["Protocol"], path: "Tests/FakeControl", swiftSettings: strict),
+        .target(name: "FakeControl", dependencies: ["Protocol", "TestSupport"], path: "Tests/FakeControl", swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
             dependencies: [

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
-import Synchronization
+import TestSupport
 
 #if canImport(Glibc)
     import Glibc
@@ -31,31 +31,10 @@ public enum RealProgram {
     public static func run(_ arguments: [String], environment: [String: String] = [:], executable: String = routerctl, limit: Double = 30) throws
         -> Outcome
     {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: executable)
-        process.arguments = arguments
-        process.environment = ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"].merging(environment) { $1 }
-        let out = Pipe()
-        let err = Pipe()
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = out
-        process.standardError = err
-        try process.run()
-        let late = DispatchWorkItem { process.terminate() }
-        DispatchQueue.global().asyncAfter(deadline: .now() + limit, execute: late)
-        let errors = Mutex(Data())
-        let group = DispatchGroup()
-        DispatchQueue.global().async(group: group) {
-            let data = err.fileHandleForReading.readDataToEndOfFile()
-            errors.withLock { $0 = data }
-        }
-        let output = out.fileHandleForReading.readDataToEndOfFile()
-        group.wait()
-        process.waitUntilExit()
-        late.cancel()
-        return Outcome(
-            status: process.terminationStatus, out: String(decoding: output, as: UTF8.self),
-            err: String(decoding: errors.withLock { $0 }, as: UTF8.self))
+        // Not Foundation's Process: it waits for whatever the program left running, such as a terminal server, too.
+        let result = try ChildProcess.run(
+            executable, arguments, environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"].merging(environment) { $1 }, isClean: true, within: limit)
+        return Outcome(status: result.status, out: result.output, err: result.errors)
     }
 
     /// Asks until it is true, for at most `seconds`.

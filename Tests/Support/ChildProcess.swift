@@ -12,8 +12,11 @@ public final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - output: files for standard output and standard error; may be the same.
     ///   - environment: on top of the test's own, which is freed of what would configure a router.
-    public init(_ path: String, _ arguments: [String], environment: [String: String] = [:], output: String, errors: String) throws {
-        var variables = ProcessInfo.processInfo.environment.filter { name, _ in
+    ///   - isClean: nothing of the test's own environment.
+    public init(
+        _ path: String, _ arguments: [String], environment: [String: String] = [:], isClean: Bool = false, output: String, errors: String
+    ) throws {
+        var variables = isClean ? [:] : ProcessInfo.processInfo.environment.filter { name, _ in
             !name.hasPrefix("NOMYO_ROUTER_") && !["ROUTERD_HOST", "ROUTERD_PORT", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].contains(name)
         }
         variables.merge(environment) { _, new in new }
@@ -69,11 +72,11 @@ public final class ChildProcess: Sendable {
 
     /// Runs a program to its end.
     public static func run(
-        _ path: String, _ arguments: [String], environment: [String: String] = [:], within seconds: Double = 60
+        _ path: String, _ arguments: [String], environment: [String: String] = [:], isClean: Bool = false, within seconds: Double = 60
     ) throws -> (status: Int32, output: String, errors: String) {
         let folder = try TemporaryFolder()
         let child = try ChildProcess(
-            path, arguments, environment: environment, output: folder.path + "/out", errors: folder.path + "/err")
+            path, arguments, environment: environment, isClean: isClean, output: folder.path + "/out", errors: folder.path + "/err")
         do {
             let status = try child.waitForExit(within: seconds)
             return (status, folder.read("out"), folder.read("err"))
