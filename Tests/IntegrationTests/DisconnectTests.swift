@@ -60,6 +60,9 @@ import Testing
             client.close()
             try daemon.waitUntilIdle()
             #expect(endpoint.requestCount == 0)
+            // The half request is no malformed one.
+            try eventually("counted") { try daemon.status().requests.aborted == 1 }
+            try #expect(daemon.status().requests.rejected == 0)
         }
     }
 

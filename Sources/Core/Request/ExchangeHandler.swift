@@ -105,6 +105,9 @@ final class ExchangeHandler: ChannelDuplexHandler {
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
         let fault: RouterError
         switch error {
+        case HTTPParserError.invalidEOFState:
+            // The client left within its request: `channelInactive` follows and accounts for it.
+            return
         case HTTPParserError.headerOverflow:
             fault = .headersTooLarge(limit: worker.settings.limits.maxHeaderBytes)
         case HTTPParserError.unknown:
