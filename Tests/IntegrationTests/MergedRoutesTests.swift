@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import Protocol
+import TestSupport
+import Testing
+
+/// The routes that the router answers itself: one fleet as one server (B3, B9), and no dead endpoint that holds it up.
+@Suite struct MergedRoutesTests {
+    private static func names(_ answer: RawResponse, _ list: String, _ key: String) throws -> [String] {
+        guard let object = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any], let rows = object[list] as? [[String: Any]]
+        else {
+            throw TestFailure("no '\(list)' in \(answer.text)")
+        }
+        return rows.compactMap { $0[key] as? String }
+    }
+
+    @Test func listsAreMergedOverTheFleetWithoutDoubles() throws {
+        let first = try FakeEndpoint("first", available: ["a", "b"], loaded: ["a"], server: FakeModelServer(version: "0.12.3"))
+        let second = try FakeEndpoint("second", available: ["b", "c"], loaded: ["a", "c"], server: FakeModelServer(version: "0.9.11"))
+        let llama = try FakeEndpoint("llama", kind: .llamaServer, available: ["gguf-model"])
+        try RunningDaemon.run([first, second, llama]) { daemon in
+            let tags = try RawClient.get(port: daemon.port, "/api/tags")
+            #expect(tags.status == 200 && tags.head["content-type"] == "application/json; charset=utf-8")
+            let tagNames = try Self.names(tags, "models", "name")
+            #expect(tagNames.filter { $0 == "b:latest" }.count == 1)
+            #expect(Set(tagNames).isSuperset(of: ["a:latest", "b:latest", "c:latest"]))
+            let loaded = try Self.names(RawClient.get(port: daemon.port, "/api/ps"), "models", "name")
+            #expect(Set(loaded).isSuperset(of: ["a:latest", "c:latest"]))
+            let ids = try Self.names(RawClient.get(port: daemon.port, "/v1/models"), "data", "id")
+            #expect(Set(ids).isSuperset(of: ["gguf-model"]) && ids.count == Set(ids).count && ids.count == 4, "\(ids)")
+            // The lowest: a client must not be promised what one of them cannot do.
+            try #expect(RawClient.get(port: daemon.port, "/api/version").text == #"{"version":"0.9.11"}"#)
+            // Rows pass as the endpoint wrote them, odd numbers and all.
+            #expect(tags.text.contains(#""modified_at":"2026-01-01T00:00:00.123456789+02:00","size":2019393189"#))
+        }
+    }
+
+    @Test func aSingleModelCanBeAskedFor() throws {
+        let endpoint = try FakeEndpoint(available: ["a"])
+        try RunningDaemon.run([endpoint]) { daemon in
+            let known = try RawClient.get(port: daemon.port, "/v1/models/a")
+            let unknown = try RawClient.get(port: daemon.port, "/v1/models/b")
+            #expect(known.status == 200 && known.text.contains(#""object":"model""#))
+            #expect(unknown.status == 404 && unknown.text.hasPrefix(#"{"error":{"#))
+        }
+    }
+
+    /// A list is what is known, at once: it asks nobody.
+    @Test func aHungOrDeadEndpointDelaysNobody() throws {
+        let good = try FakeEndpoint("good", available: ["a"], loaded: ["a"])
+        let hung = try FakeEndpoint("hung", available: ["b"])
+        let dead = try FakeEndpoint("dead", available: ["c"])
+        try RunningDaemon.run([good, hung, dead], "poll_timeout: 60s\n") { daemon in
+            hung.setPollsHang(true)
+            dead.die()
+            try eventually("dead is down") { try daemon.endpoint("dead").state == "down" }
+            for path in ["/api/tags", "/api/ps", "/v1/models", "/api/version", "/"] {
+                let started = ContinuousClock.now
+                try #expect(RawClient.get(port: daemon.port, path).status == 200)
+                #expect(ContinuousClock.now - started < .seconds(5), "\(path) waited for an endpoint")
+            }
+            let names = try Self.names(RawClient.get(port: daemon.port, "/api/tags"), "models", "name")
+            #expect(names.contains("a:latest") && !names.contains("c:latest"))
+        }
+    }
+
+    @Test func theRouterSaysWhetherItIsThereAndReady() throws {
+        let endpoint = try FakeEndpoint(available: ["a"])
+        try RunningDaemon.run([endpoint]) { daemon in
+            try #expect(RawClient.get(port: daemon.port, "/").text == "Ollama is running")
+            for path in ["/livez", "/readyz", "/health"] { try #expect(RawClient.get(port: daemon.port, path).status == 200) }
+            try #expect(RawClient.get(port: daemon.port, "/health").text.contains(#""status":"ok""#))
+            endpoint.die()
+            try eventually("down") { try daemon.status().endpoints[0].state == "down" }
+            try #expect(RawClient.get(port: daemon.port, "/livez").status == 200, "it lives")
+            try #expect(RawClient.get(port: daemon.port, "/readyz").status == 503)
+            try #expect(RawClient.get(port: daemon.port, "/health").status == 503)
+        }
+    }
+
+    @Test func whatIsNoRouteIsToldInItsDialect() throws {
+        let endpoint = try FakeEndpoint(available: ["a"])
+        try RunningDaemon.run([endpoint]) { daemon in
+            let native = try RawClient.get(port: daemon.port, "/api/nonsense")
+            let openAI = try RawClient.post(port: daemon.port, "/v1/nonsense", "{}")
+            let other = try RawClient.get(port: daemon.port, "/nonsense")
+            #expect(native.status == 404 && openAI.status == 404 && other.status == 404)
+            #expect(native.text.hasPrefix(#"{"error":""#))
+            #expect(openAI.text.hasPrefix(#"{"error":{"message":"#))
+            let wrong = try RawClient.get(port: daemon.port, "/api/chat")
+            #expect(wrong.status == 405 && wrong.head["allow"] == "POST")
+            #expect(endpoint.requestCount == 0)
+        }
+    }
+}
