@@ -44,12 +44,15 @@ test: ## Every test, against real processes; installs what they need. FILTER=...
 	  grep -aiE 'SKIPPED' .build/test.log | sort -u || true; tail -n 3 .build/test.log
 
 .PHONY: check
-check: ## Format and manual pages must be clean; changes nothing
+check: format lint ## Formats, then lints code, scripts and manual pages
+
+.PHONY: lint
+lint: ## Lints, and changes nothing
 	swift format lint --strict --recursive --parallel $(SWIFT_FILES)
 	@scripts/install-packages.sh test
 	mandoc -T lint -W warning man/*.[1-9]
 	@for script in scripts/*.sh Benchmarks/*.sh; do bash -n "$$script"; done
-	@echo "check: clean"
+	@echo "lint: clean"
 
 .PHONY: format
 format: ## Formats all Swift files in place

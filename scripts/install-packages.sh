@@ -8,8 +8,9 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-usage: scripts/install-packages.sh [build|test|bench] [--dry-run]
+usage: scripts/install-packages.sh [build|demo|test|bench] [--dry-run]
   build      what a build links against (the default)
+  demo       that, and what the demo runs
   test       that, and what the tests run
   bench      what a build and `make bench` need
   --dry-run  only says what is missing: exit status 0 nothing, 1 something
@@ -19,7 +20,7 @@ TEXT
 purpose=build dry_run=0
 for argument in "$@"; do
   case "$argument" in
-    build | test | bench) purpose="$argument" ;;
+    build | demo | test | bench) purpose="$argument" ;;
     --dry-run) dry_run=1 ;;
     -h | --help) usage; exit 0 ;;
     *) usage >&2; exit 2 ;;
@@ -28,6 +29,7 @@ done
 
 wanted=(libncursesw5-dev libsqlite3-dev libssl-dev)
 case "$purpose" in
+  demo) wanted+=(curl) ;;
   test) wanted+=(tmux netcat-openbsd curl python3 python3-venv mandoc procps) ;;
   bench) wanted+=(nginx-light gcc) ;;
 esac
