@@ -81,7 +81,7 @@ if model="$(scripts/real-model.sh --path 2>/dev/null)"; then
   step "A real language model beside them: llama-server with SmolLM2-135M"
   # llama-server takes no port 0 for an answer; a port that was free a moment ago will do.
   port="$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])' 2>/dev/null || echo 18642)"
-  start llama 'server is listening|HTTP server listening|all slots are idle' \
+  start llama 'listening on http' \
     "$model/llama-server" --host 127.0.0.1 --port "$port" --model "$model/model.gguf" --alias smollm2 --threads 1 --ctx-size 2048 --parallel 2
   printf 'llama_server_endpoints:\n  - {url: "http://127.0.0.1:%s/v1", name: real}\n' "$port" >>"$folder/config.yaml"
   echo "  real  http://127.0.0.1:$port"
