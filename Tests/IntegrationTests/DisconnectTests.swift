@@ -66,6 +66,49 @@ import Testing
         }
     }
 
+    /// With more requests in hand than it serves at once, the router does not read on; it must see the end all the same.
+    @Test(arguments: [true, false]) func leavingWithPipelinedRequestsCancelsTheUpstream(_ byReset: Bool) throws {
+        let endpoint = try Self.silent()
+        try RunningDaemon.run([endpoint]) { daemon in
+            let client = try daemon.client()
+            let request = RawClient.request("POST", "/api/chat", body: Self.chat)
+            try client.send(request + request + request.dropLast(3))
+            try eventually("the first has arrived") { endpoint.active == 1 }
+            if byReset { client.reset() } else { client.close() }
+            try eventually("the endpoint is told") { endpoint.peersThatLeft == 1 }
+            let counted = try daemon.waitUntilIdle().requests
+            #expect(endpoint.requestCount == 1)
+            #expect(counted.aborted == 1 && counted.rejected == 0, "\(counted)")
+        }
+    }
+
+    /// Its socket is full in both directions: the end is no event of a read or a write.
+    @Test func leavingWithoutReadingCancelsTheUpstream() throws {
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, _ in
+            connection.startStream()
+            let lines = String(repeating: Self.line, count: 2000)
+            while connection.sendChunk(lines) {}
+            connection.waitForPeerToLeave()
+        }
+        try RunningDaemon.run([endpoint]) { daemon in
+            let client = try daemon.client(receiveBuffer: 65_536)
+            try client.send(RawClient.request("POST", "/api/chat", body: Self.chat))
+            _ = try client.readHead()
+            var before = -1
+            try eventually("the stream stands still") {
+                let now = try daemon.control().requests().requests.first?.bytesSent ?? 0
+                defer { before = now }
+                if now == before, now > 0 { return true }
+                usleep(200_000)
+                return false
+            }
+            client.close()
+            try eventually("the endpoint is told") { endpoint.active == 0 }
+            let counted = try daemon.waitUntilIdle().requests
+            #expect(counted.aborted == 1, "\(counted)")
+        }
+    }
+
     /// A slot that stays taken after its client left would soon be all of them.
     @Test func theSlotIsBackForTheNext() throws {
         let endpoint = try Self.silent()
