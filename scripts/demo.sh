@@ -145,7 +145,7 @@ if [ -t 1 ] && [ -t 0 ]; then
   (
     models=(llama3.2:3b qwen2.5:7b gpt-oss:120b mistral:7b default)
     while sleep "0.$((RANDOM % 9 + 1))"; do
-      curl -s "$url/api/chat" -d "{\"model\": \"${models[RANDOM % 5]}\", \"messages\": []}" >/dev/null &
+      curl -s "$url/api/chat" -d "{\"model\": \"${models[RANDOM % 5]}\", \"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}]}" >/dev/null &
     done
   ) &
   pids+=($!)
