@@ -33,7 +33,8 @@ public enum RealProgram {
     {
         // Not Foundation's Process: it waits for whatever the program left running, such as a terminal server, too.
         let result = try ChildProcess.run(
-            executable, arguments, environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"].merging(environment) { $1 }, isClean: true, within: limit)
+            executable, arguments, environment: ["PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"].merging(environment) { $1 }, isClean: true,
+            within: limit)
         return Outcome(status: result.status, out: result.output, err: result.errors)
     }
 

@@ -16,9 +16,12 @@ public final class ChildProcess: Sendable {
     public init(
         _ path: String, _ arguments: [String], environment: [String: String] = [:], isClean: Bool = false, output: String, errors: String
     ) throws {
-        var variables = isClean ? [:] : ProcessInfo.processInfo.environment.filter { name, _ in
-            !name.hasPrefix("NOMYO_ROUTER_") && !["ROUTERD_HOST", "ROUTERD_PORT", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].contains(name)
-        }
+        var variables =
+            isClean
+            ? [:]
+            : ProcessInfo.processInfo.environment.filter { name, _ in
+                !name.hasPrefix("NOMYO_ROUTER_") && !["ROUTERD_HOST", "ROUTERD_PORT", "RUNTIME_DIRECTORY", "XDG_RUNTIME_DIR"].contains(name)
+            }
         variables.merge(environment) { _, new in new }
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)

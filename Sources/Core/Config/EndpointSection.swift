@@ -33,7 +33,9 @@ struct EndpointSection {
             guard let name = memberKey.scalar?.string, Self.memberKeys.contains(name) else {
                 let name = memberKey.scalar?.string ?? ""
                 reader.fault(
-                    memberKey, "unknown key \(ValueReader.quoted(name)) of an endpoint\(Spelling.hint(for: name, among: Self.memberKeys)); known: \(Self.memberKeys.joined(separator: ", "))")
+                    memberKey,
+                    "unknown key \(ValueReader.quoted(name)) of an endpoint\(Spelling.hint(for: name, among: Self.memberKeys)); known: \(Self.memberKeys.joined(separator: ", "))"
+                )
                 continue
             }
             members[name] = value
@@ -90,7 +92,9 @@ struct EndpointSection {
     private func name(_ node: Node, with reader: inout ValueReader) -> String? {
         let expectation = "expected a name of 1 to 64 letters, digits and any of . _ : / -"
         guard let text = reader.text(node, expectation) else { return nil }
-        let isGood = text.unicodeScalars.allSatisfy { $0.properties.isAlphabetic || $0.properties.numericType != nil || "._:/-".unicodeScalars.contains($0) }
+        let isGood = text.unicodeScalars.allSatisfy {
+            $0.properties.isAlphabetic || $0.properties.numericType != nil || "._:/-".unicodeScalars.contains($0)
+        }
         guard isGood, (1...64).contains(text.unicodeScalars.count) else {
             reader.fault(node, "\(expectation), not \(ValueReader.quoted(text))")
             return nil
@@ -122,7 +126,10 @@ struct EndpointSection {
             let urls = EndpointKind.allCases.compactMap { try? EndpointURL.parse(text, kind: $0).url }
             guard let index = endpoints.firstIndex(where: { urls.contains($0.address.url) }) else {
                 let known = endpoints.map(\.address.url)
-                reader.notice(urlNode, "a key for \(text.contains("@") ? "a URL" : ValueReader.quoted(text)), which is not an endpoint\(Spelling.hint(for: text, among: known))")
+                reader.notice(
+                    urlNode,
+                    "a key for \(text.contains("@") ? "a URL" : ValueReader.quoted(text)), which is not an endpoint\(Spelling.hint(for: text, among: known))"
+                )
                 continue
             }
             if endpoints[index].key == nil { endpoints[index].key = key }

@@ -29,7 +29,10 @@ enum EndpointURL {
         while base.last == "/" { base = base.dropLast() }
         if base == "/v1" || base.hasSuffix("/v1") {
             guard kind == .llamaServer else {
-                throw Failure(message: "an OpenAI-compatible endpoint (a URL that ends with /v1) is not supported in this list yet; for llama-server use llama_server_endpoints")
+                throw Failure(
+                    message:
+                        "an OpenAI-compatible endpoint (a URL that ends with /v1) is not supported in this list yet; for llama-server use llama_server_endpoints"
+                )
             }
             base = base.dropLast(3)
             while base.last == "/" { base = base.dropLast() }
@@ -61,7 +64,9 @@ enum HostPort {
                 throw .init(message: "an IPv6 address stands in brackets, such as [::1]:11434")
             }
         }
-        guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") }) else { throw .init(message: "\(what) has no host") }
+        guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "/") }) else {
+            throw .init(message: "\(what) has no host")
+        }
         if rest.isEmpty {
             guard let defaultPort else { throw .init(message: "expected host:port, such as 127.0.0.1:12434") }
             return (host.lowercased(), defaultPort)

@@ -104,7 +104,8 @@ struct ValueReader {
             let zero = zeroMeansNone ? ", or 0 for no limit" : ""
             fault(
                 node,
-                "expected a duration from \(DurationText.format(range.lowerBound)) to \(DurationText.format(range.upperBound))\(zero), not \(Self.quoted(text))")
+                "expected a duration from \(DurationText.format(range.lowerBound)) to \(DurationText.format(range.upperBound))\(zero), not \(Self.quoted(text))"
+            )
             return nil
         }
         return value

@@ -57,7 +57,9 @@ struct ResponseHead {
         }
         facts.isVersion11 = bytes[7] == UInt8(ascii: "1")
         for index in 9..<12 {
-            guard bytes[index] >= UInt8(ascii: "0"), bytes[index] <= UInt8(ascii: "9") else { return .failure(ResponseFault(reason: "no status code")) }
+            guard bytes[index] >= UInt8(ascii: "0"), bytes[index] <= UInt8(ascii: "9") else {
+                return .failure(ResponseFault(reason: "no status code"))
+            }
             facts.status = facts.status * 10 + Int(bytes[index] - UInt8(ascii: "0"))
         }
         guard facts.status >= 100, let lineEnd = bytes.firstOffset(of: "\r\n"), lineEnd >= 12, lineEnd == 12 || bytes[12] == 0x20 else {
@@ -99,7 +101,9 @@ struct ResponseHead {
             guard facts.contentLength == nil || facts.contentLength == length else { return ResponseFault(reason: "two different Content-Lengths") }
             facts.contentLength = length
         case 17 where name.equalsIgnoringCase("transfer-encoding"):
-            guard value.equalsIgnoringCase("chunked"), !facts.isChunked else { return ResponseFault(reason: "a Transfer-Encoding other than chunked") }
+            guard value.equalsIgnoringCase("chunked"), !facts.isChunked else {
+                return ResponseFault(reason: "a Transfer-Encoding other than chunked")
+            }
             facts.isChunked = true
         default:
             break

@@ -193,13 +193,17 @@ struct ResponseParser {
             guard index > 0 else { return .failure(ResponseFault(reason: "no chunk size where one must be")) }
             if bytes[index] == UInt8(ascii: ";") || bytes[index] == UInt8(ascii: " ") || bytes[index] == UInt8(ascii: "\t") {
                 while index < bytes.count, bytes[index] >= 0x20 || bytes[index] == UInt8(ascii: "\t") { index += 1 }
-                if index > Self.maximumSizeLine { return .failure(ResponseFault(reason: "a chunk extension of more than \(Self.maximumSizeLine) bytes")) }
+                if index > Self.maximumSizeLine {
+                    return .failure(ResponseFault(reason: "a chunk extension of more than \(Self.maximumSizeLine) bytes"))
+                }
             }
             guard index + 1 < bytes.count else {
                 return index == bytes.count || bytes[index] == 0x0d
                     ? .success(nil) : .failure(ResponseFault(reason: "a chunk's size is not followed by CRLF"))
             }
-            guard bytes[index] == 0x0d, bytes[index + 1] == 0x0a else { return .failure(ResponseFault(reason: "a chunk's size is not followed by CRLF")) }
+            guard bytes[index] == 0x0d, bytes[index + 1] == 0x0a else {
+                return .failure(ResponseFault(reason: "a chunk's size is not followed by CRLF"))
+            }
             return .success((index + 2, size))
         }
         return try result.get()
@@ -224,7 +228,9 @@ struct ResponseParser {
             return .end(trailers: nil)
         }
         guard let length = endOfFields(buffer), length <= Self.maximumTrailers else {
-            guard buffer.readableBytes < Self.maximumTrailers else { throw ResponseFault(reason: "trailers of more than \(Self.maximumTrailers) bytes") }
+            guard buffer.readableBytes < Self.maximumTrailers else {
+                throw ResponseFault(reason: "trailers of more than \(Self.maximumTrailers) bytes")
+            }
             return nil
         }
         guard let bytes = buffer.readSlice(length: length) else { return nil }

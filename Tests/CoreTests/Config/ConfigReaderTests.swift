@@ -182,7 +182,9 @@ import Testing
     @Test func mutatedFilesNeverCrashIt() throws {
         let text = try String(contentsOf: Self.root.appendingPathComponent("config.yaml"), encoding: .utf8)
         let original = Array(text.utf8)
-        let pieces = ["[", "]", "{", "}", "*a", "&a ", ": ", "- ", "\n", "\t", "${", "'", "\"", "|\n", "? ", "!!int ", "\u{0}", "é", "-1", "---\n", "%"]
+        let pieces = [
+            "[", "]", "{", "}", "*a", "&a ", ": ", "- ", "\n", "\t", "${", "'", "\"", "|\n", "? ", "!!int ", "\u{0}", "é", "-1", "---\n", "%",
+        ]
         var state: UInt64 = 42
         func random(_ bound: Int) -> Int {
             state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
