@@ -43,6 +43,16 @@ test: ## Every test, against real processes; installs what they need. FILTER=...
 	@echo; echo "--- the suite's closing lines (whole log: .build/test.log)"; \
 	  grep -aiE 'SKIPPED' .build/test.log | sort -u || true; tail -n 3 .build/test.log
 
+.PHONY: sanitize
+sanitize: ## The tests of Core and of the real daemon under the thread and the address sanitizer, in .build-thread and .build-address
+	@scripts/install-packages.sh test
+	@for kind in thread address; do \
+	  echo "--- $$kind sanitizer"; \
+	  swift build --build-tests --sanitize=$$kind --scratch-path .build-$$kind; \
+	  ROUTERD_BIN_DIR="$$PWD/.build-$$kind/debug" TSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_leaks=0 \
+	    swift test --skip-build --sanitize=$$kind --scratch-path .build-$$kind --filter '$(or $(FILTER),CoreTests|IntegrationTests)'; \
+	done
+
 .PHONY: check
 check: format lint ## Formats, then lints code, scripts and manual pages
 
@@ -93,4 +103,4 @@ uninstall: ## Removes what `make install` with the same PREFIX put there
 
 .PHONY: clean
 clean: ## Removes everything that was built
-	rm -rf .build
+	rm -rf .build .build-thread .build-address

@@ -88,7 +88,10 @@ public final class Router: Sendable {
         }
         let old = config.withLock { $0 }
         let diff = ConfigDiff(from: old, to: new)
-        if !dryRun, old != new { await apply(new) }
+        if !dryRun, old != new {
+            for notice in new.notices where !old.notices.contains(notice) { logger.warning("\(notice)") }
+            await apply(new)
+        }
         return ReloadInfo(applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart)
     }
 

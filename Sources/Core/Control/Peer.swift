@@ -62,11 +62,16 @@ struct AccessRules: Sendable, Equatable {
         return []
     }
 
+    /// Of the peer's user, as the system's databases have them, and the group it runs as.
     static func groups(of peer: Peer) -> [UInt32] {
-        guard let entry = getpwuid(peer.uid) else { return [peer.gid] }
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        // Peers are served at the same time: the call that keeps its answer in one static place would mix them up.
+        var texts = [CChar](repeating: 0, count: 16_384)
+        guard getpwuid_r(peer.uid, &entry, &texts, texts.count, &found) == 0, found != nil, let name = entry.pw_name else { return [peer.gid] }
         var count: Int32 = 256
         var list = [gid_t](repeating: 0, count: Int(count))
-        guard getgrouplist(entry.pointee.pw_name, entry.pointee.pw_gid, &list, &count) >= 0 else { return [peer.gid] }
+        guard getgrouplist(name, entry.pw_gid, &list, &count) >= 0 else { return [peer.gid] }
         return Array(list.prefix(Int(count))) + [peer.gid]
     }
 

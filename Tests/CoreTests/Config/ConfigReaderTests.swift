@@ -185,11 +185,8 @@ import Testing
         let pieces = [
             "[", "]", "{", "}", "*a", "&a ", ": ", "- ", "\n", "\t", "${", "'", "\"", "|\n", "? ", "!!int ", "\u{0}", "é", "-1", "---\n", "%",
         ]
-        var state: UInt64 = 42
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
+        var generator = SplitMix64(seed: 42)
+        func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
         var refused = 0
         for _ in 0..<600 {
             var bytes = original

@@ -265,7 +265,7 @@ private func withFirstMember<Result>(_ text: String, _ body: (JSONCursor, JSONCu
 
     /// Breaks when damaged bytes trap, are read beyond their end, or are accepted although Foundation refuses them.
     @Test func mutatedDocumentsNeverTrap() throws {
-        var random = SplitMix(state: 0x5eed)
+        var random = SplitMix64(seed: 0x5eed)
         let alphabet = Array("{}[]\",:\\u0123456789abcdefeE+-. \ntrueflsn".utf8) + [0x00, 0x1f, 0x80, 0xc3, 0xe2, 0xf0, 0xff]
         var accepted = 0
         for document in documents {
@@ -319,18 +319,5 @@ private func hasDuplicateKeys(_ bytes: [UInt8]) -> Bool {
     return bytes.withUnsafeBytes { raw in
         var cursor = JSONCursor(raw)
         return (try? check(try cursor.next(), cursor)) ?? false
-    }
-}
-
-/// A small generator with a seed, so that a failure can be repeated.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94d0_49bb_1331_11eb
-        return mixed ^ (mixed >> 31)
     }
 }

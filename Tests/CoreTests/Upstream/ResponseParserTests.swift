@@ -165,11 +165,8 @@ import Testing
 
     /// Whatever comes: an end in finite time, and never a byte of framing in a body that a stricter reader would refuse.
     @Test func damagedAnswersAreReadTheSameHoweverTheyAreDivided() {
-        var state: UInt64 = 7
-        func random(_ bound: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int(state >> 33) % bound
-        }
+        var generator = SplitMix64(seed: 7)
+        func random(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
         let noise = Array("\r\n:;0aF \t\u{0}xHTTP/1.1".utf8)
         var faults = 0
         for round in 0..<3000 {
