@@ -9,6 +9,9 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// NIO's locks are the system's, which the thread sanitizer knows; it takes what `Synchronization.Mutex` guards for races.
+let locks: Target.Dependency = .product(name: "NIOConcurrencyHelpers", package: "swift-nio")
+
 let package = Package(
     name: "routerd",
     platforms: [.macOS(.v15)],
@@ -37,6 +40,7 @@ let package = Package(
                 "Protocol",
                 "COpenSSL",
                 .product(name: "NIOCore", package: "swift-nio"),
+                locks,
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -82,6 +86,7 @@ let package = Package(
             dependencies: [
                 "Core",
                 "Protocol",
+                locks,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
@@ -91,7 +96,7 @@ let package = Package(
             swiftSettings: strict
         ),
         // Tests of routerctl and of what it stands on.
-        .target(name: "FakeControl", dependencies: ["Protocol", "TestSupport"], path: "Tests/FakeControl", swiftSettings: strict),
+        .target(name: "FakeControl", dependencies: ["Protocol", "TestSupport", locks], path: "Tests/FakeControl", swiftSettings: strict),
         .testTarget(
             name: "CommandTests",
             dependencies: [
@@ -109,17 +114,17 @@ let package = Package(
         ),
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
         // Tests against the real binaries.
-        .target(name: "TestSupport", dependencies: ["Protocol"], path: "Tests/Support", swiftSettings: strict),
+        .target(name: "TestSupport", dependencies: ["Protocol", locks], path: "Tests/Support", swiftSettings: strict),
         // A stand-in for Ollama as a program of its own: the demo and the tests with real clients use it.
         .executableTarget(
             name: "simulated-endpoint",
-            dependencies: ["TestSupport", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["TestSupport", locks, .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/SimulatedEndpoint",
             swiftSettings: strict
         ),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["routerd", "routerctl", "simulated-endpoint", "Protocol", "TestSupport"],
+            dependencies: ["routerd", "routerctl", "simulated-endpoint", "Protocol", "TestSupport", locks],
             swiftSettings: strict
         ),
     ],

@@ -6,7 +6,7 @@ import NIOCore
 import NIOPosix
 import Protocol
 import ServiceLifecycle
-import Synchronization
+import NIOConcurrencyHelpers
 
 #if canImport(FoundationEssentials)
     import FoundationEssentials
@@ -24,9 +24,9 @@ public final class Router: Sendable {
     private let loadConfig: @Sendable () throws -> Config
     private let logger: Logger
     private let started = NIODeadline.now()
-    private let config: Mutex<Config>
+    private let config: NIOLockedValueBox<Config>
     /// Two reloads at once would mix.
-    private let isReloading = Mutex(false)
+    private let isReloading = NIOLockedValueBox(false)
 
     /// - Parameters:
     ///   - configPath: shown to operators.
@@ -34,7 +34,7 @@ public final class Router: Sendable {
     public init(
         config: Config, configPath: String, controlPath: String, loadConfig: @escaping @Sendable () throws -> Config, logger: Logger
     ) async throws {
-        self.config = Mutex(config)
+        self.config = NIOLockedValueBox(config)
         self.configPath = configPath
         self.controlPath = controlPath
         self.loadConfig = loadConfig
@@ -56,7 +56,7 @@ public final class Router: Sendable {
 
     /// In the order of their start; they stop in reverse.
     public var services: [any Service] {
-        let config = self.config.withLock { $0 }
+        let config = self.config.withLockedValue { $0 }
         return [
             FleetService(fleet: shared.fleet),
             ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
@@ -74,19 +74,19 @@ public final class Router: Sendable {
     /// Reads the configuration again and brings it into force: whole or not at all. Streams go on.
     /// - Throws: `RPCError` with what is wrong, line by line.
     public func reload(dryRun: Bool) async throws -> ReloadInfo {
-        let mayGo = isReloading.withLock { busy in
+        let mayGo = isReloading.withLockedValue { busy in
             defer { busy = true }
             return !busy
         }
         guard mayGo else { throw RPCError(.refused, "another reload is under way") }
-        defer { isReloading.withLock { $0 = false } }
+        defer { isReloading.withLockedValue { $0 = false } }
         let new: Config
         do {
             new = try loadConfig()
         } catch {
             throw RPCError(.refused, "\(error)")
         }
-        let old = config.withLock { $0 }
+        let old = config.withLockedValue { $0 }
         let diff = ConfigDiff(from: old, to: new)
         if !dryRun, old != new {
             for notice in new.notices where !old.notices.contains(notice) { logger.warning("\(notice)") }
@@ -105,7 +105,7 @@ public final class Router: Sendable {
         shared.scheduler.setEndpoints(after)
         shared.pages.invalidate()
         await workers.apply(RuntimeSettings(config: new, endpoints: after))
-        config.withLock { $0 = new }
+        config.withLockedValue { $0 = new }
     }
 
     // MARK: The operator's view
@@ -163,7 +163,7 @@ public final class Router: Sendable {
         let requests = await workers.requests()
         let counters = await workers.counters()
         let scheduler = shared.scheduler.snapshot()
-        let config = self.config.withLock { $0 }
+        let config = self.config.withLockedValue { $0 }
         let view = OperatorView(
             fleet: shared.fleet.reports(), scheduler: scheduler, requests: requests, counters: counters, now: .now(), date: Date())
         let status = StatusInfo(

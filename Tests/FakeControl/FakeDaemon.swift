@@ -3,7 +3,7 @@
 
 import Foundation
 import Protocol
-import Synchronization
+import NIOConcurrencyHelpers
 
 #if canImport(Glibc)
     import Glibc
@@ -41,25 +41,25 @@ public final class FakeDaemon: Sendable {
 
     public let folder: String
     public let path: String
-    private let shared: Mutex<State>
-    private let listener: Mutex<Int32>
-    private let connections = Mutex<Set<Int32>>([])
+    private let shared: NIOLockedValueBox<State>
+    private let listener: NIOLockedValueBox<Int32>
+    private let connections = NIOLockedValueBox<Set<Int32>>([])
 
     public init(name: String = "control.sock") throws {
         folder = try Self.makeFolder()
         path = "\(folder)/\(name)"
-        shared = Mutex(State())
-        listener = Mutex(-1)
+        shared = NIOLockedValueBox(State())
+        listener = NIOLockedValueBox(-1)
         try listen()
     }
 
-    public func change(_ body: @Sendable (inout State) -> Void) { shared.withLock { body(&$0) } }
+    public func change(_ body: @Sendable (inout State) -> Void) { shared.withLockedValue { body(&$0) } }
 
-    public var calls: [String] { shared.withLock { $0.calls } }
+    public var calls: [String] { shared.withLockedValue { $0.calls } }
 
     /// Closes all connections and the socket; the socket's file goes too, as with a daemon that stops.
     public func hangUp() {
-        let descriptor = listener.withLock { value in
+        let descriptor = listener.withLockedValue { value in
             defer { value = -1 }
             return value
         }
@@ -68,7 +68,7 @@ public final class FakeDaemon: Sendable {
             close(descriptor)
         }
         unlink(path)
-        connections.withLock { open in open.forEach { shutdown($0, Int32(SHUT_RDWR)) } }
+        connections.withLockedValue { open in open.forEach { shutdown($0, Int32(SHUT_RDWR)) } }
     }
 
     public func stop() {
@@ -80,12 +80,12 @@ public final class FakeDaemon: Sendable {
     public func listen() throws {
         let descriptor = try Self.bound(to: path)
         guard Glibc.listen(descriptor, 16) == 0 else { throw POSIXError(.EIO) }
-        listener.withLock { $0 = descriptor }
+        listener.withLockedValue { $0 = descriptor }
         Thread.detachNewThread { [self] in
             while true {
                 let connection = accept(descriptor, nil, nil)
                 if connection < 0 { return }
-                connections.withLock { _ = $0.insert(connection) }
+                connections.withLockedValue { _ = $0.insert(connection) }
                 Thread.detachNewThread { [self] in serve(connection) }
             }
         }
@@ -113,7 +113,7 @@ public final class FakeDaemon: Sendable {
 
     private func serve(_ connection: Int32) {
         defer {
-            connections.withLock { _ = $0.remove(connection) }
+            connections.withLockedValue { _ = $0.remove(connection) }
             close(connection)
         }
         var reader = FrameReader()
@@ -134,7 +134,7 @@ public final class FakeDaemon: Sendable {
         let endpoint = (try? Wire.decode(RPCRequestParams<EndpointFilterParams>.self, from: line))?.params?.endpoint ?? ""
         let model = (try? Wire.decode(RPCRequestParams<ModelFilterParams>.self, from: line))?.params?.model
         let dryRun = (try? Wire.decode(RPCRequestParams<ReloadParams>.self, from: line))?.params?.dryRun ?? false
-        let (answer, state) = shared.withLock { state in
+        let (answer, state) = shared.withLockedValue { state in
             state.calls.append(endpoint.isEmpty ? head.method : "\(head.method) \(endpoint)")
             let script = state.script
             return (script(head.method, endpoint, &state), state)
@@ -173,7 +173,7 @@ public final class FakeDaemon: Sendable {
     }
 
     private func change(_ method: String, _ name: String, _ id: RPCID, on connection: Int32) -> Bool {
-        let found: EndpointInfo? = shared.withLock { state in
+        let found: EndpointInfo? = shared.withLockedValue { state in
             guard let index = state.status.endpoints.firstIndex(where: { $0.name == name || $0.url.contains(name) }) else { return nil }
             switch method {
             case "drain": state.status.endpoints[index].state = "draining"
@@ -184,7 +184,7 @@ public final class FakeDaemon: Sendable {
             return state.status.endpoints[index]
         }
         if let found { return send(RPCReply(id: id, result: EndpointList(endpoints: [found])), on: connection) }
-        let names = shared.withLock { $0.status.endpoints.map(\.name).joined(separator: ", ") }
+        let names = shared.withLockedValue { $0.status.endpoints.map(\.name).joined(separator: ", ") }
         return send(RPCErrorReply(id: id, error: RPCError(.notFound, "there is no endpoint \"\(name)\"; there are \(names)")), on: connection)
     }
 
@@ -192,7 +192,7 @@ public final class FakeDaemon: Sendable {
         guard send(RPCReply(id: id, result: SubscribeInfo(intervalMs: 200)), on: connection) else { return false }
         var sequence = 0
         while true {
-            let state = shared.withLock { state in
+            let state = shared.withLockedValue { state in
                 let prepare = state.beforeSnapshot
                 prepare(&state)
                 return state

@@ -3,7 +3,7 @@
 
 import Foundation
 import Protocol
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -131,7 +131,7 @@ import Testing
         for endpoint in endpoints { endpoint.keepNoRequests() }
         try RunningDaemon.run(endpoints, limit: 3) { daemon in
             let port = daemon.port
-            let total = Mutex(0)
+            let total = NIOLockedValueBox(0)
             let threads = 8
             let each = 150
             let group = DispatchGroup()
@@ -154,12 +154,12 @@ import Testing
                             usleep(UInt32.random(in: 0..<30_000, using: &random))
                         }
                         if Bool.random(using: &random) { client.reset() } else { client.close() }
-                        total.withLock { $0 += 1 }
+                        total.withLockedValue { $0 += 1 }
                     }
                 }
             }
             #expect(group.wait(timeout: .now() + 120) == .success)
-            #expect(total.withLock { $0 } == threads * each)
+            #expect(total.withLockedValue { $0 } == threads * each)
             let status = try daemon.waitUntilIdle()
             let counted = status.requests
             #expect(counted.aborted > 100 && counted.completed > 50, "\(counted)")

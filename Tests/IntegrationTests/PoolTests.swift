@@ -3,7 +3,7 @@
 
 import Foundation
 import Protocol
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -20,9 +20,9 @@ import Testing
     }
 
     private final class Seen: Sendable {
-        private let numbers = Mutex<[Int]>([])
-        func note(_ number: Int) { numbers.withLock { $0.append(number) } }
-        var all: [Int] { numbers.withLock { $0 } }
+        private let numbers = NIOLockedValueBox<[Int]>([])
+        func note(_ number: Int) { numbers.withLockedValue { $0.append(number) } }
+        var all: [Int] { numbers.withLockedValue { $0 } }
     }
 
     @Test func oneConnectionServesRequestAfterRequest() throws {

@@ -3,7 +3,7 @@
 
 import Foundation
 import Protocol
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -34,15 +34,15 @@ import Testing
             try Self.traffic(to: daemon.port, threads: 8, each: 50, seed: 1, seen)
             try daemon.waitUntilIdle()
             let before = try daemon.residentBytes()
-            let operatorRuns = Mutex(true)
+            let operatorRuns = NIOLockedValueBox(true)
             let operatorEnded = DispatchSemaphore(value: 0)
             Thread.detachNewThread {
-                Self.operate(daemon, endpoints, while: { operatorRuns.withLock { $0 } }, seen)
+                Self.operate(daemon, endpoints, while: { operatorRuns.withLockedValue { $0 } }, seen)
                 operatorEnded.signal()
             }
-            defer { operatorRuns.withLock { $0 = false } }
+            defer { operatorRuns.withLockedValue { $0 = false } }
             try Self.traffic(to: daemon.port, threads: 8, each: 450, seed: 1000, seen)
-            operatorRuns.withLock { $0 = false }
+            operatorRuns.withLockedValue { $0 = false }
             #expect(operatorEnded.wait(timeout: .now() + 30) == .success)
 
             let status = try daemon.waitUntilIdle(within: 30)
@@ -85,21 +85,21 @@ import Testing
             var changes = 0
             var faults: [String] = []
         }
-        private let state = Mutex(State())
+        private let state = NIOLockedValueBox(State())
 
         func answer(isGood: Bool) {
-            state.withLock {
+            state.withLockedValue {
                 $0.answers += 1
                 if isGood { $0.good += 1 }
             }
         }
-        func change() { state.withLock { $0.changes += 1 } }
-        func fault(_ text: String) { state.withLock { $0.faults.append(text) } }
+        func change() { state.withLockedValue { $0.changes += 1 } }
+        func fault(_ text: String) { state.withLockedValue { $0.faults.append(text) } }
 
-        var answers: Int { state.withLock { $0.answers } }
-        var good: Int { state.withLock { $0.good } }
-        var changes: Int { state.withLock { $0.changes } }
-        var faults: [String] { state.withLock { $0.faults } }
+        var answers: Int { state.withLockedValue { $0.answers } }
+        var good: Int { state.withLockedValue { $0.good } }
+        var changes: Int { state.withLockedValue { $0.changes } }
+        var faults: [String] { state.withLockedValue { $0.faults } }
     }
 
     private static func traffic(to port: Int, threads: Int, each: Int, seed: UInt64, _ seen: Seen) throws {
@@ -227,16 +227,16 @@ import Testing
 
 /// What an endpoint does with a request today.
 private final class Moods: Sendable {
-    private let random: Mutex<SplitMix>
+    private let random: NIOLockedValueBox<SplitMix>
 
-    init(seed: UInt64) { random = Mutex(SplitMix(seed: seed)) }
+    init(seed: UInt64) { random = NIOLockedValueBox(SplitMix(seed: seed)) }
 
     var script: FakeEndpoint.Script {
         { connection, request in self.answer(connection, request) }
     }
 
     private func answer(_ connection: FakeConnection, _ request: ReceivedRequest) {
-        let (mood, length) = random.withLock { (Int.random(in: 0..<100, using: &$0), Int.random(in: 1..<6, using: &$0)) }
+        let (mood, length) = random.withLockedValue { (Int.random(in: 0..<100, using: &$0), Int.random(in: 1..<6, using: &$0)) }
         let tag = request.string("tag") ?? "<none>"
         let isNative = request.path.hasPrefix("/api")
         let item = isNative ? "{\"tag\":\"\(tag)\",\"done\":false}\n" : "data: {\"tag\":\"\(tag)\"}\n\n"

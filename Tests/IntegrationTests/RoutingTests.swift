@@ -3,7 +3,7 @@
 
 import Foundation
 import Protocol
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -23,24 +23,24 @@ import Testing
 
     /// Clients that are under way, each on a thread; `finish` waits for all their answers.
     private final class Clients: Sendable {
-        private let answers = Mutex<[Int: Result<RawResponse, any Error>]>([:])
-        private let started = Mutex(0)
+        private let answers = NIOLockedValueBox<[Int: Result<RawResponse, any Error>]>([:])
+        private let started = NIOLockedValueBox(0)
 
         func start(_ port: Int, _ body: String) {
-            let number = started.withLock { count in
+            let number = started.withLockedValue { count in
                 count += 1
                 return count - 1
             }
             Thread.detachNewThread {
                 let result = Result { try RawClient.post(port: port, "/api/chat", body, within: 30) }
-                self.answers.withLock { $0[number] = result }
+                self.answers.withLockedValue { $0[number] = result }
             }
         }
 
         func finish() throws -> [RawResponse] {
-            let all = started.withLock { $0 }
-            try eventually("\(all) answers", within: 30) { answers.withLock { $0.count } == all }
-            let found = answers.withLock { $0 }
+            let all = started.withLockedValue { $0 }
+            try eventually("\(all) answers", within: 30) { answers.withLockedValue { $0.count } == all }
+            let found = answers.withLockedValue { $0 }
             return try (0..<all).map { number in
                 guard let answer = found[number] else { throw TestFailure("no answer \(number)") }
                 return try answer.get()

@@ -3,7 +3,7 @@
 
 import Foundation
 import Protocol
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
@@ -44,13 +44,13 @@ import Testing
     /// F2: a slow client slows its endpoint, and the daemon keeps no more than its buffers.
     @Test func aSlowClientHoldsItsEndpointBack() throws {
         let total = 200_000_000
-        let sent = Mutex(0)
+        let sent = NIOLockedValueBox(0)
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, _ in
             connection.send("HTTP/1.1 200 OK\r\nContent-Length: \(total)\r\n\r\n")
             let piece = [UInt8](repeating: 0x61, count: 1_000_000)
             for _ in 0..<(total / piece.count) {
                 guard connection.send(piece) else { return }
-                sent.withLock { $0 += piece.count }
+                sent.withLockedValue { $0 += piece.count }
             }
         }
         endpoint.keepNoRequests()
@@ -61,13 +61,13 @@ import Testing
             // Until the endpoint stands still: the same count twice, half a second apart.
             var before = -1
             try eventually("the endpoint is held back", within: 30) {
-                let now = sent.withLock { $0 }
+                let now = sent.withLockedValue { $0 }
                 defer { before = now }
                 if now == before, now > 0 { return true }
                 usleep(500_000)
                 return false
             }
-            let held = sent.withLock { $0 }
+            let held = sent.withLockedValue { $0 }
             #expect(held < 40_000_000, "the kernel's buffers and ours, not the answer: \(held)")
             try #expect(daemon.residentBytes() < 120_000_000)
             var received = 0

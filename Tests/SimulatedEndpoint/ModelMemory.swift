@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 import TestSupport
 
 /// A model that the endpoint has on its disk. What its name does not say is derived from it, always in the same way.
@@ -83,7 +83,7 @@ final class ModelMemory: Sendable {
     }
 
     private let limits: Limits
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     init(limits: Limits, loaded: [SimulatedModel]) {
         self.limits = limits
@@ -92,14 +92,14 @@ final class ModelMemory: Sendable {
         for model in loaded {
             state.entries[model.name] = Entry(model: model, ready: now, expires: now + limits.keepAlive, lastUsed: now)
         }
-        self.state = Mutex(state)
+        self.state = NIOLockedValueBox(state)
     }
 
     private static var now: Double { Date().timeIntervalSince1970 }
 
     /// What is loaded, the latest to leave first.
     var residents: [Resident] {
-        state.withLock { state in
+        state.withLockedValue { state in
             Self.expire(&state)
             return state.entries.values.filter { $0.ready <= Self.now }
                 .map { Resident(model: $0.model, expires: $0.active > 0 ? max($0.expires, Self.now + limits.keepAlive) : $0.expires) }
@@ -114,13 +114,13 @@ final class ModelMemory: Sendable {
     func acquire(_ model: SimulatedModel, for connection: FakeConnection) throws -> Double? {
         let start = Self.now
         if tryAcquire(model) { return Self.now - start }
-        let mayWait = state.withLock { state in
+        let mayWait = state.withLockedValue { state in
             guard state.waiting < limits.queue else { return false }
             state.waiting += 1
             return true
         }
         guard mayWait else { throw OllamaError(503, "server busy, please try again.  maximum pending requests exceeded") }
-        defer { state.withLock { $0.waiting -= 1 } }
+        defer { state.withLockedValue { $0.waiting -= 1 } }
         while connection.pause(0.005) {
             if tryAcquire(model) { return Self.now - start }
         }
@@ -129,7 +129,7 @@ final class ModelMemory: Sendable {
 
     /// - Parameter keepAlive: seconds from now on, zero unloads it as soon as nobody uses it; nil for the default.
     func release(_ model: SimulatedModel, keepAlive: Double?) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.entries[model.name]?.active -= 1
             state.entries[model.name]?.lastUsed = Self.now
             state.entries[model.name]?.expires = Self.now + (keepAlive ?? limits.keepAlive)
@@ -139,14 +139,14 @@ final class ModelMemory: Sendable {
 
     /// Unloads it as soon as nobody uses it.
     func unload(_ model: SimulatedModel) {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.entries[model.name]?.expires = Self.now
             Self.expire(&state)
         }
     }
 
     private func tryAcquire(_ model: SimulatedModel) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             Self.expire(&state)
             let now = Self.now
             if let entry = state.entries[model.name] {

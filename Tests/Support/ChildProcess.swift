@@ -2,12 +2,12 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A program that the test has started, and that does not outlive it.
 public final class ChildProcess: Sendable {
     public let pid: pid_t
-    private let status = Mutex<Int32?>(nil)
+    private let status = NIOLockedValueBox<Int32?>(nil)
 
     /// - Parameters:
     ///   - output: files for standard output and standard error; may be the same.
@@ -41,7 +41,7 @@ public final class ChildProcess: Sendable {
         var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in argv + envp { free(text) } }
         var made: pid_t = 0
-        let result = spawning.withLock { _ in posix_spawn(&made, path, &actions, &attributes, &argv, &envp) }
+        let result = spawning.withLockedValue { _ in posix_spawn(&made, path, &actions, &attributes, &argv, &envp) }
         guard result == 0 else { throw TestFailure("cannot start \(path): \(String(cString: strerror(result)))") }
         pid = made
     }
@@ -50,7 +50,7 @@ public final class ChildProcess: Sendable {
 
     /// The exit status once it has ended, or 128 plus the signal; nil while it runs.
     public var exitStatus: Int32? {
-        status.withLock { known in
+        status.withLockedValue { known in
             if let known { return known }
             var raw: Int32 = 0
             guard waitpid(pid, &raw, WNOHANG) == pid else { return nil }

@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A model server within the test's process that does what the test tells it, down to the byte.
 ///
@@ -38,7 +38,7 @@ public final class FakeEndpoint: Sendable {
         var server: FakeModelServer
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
 
     /// - Parameters:
     ///   - available: names of the models that it has.
@@ -52,7 +52,7 @@ public final class FakeEndpoint: Sendable {
         self.kind = kind
         self.name = name
         port = listener.localPort
-        state = Mutex(State(listener: listener, script: script, available: available, loaded: loaded, server: server))
+        state = NIOLockedValueBox(State(listener: listener, script: script, available: available, loaded: loaded, server: server))
         accept(on: listener)
     }
 
@@ -71,33 +71,33 @@ public final class FakeEndpoint: Sendable {
 
     // MARK: What it shows
 
-    public var openConnections: Int { state.withLock { $0.connections.count } }
+    public var openConnections: Int { state.withLockedValue { $0.connections.count } }
     /// Requests that are being worked on, polls aside.
-    public var active: Int { state.withLock { $0.active } }
-    public var mostActive: Int { state.withLock { $0.mostActive } }
+    public var active: Int { state.withLockedValue { $0.active } }
+    public var mostActive: Int { state.withLockedValue { $0.mostActive } }
     /// Requests whose client closed the connection before their script had ended.
-    public var peersThatLeft: Int { state.withLock { $0.peersThatLeft } }
+    public var peersThatLeft: Int { state.withLockedValue { $0.peersThatLeft } }
     /// All requests but polls, in the order in which they were read whole.
-    public var requests: [ReceivedRequest] { state.withLock { $0.requests } }
+    public var requests: [ReceivedRequest] { state.withLockedValue { $0.requests } }
     /// As many as there were, kept or not.
-    public var requestCount: Int { state.withLock { $0.total } }
-    public var pollCount: Int { state.withLock { $0.polls } }
-    public var pollHeads: [MessageHead] { state.withLock { $0.pollHeads } }
-    public var loaded: [String] { state.withLock { $0.loaded } }
+    public var requestCount: Int { state.withLockedValue { $0.total } }
+    public var pollCount: Int { state.withLockedValue { $0.polls } }
+    public var pollHeads: [MessageHead] { state.withLockedValue { $0.pollHeads } }
+    public var loaded: [String] { state.withLockedValue { $0.loaded } }
 
     // MARK: What it is told
 
-    public func setScript(_ script: Script?) { state.withLock { $0.script = script } }
-    public func setLoaded(_ models: [String]) { state.withLock { $0.loaded = models } }
-    public func setAvailable(_ models: [String]) { state.withLock { $0.available = models } }
-    public func setPollsHang(_ hang: Bool) { state.withLock { $0.pollsHang = hang } }
+    public func setScript(_ script: Script?) { state.withLockedValue { $0.script = script } }
+    public func setLoaded(_ models: [String]) { state.withLockedValue { $0.loaded = models } }
+    public func setAvailable(_ models: [String]) { state.withLockedValue { $0.available = models } }
+    public func setPollsHang(_ hang: Bool) { state.withLockedValue { $0.pollsHang = hang } }
     /// For endless traffic: counts requests, but forgets them.
-    public func keepNoRequests() { state.withLock { $0.keepsBodies = false } }
-    public func forgetRequests() { state.withLock { $0.requests = [] } }
+    public func keepNoRequests() { state.withLockedValue { $0.keepsBodies = false } }
+    public func forgetRequests() { state.withLockedValue { $0.requests = [] } }
 
     /// As `kill -9`: nobody listens any more, and the kernel ends all connections.
     public func die() {
-        let (listener, connections) = state.withLock { state in
+        let (listener, connections) = state.withLockedValue { state in
             let found = (state.listener, Array(state.connections.values))
             state.listener = nil
             return found
@@ -109,13 +109,13 @@ public final class FakeEndpoint: Sendable {
     /// After `die`: listens on the same port again.
     public func revive() throws {
         let listener = try eventualValue("port \(port) free again") { try? TCPSocket.listening(port: port) }
-        state.withLock { $0.listener = listener }
+        state.withLockedValue { $0.listener = listener }
         accept(on: listener)
     }
 
     /// Closes connections that carry no request, as a server does after its keep-alive time.
     public func closeIdleConnections() {
-        let idle = state.withLock { Array($0.connections.values) }
+        let idle = state.withLockedValue { Array($0.connections.values) }
         for connection in idle { connection.close() }
     }
 
@@ -126,7 +126,7 @@ public final class FakeEndpoint: Sendable {
             while listener.isOpen {
                 guard let accepted = try? listener.accept() else { continue }
                 guard let self else { return accepted.close() }
-                let connection = self.state.withLock { state in
+                let connection = self.state.withLockedValue { state in
                     state.accepted += 1
                     let connection = FakeConnection(socket: accepted, number: state.accepted)
                     // One that came while the endpoint died.
@@ -144,7 +144,7 @@ public final class FakeEndpoint: Sendable {
             if isPoll(request) {
                 answerPoll(request, connection)
             } else {
-                let (script, server) = state.withLock { state in
+                let (script, server) = state.withLockedValue { state in
                     state.total += 1
                     if state.keepsBodies { state.requests.append(request) }
                     state.active += 1
@@ -153,7 +153,7 @@ public final class FakeEndpoint: Sendable {
                 }
                 if let script { script(connection, request) } else { server.answer(request, on: connection) }
                 let left = connection.isOpen && connection.socket.peerIsGone
-                state.withLock { state in
+                state.withLockedValue { state in
                     state.active -= 1
                     if left { state.peersThatLeft += 1 }
                 }
@@ -161,7 +161,7 @@ public final class FakeEndpoint: Sendable {
             if request.head["connection"]?.lowercased() == "close" { break }
         }
         connection.close()
-        state.withLock { _ = $0.connections.removeValue(forKey: connection.number) }
+        state.withLockedValue { _ = $0.connections.removeValue(forKey: connection.number) }
     }
 
     private func isPoll(_ request: ReceivedRequest) -> Bool {
@@ -173,7 +173,7 @@ public final class FakeEndpoint: Sendable {
     }
 
     private func answerPoll(_ request: ReceivedRequest, _ connection: FakeConnection) {
-        let (available, loaded, server, hang) = state.withLock { state in
+        let (available, loaded, server, hang) = state.withLockedValue { state in
             state.polls += 1
             state.pollHeads.append(request.head)
             return (state.available, state.loaded, state.server, state.pollsHang)

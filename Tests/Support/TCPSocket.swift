@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Why bytes did not come or go.
 public enum SocketError: Error, Equatable {
@@ -15,17 +15,17 @@ public enum SocketError: Error, Equatable {
 }
 
 /// Held while a child is made and while a connection is accepted, which is not closed to children from its first moment.
-let spawning = Mutex<Void>(())
+let spawning = NIOLockedValueBox(())
 
 /// A TCP socket on the loopback, with deadlines. May be closed from any thread, whatever another one does with it.
 ///
 /// The descriptor is non-blocking and only touched under the lock, so that no call can reach a descriptor that was
 /// closed and given out again meanwhile. Waiting happens outside, in short turns.
 public final class TCPSocket: Sendable {
-    private let descriptor: Mutex<Int32>
+    private let descriptor: NIOLockedValueBox<Int32>
     private static let turn = 20
 
-    private init(_ descriptor: Int32) { self.descriptor = Mutex(descriptor) }
+    private init(_ descriptor: Int32) { self.descriptor = NIOLockedValueBox(descriptor) }
 
     deinit { close() }
 
@@ -86,12 +86,12 @@ public final class TCPSocket: Sendable {
     }
 
     private func tuned() -> TCPSocket {
-        descriptor.withLock { Self.set($0, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
+        descriptor.withLockedValue { Self.set($0, Int32(IPPROTO_TCP), TCP_NODELAY, 1) }
         return self
     }
 
     public var localPort: Int {
-        descriptor.withLock { open in
+        descriptor.withLockedValue { open in
             var address = sockaddr_in()
             var size = socklen_t(MemoryLayout<sockaddr_in>.size)
             let result = withUnsafeMutablePointer(to: &address) { pointer in
@@ -101,14 +101,14 @@ public final class TCPSocket: Sendable {
         }
     }
 
-    public var isOpen: Bool { descriptor.withLock { $0 >= 0 } }
+    public var isOpen: Bool { descriptor.withLockedValue { $0 >= 0 } }
 
     /// The next connection; nil when nobody came in this turn.
     public func accept() throws -> TCPSocket? {
         guard try wait(for: Int16(POLLIN), until: Deadline(0.1)) else { return nil }
-        let accepted = descriptor.withLock { open -> Int32 in
+        let accepted = descriptor.withLockedValue { open -> Int32 in
             guard open >= 0 else { return -1 }
-            return spawning.withLock { _ in
+            return spawning.withLockedValue { _ in
                 let accepted = Glibc.accept(open, nil, nil)
                 _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
                 _ = fcntl(accepted, F_SETFL, O_NONBLOCK)
@@ -121,7 +121,7 @@ public final class TCPSocket: Sendable {
     /// - Returns: false when the deadline has passed.
     private func wait(for events: Int16, until deadline: Deadline) throws -> Bool {
         while true {
-            let open = descriptor.withLock { $0 }
+            let open = descriptor.withLockedValue { $0 }
             guard open >= 0 else { throw SocketError.broken("closed by this side") }
             var entry = pollfd(fd: open, events: events, revents: 0)
             if poll(&entry, 1, Int32(min(Self.turn, deadline.milliseconds))) > 0 { return true }
@@ -132,7 +132,7 @@ public final class TCPSocket: Sendable {
     public func send(_ bytes: [UInt8], until deadline: Deadline = .generous) throws {
         var sent = 0
         while sent < bytes.count {
-            let (count, reason) = descriptor.withLock { open in
+            let (count, reason) = descriptor.withLockedValue { open in
                 let count = bytes.withUnsafeBytes { buffer in
                     Glibc.send(open, buffer.baseAddress.map { $0 + sent }, buffer.count - sent, Int32(MSG_NOSIGNAL))
                 }
@@ -154,7 +154,7 @@ public final class TCPSocket: Sendable {
             var count = 0
             var reason: Int32 = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, filled in
-                (count, reason) = descriptor.withLock { (recv($0, buffer.baseAddress, limit, 0), errno) }
+                (count, reason) = descriptor.withLockedValue { (recv($0, buffer.baseAddress, limit, 0), errno) }
                 filled = max(0, count)
             }
             if count > 0 { return bytes }
@@ -169,7 +169,7 @@ public final class TCPSocket: Sendable {
 
     /// Whether the peer has closed or reset the connection, without taking bytes from it.
     public var peerIsGone: Bool {
-        descriptor.withLock { open in
+        descriptor.withLockedValue { open in
             guard open >= 0 else { return true }
             var entry = pollfd(fd: open, events: Int16(POLLIN | 0x2000 /* POLLRDHUP */), revents: 0)
             guard poll(&entry, 1, 0) > 0 else { return false }
@@ -177,11 +177,11 @@ public final class TCPSocket: Sendable {
         }
     }
 
-    public func endSending() { descriptor.withLock { _ = shutdown($0, Int32(SHUT_WR)) } }
+    public func endSending() { descriptor.withLockedValue { _ = shutdown($0, Int32(SHUT_WR)) } }
 
     /// As a process that is killed does: the kernel ends the connection, or resets it where bytes were not read.
     public func close() {
-        descriptor.withLock { open in
+        descriptor.withLockedValue { open in
             if open >= 0 { Glibc.close(open) }
             open = -1
         }
@@ -189,7 +189,7 @@ public final class TCPSocket: Sendable {
 
     /// Ends the connection with a RST.
     public func reset() {
-        descriptor.withLock { open in
+        descriptor.withLockedValue { open in
             guard open >= 0 else { return }
             var linger = linger(l_onoff: 1, l_linger: 0)
             setsockopt(open, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))

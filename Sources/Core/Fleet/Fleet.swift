@@ -3,7 +3,7 @@
 
 import Logging
 import NIOCore
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The endpoints, what is known of each, and the pollers that find it out.
 ///
@@ -24,7 +24,7 @@ public final class Fleet: Sendable {
         var nextID = 1
     }
 
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
     private let client: ProbeClient
     private let logger: Logger
     private let sink: Sink
@@ -60,7 +60,7 @@ public final class Fleet: Sendable {
         var started: [Poller] = []
         var updated: [(Poller, Endpoint)] = []
         var removed: [Poller] = []
-        let endpoints = state.withLock { state in
+        let endpoints = state.withLockedValue { state in
             var before: [String: EndpointID] = [:]
             for (id, member) in state.members { before[member.endpoint.address.url] = id }
             var endpoints: [Endpoint] = []
@@ -94,7 +94,7 @@ public final class Fleet: Sendable {
     }
 
     private func received(_ id: EndpointID, _ report: EndpointReport) {
-        let isMember = state.withLock { state in
+        let isMember = state.withLockedValue { state in
             guard state.members[id] != nil else { return false }
             state.members[id]?.report = report
             return true
@@ -106,7 +106,7 @@ public final class Fleet: Sendable {
 
     /// Every endpoint with what is known of it, in the order of the configuration.
     public func reports() -> [(Endpoint, EndpointReport)] {
-        state.withLock { state in
+        state.withLockedValue { state in
             state.order.compactMap { id in state.members[id].map { ($0.endpoint, $0.report) } }
         }
     }
@@ -134,7 +134,7 @@ public final class Fleet: Sendable {
 
     /// As `pollSoon(_:models:)`, for all endpoints.
     public func pollAllSoon(models: Bool = true) {
-        let pollers = state.withLock { $0.members.values.map(\.poller) }
+        let pollers = state.withLockedValue { $0.members.values.map(\.poller) }
         for poller in pollers { poller.pollSoon(everything: models) }
     }
 
@@ -156,7 +156,7 @@ public final class Fleet: Sendable {
     }
 
     private func poller(_ id: EndpointID) -> Poller? {
-        state.withLock { $0.members[id]?.poller }
+        state.withLockedValue { $0.members[id]?.poller }
     }
 }
 

@@ -3,7 +3,7 @@
 
 import Logging
 import NIOCore
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// Keeps the report on one endpoint fresh. What it decides is decided by the pure parts (`PollSchedule`, `PollRound`,
 /// `EndpointState.Machine`); it waits, asks and tells.
@@ -27,7 +27,7 @@ actor Poller {
     /// The wait between two rounds, cancelled to end it early.
     private var pause: Task<Void, Never>?
     /// Kicks that have been sent and not yet arrived, so that thousands of requests make one.
-    private let kick = Mutex<Kick?>(nil)
+    private let kick = NIOLockedValueBox<Kick?>(nil)
 
     private enum Kick {
         case loaded, everything
@@ -70,7 +70,7 @@ actor Poller {
 
     /// From any thread, at any rate: polls again soon.
     nonisolated func pollSoon(everything: Bool) {
-        let isFirst = kick.withLock { kick in
+        let isFirst = kick.withLockedValue { kick in
             defer { kick = everything || kick == .everything ? .everything : .loaded }
             return kick == nil
         }
@@ -78,7 +78,7 @@ actor Poller {
     }
 
     private func takeKick() {
-        let kick = kick.withLock { kick in
+        let kick = kick.withLockedValue { kick in
             defer { kick = nil }
             return kick
         }

@@ -4,6 +4,7 @@
 import NIOCore
 import NIOPosix
 import Protocol
+import NIOConcurrencyHelpers
 import Synchronization
 
 /// All workers, as the control plane sees them: every question is a hop to each event loop.
@@ -12,7 +13,7 @@ final class Workers: Sendable {
     /// By the identity of the event loop, for new connections.
     private let byLoop: [ObjectIdentifier: NIOLoopBound<Worker>]
     private let shared: RouterShared
-    private let state = Mutex(State())
+    private let state = NIOLockedValueBox(State())
 
     private struct State {
         var listening: [String] = []
@@ -43,11 +44,11 @@ final class Workers: Sendable {
 
     var connections: Int { shared.connections.load(ordering: .relaxed) }
 
-    var listening: [String] { state.withLock { $0.listening } }
+    var listening: [String] { state.withLockedValue { $0.listening } }
 
-    var isStopping: Bool { state.withLock { $0.isStopping } }
+    var isStopping: Bool { state.withLockedValue { $0.isStopping } }
 
-    func setListening(_ addresses: [String]) { state.withLock { $0.listening = addresses } }
+    func setListening(_ addresses: [String]) { state.withLockedValue { $0.listening = addresses } }
 
     func apply(_ settings: RuntimeSettings) async { await each { $0.apply(settings) } }
 
@@ -62,7 +63,7 @@ final class Workers: Sendable {
     }
 
     func beginStopping() {
-        state.withLock { $0.isStopping = true }
+        state.withLockedValue { $0.isStopping = true }
         for worker in bound { worker.eventLoop.execute { worker.value.beginStopping() } }
     }
 

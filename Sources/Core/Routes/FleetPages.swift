@@ -3,15 +3,15 @@
 
 import NIOCore
 import NIOHTTP1
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The pages that the router answers by itself, from what the polls have brought: a request never waits for an endpoint here.
 ///
 /// A page is made when it is first asked for after a change of the fleet, and kept until the next change.
 final class FleetPages: Sendable {
     /// Set once, before the first request.
-    private let fleet = Mutex<Fleet?>(nil)
-    private let kept = Mutex<Kept>(Kept())
+    private let fleet = NIOLockedValueBox<Fleet?>(nil)
+    private let kept = NIOLockedValueBox<Kept>(Kept())
 
     private struct Kept {
         /// Rises with every change, so that a page made of what was there before is not kept for what comes after.
@@ -24,12 +24,12 @@ final class FleetPages: Sendable {
     }
 
     func show(_ fleet: Fleet) {
-        self.fleet.withLock { $0 = fleet }
+        self.fleet.withLockedValue { $0 = fleet }
     }
 
     /// The fleet has changed: what was made of it is old.
     func invalidate() {
-        kept.withLock {
+        kept.withLockedValue {
             $0.version += 1
             $0.answers.removeAll(keepingCapacity: true)
         }
@@ -54,10 +54,10 @@ final class FleetPages: Sendable {
     }
 
     private func keep(_ key: Key, _ make: (MergedLists) -> LocalAnswer) -> LocalAnswer {
-        let (known, version) = kept.withLock { ($0.answers[key], $0.version) }
+        let (known, version) = kept.withLockedValue { ($0.answers[key], $0.version) }
         if let known { return known }
         let answer = make(MergedLists(reports()))
-        kept.withLock { if $0.version == version { $0.answers[key] = answer } }
+        kept.withLockedValue { if $0.version == version { $0.answers[key] = answer } }
         return answer
     }
 
@@ -93,5 +93,5 @@ final class FleetPages: Sendable {
         return .json(ByteBuffer(string: body), status: isWell ? .ok : .serviceUnavailable)
     }
 
-    private func reports() -> [(Endpoint, EndpointReport)] { fleet.withLock { $0 }?.reports() ?? [] }
+    private func reports() -> [(Endpoint, EndpointReport)] { fleet.withLockedValue { $0 }?.reports() ?? [] }
 }

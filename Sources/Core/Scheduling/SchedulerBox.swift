@@ -2,7 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import NIOCore
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// The scheduler behind one short lock: state changes under it, everything else after it.
 final class SchedulerBox: Sendable {
@@ -20,18 +20,18 @@ final class SchedulerBox: Sendable {
         var waiting: [TicketID: Decision] = [:]
     }
 
-    private let state: Mutex<State>
+    private let state: NIOLockedValueBox<State>
     private let clock: @Sendable () -> NIODeadline
 
     init(settings: SchedulerSettings, seed: UInt64, clock: @escaping @Sendable () -> NIODeadline = { .now() }) {
-        state = Mutex(State(scheduler: Scheduler(settings: settings, seed: seed)))
+        state = NIOLockedValueBox(State(scheduler: Scheduler(settings: settings, seed: seed)))
         self.clock = clock
     }
 
     /// - Parameter onDecision: called only if the answer is `queued`, and not after a `withdraw` that returned true.
     func submit(_ ask: Ask, onDecision: @escaping Decision) -> Answer {
         let now = clock()
-        let admission = state.withLock { state in
+        let admission = state.withLockedValue { state in
             let admission = state.scheduler.submit(ask, now: now)
             if case .queued(let ticket, position: _) = admission { state.waiting[ticket] = onDecision }
             return admission
@@ -45,7 +45,7 @@ final class SchedulerBox: Sendable {
 
     @discardableResult
     func withdraw(_ ticket: TicketID) -> Bool {
-        state.withLock { state in
+        state.withLockedValue { state in
             guard state.scheduler.withdraw(ticket) else { return false }
             state.waiting[ticket] = nil
             return true
@@ -62,11 +62,11 @@ final class SchedulerBox: Sendable {
 
     func expire() { run { $0.expire(now: $1) } }
 
-    func snapshot() -> SchedulerSnapshot { state.withLock { $0.scheduler.snapshot() } }
+    func snapshot() -> SchedulerSnapshot { state.withLockedValue { $0.scheduler.snapshot() } }
 
     private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {
         let now = clock()
-        let told = state.withLock { state -> [(Decision, SchedulerAction)] in
+        let told = state.withLockedValue { state -> [(Decision, SchedulerAction)] in
             let actions = event(&state.scheduler, now)
             if actions.isEmpty { return [] }
             return actions.compactMap { action in

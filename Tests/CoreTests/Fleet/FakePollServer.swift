@@ -3,7 +3,7 @@
 
 import NIOCore
 import NIOPosix
-import Synchronization
+import NIOConcurrencyHelpers
 
 /// A model server for polls: on loopback, on a port of its own, with scripted answers to each path. One request a connection.
 final class FakePollServer: Sendable {
@@ -32,11 +32,11 @@ final class FakePollServer: Sendable {
     }
 
     private final class Shared: Sendable {
-        let answers: Mutex<[String: Answer]>
-        let requests = Mutex<[String]>([])
+        let answers: NIOLockedValueBox<[String: Answer]>
+        let requests = NIOLockedValueBox<[String]>([])
 
         init(_ answers: [String: Answer]) {
-            self.answers = Mutex(answers)
+            self.answers = NIOLockedValueBox(answers)
         }
     }
 
@@ -51,11 +51,11 @@ final class FakePollServer: Sendable {
 
     /// From now on.
     func answer(_ path: String, _ answer: Answer) {
-        shared.answers.withLock { $0[path] = answer }
+        shared.answers.withLockedValue { $0[path] = answer }
     }
 
     /// The heads of all requests so far, as they came.
-    var requests: [String] { shared.requests.withLock { $0 } }
+    var requests: [String] { shared.requests.withLockedValue { $0 } }
 
     func count(_ path: String) -> Int { requests.count { $0.hasPrefix("GET \(path) ") } }
 
@@ -76,11 +76,11 @@ final class FakePollServer: Sendable {
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             text += String(buffer: unwrapInboundIn(data))
             guard text.hasSuffix("\r\n\r\n") else { return }
-            shared.requests.withLock { $0.append(text) }
+            shared.requests.withLockedValue { $0.append(text) }
             let words = text.split(separator: " ")
             let path = words.count > 1 ? String(words[1]) : ""
             let bytes: String
-            switch shared.answers.withLock({ $0[path] }) ?? .status(404, "404 page not found") {
+            switch shared.answers.withLockedValue({ $0[path] }) ?? .status(404, "404 page not found") {
             case .silence: return
             case .raw(let raw): bytes = raw
             case .json(let body): bytes = response(200, body)

@@ -4,7 +4,7 @@
 import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
+import NIOConcurrencyHelpers
 import Testing
 
 @testable import Core
@@ -41,7 +41,7 @@ private func withFleet(
     var logger = Logger(label: "test") { _ in told }
     logger.logLevel = .info
     let client = ProbeClient(group: MultiThreadedEventLoopGroup.singleton, timeout: timeout)
-    let fleet = Fleet(client: client, logger: logger) { id, report in told.reports.withLock { $0.append((id, report)) } }
+    let fleet = Fleet(client: client, logger: logger) { id, report in told.reports.withLockedValue { $0.append((id, report)) } }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await fleet.run() }
         try await body(fleet, told)
@@ -51,15 +51,15 @@ private func withFleet(
 
 /// What went to the sink, and to the log.
 private final class Told: LogHandler, Sendable {
-    let reports = Mutex<[(EndpointID, EndpointReport)]>([])
-    let lines = Mutex<[String]>([])
+    let reports = NIOLockedValueBox<[(EndpointID, EndpointReport)]>([])
+    let lines = NIOLockedValueBox<[String]>([])
 
-    var phases: [EndpointState.Phase] { reports.withLock { $0.map(\.1.state.phase) } }
-    var logged: [String] { lines.withLock { $0 } }
+    var phases: [EndpointState.Phase] { reports.withLockedValue { $0.map(\.1.state.phase) } }
+    var logged: [String] { lines.withLockedValue { $0 } }
 
     func log(event: LogEvent) {
         let facts = (event.metadata ?? [:]).sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-        lines.withLock { $0.append("\(event.level) \(event.message) \(facts)") }
+        lines.withLockedValue { $0.append("\(event.level) \(event.message) \(facts)") }
     }
 
     subscript(metadataKey _: String) -> Logger.Metadata.Value? {
@@ -90,7 +90,7 @@ extension Fleet {
             #expect(fleet.only.version == "0.12.3")
             #expect(fleet.only.models.map(\.name) == ["a:latest"])
             #expect(fleet.only.loaded.isEmpty)
-            #expect(told.reports.withLock { $0.map(\.0) } == [endpoints[0].id])
+            #expect(told.reports.withLockedValue { $0.map(\.0) } == [endpoints[0].id])
             #expect(told.logged == ["info endpoint changed its state endpoint=one from=starting to=up url=http://127.0.0.1:\(server.port)"])
         }
         await server.stop()
@@ -124,7 +124,7 @@ extension Fleet {
             server.answer("/api/ps", aIsLoaded)
             fleet.pollSoon(id)
             #expect(await eventually { fleet.only.loaded.map(\.name) == ["a:latest"] })
-            #expect(told.reports.withLock { $0.count } == 2)
+            #expect(told.reports.withLockedValue { $0.count } == 2)
             #expect(server.count("/api/tags") == 1)
             fleet.pollSoon(id, models: true)
             #expect(await eventually { server.count("/api/tags") == 2 })
@@ -153,7 +153,7 @@ extension Fleet {
             #expect(await eventually { fleet.only.loaded.count == 1 })
             fleet.reportFailure(id, "connection refused")
             #expect(await eventually { told.phases == [.up, .down, .up] })
-            let down = told.reports.withLock { $0[1].1 }
+            let down = told.reports.withLockedValue { $0[1].1 }
             // What was in memory may be gone; what was on disk is still known.
             #expect(down.loaded.isEmpty && down.models.count == 1 && down.state.reason == "connection refused")
             #expect(fleet.only.loaded.count == 1)
