@@ -41,7 +41,7 @@ public final class ChildProcess: Sendable {
         var envp: [UnsafeMutablePointer<CChar>?] = variables.map { strdup("\($0)=\($1)") } + [nil]
         defer { for text in argv + envp { free(text) } }
         var made: pid_t = 0
-        let result = spawning.withLockedValue { _ in posix_spawn(&made, path, &actions, &attributes, &argv, &envp) }
+        let result = spawning.withLock { posix_spawn(&made, path, &actions, &attributes, &argv, &envp) }
         guard result == 0 else { throw TestFailure("cannot start \(path): \(String(cString: strerror(result)))") }
         pid = made
     }

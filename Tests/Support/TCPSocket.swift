@@ -15,7 +15,7 @@ public enum SocketError: Error, Equatable {
 }
 
 /// Held while a child is made and while a connection is accepted, which is not closed to children from its first moment.
-let spawning = NIOLockedValueBox(())
+let spawning = NIOLock()
 
 /// A TCP socket on the loopback, with deadlines. May be closed from any thread, whatever another one does with it.
 ///
@@ -108,7 +108,7 @@ public final class TCPSocket: Sendable {
         guard try wait(for: Int16(POLLIN), until: Deadline(0.1)) else { return nil }
         let accepted = descriptor.withLockedValue { open -> Int32 in
             guard open >= 0 else { return -1 }
-            return spawning.withLockedValue { _ in
+            return spawning.withLock {
                 let accepted = Glibc.accept(open, nil, nil)
                 _ = fcntl(accepted, F_SETFD, FD_CLOEXEC)
                 _ = fcntl(accepted, F_SETFL, O_NONBLOCK)
