@@ -38,7 +38,7 @@ import Testing
         }
     }
 
-    /// C2: an endpoint's key goes to this endpoint, on requests and polls, in place of what the client sent.
+    /// An endpoint's key goes to this endpoint, on requests and polls, in place of what the client sent.
     @Test func anEndpointsKeyGoesThereAndNowhereElse() throws {
         let locked = try FakeEndpoint("locked", available: ["a"], loaded: ["a"])
         let open = try FakeEndpoint("open", available: ["b"], loaded: ["b"])

@@ -7,7 +7,7 @@ import NIOConcurrencyHelpers
 import TestSupport
 import Testing
 
-/// F1: a client that goes away cancels its work at once, and its slot is back.
+/// A client that goes away cancels its work at once, and its slot is back.
 @Suite struct DisconnectTests {
     private static let chat = #"{"model":"m","messages":[]}"#
     private static let line = #"{"message":{"content":"a"},"done":false}"# + "\n"

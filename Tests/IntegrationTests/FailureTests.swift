@@ -6,7 +6,7 @@ import Protocol
 import TestSupport
 import Testing
 
-/// Endpoints that die, hang and lie (F4): what the client sees, and that no lease is lost by it.
+/// Endpoints that die, hang and lie: what the client sees, and that no lease is lost by it.
 ///
 /// `RunningDaemon.run` waits at the end until every counter is at zero.
 @Suite struct FailureTests {
@@ -20,7 +20,7 @@ import Testing
 
     // MARK: Before the first byte
 
-    /// A12: a dying endpoint costs no client an error before its first byte, if another has the model.
+    /// A dying endpoint costs no client an error before its first byte, if another has the model.
     @Test func aConnectionThatIsLostBeforeTheFirstByteGoesElsewhere() throws {
         let dying = try Self.endpoint("dying") { connection, _ in connection.reset() }
         let other = try FakeEndpoint("other", available: ["m"])

@@ -6,7 +6,7 @@ import Protocol
 import TestSupport
 import Testing
 
-/// F3: each limit has a number, and whoever meets it is told so.
+/// Each limit has a number, and whoever meets it is told so.
 @Suite struct LimitTests {
     private static func fleet() throws -> [FakeEndpoint] { [try FakeEndpoint(available: ["m"], loaded: ["m"])] }
 

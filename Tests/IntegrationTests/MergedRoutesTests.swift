@@ -6,7 +6,7 @@ import Protocol
 import TestSupport
 import Testing
 
-/// The routes that the router answers itself: one fleet as one server (B3, B9), and no dead endpoint that holds it up.
+/// The routes that the router answers itself: one fleet as one server, and no dead endpoint that holds it up.
 @Suite struct MergedRoutesTests {
     private static func names(_ answer: RawResponse, _ list: String, _ key: String) throws -> [String] {
         guard let object = try JSONSerialization.jsonObject(with: Data(answer.body)) as? [String: Any], let rows = object[list] as? [[String: Any]]

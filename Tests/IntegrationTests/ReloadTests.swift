@@ -6,7 +6,7 @@ import Protocol
 import TestSupport
 import Testing
 
-/// A reload applies whole or not at all, says what changed, and touches no stream (F5).
+/// A reload applies whole or not at all, says what changed, and touches no stream.
 @Suite struct ReloadTests {
     private static let chat = #"{"model":"m","messages":[],"stream":false}"#
 

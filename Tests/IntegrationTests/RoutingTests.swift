@@ -63,7 +63,7 @@ import Testing
         }
     }
 
-    /// A5: the slot's limit holds, the next request goes to another server that has the model, and the one after waits.
+    /// The slot's limit holds, the next request goes to another server that has the model, and the one after waits.
     @Test func aboveTheLimitTheNextServerIsTakenAndThenTheLine() throws {
         let gate = Gate()
         let first = try FakeEndpoint("first", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
@@ -151,7 +151,7 @@ import Testing
         }
     }
 
-    /// A8's absence aside, who leaves must not hold a place: F1.
+    /// Who leaves must not hold a place.
     @Test func whoLeavesTheLineLosesTheirPlace() throws {
         let gate = Gate()
         let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
@@ -226,7 +226,7 @@ import Testing
         }
     }
 
-    /// F5: what drains gets nothing new and finishes what it has.
+    /// What drains gets nothing new and finishes what it has.
     @Test func aDrainingEndpointFinishesWhatItHasAndGetsNothingNew() throws {
         let gate = Gate()
         let leaving = try FakeEndpoint("leaving", available: ["m"], loaded: ["m"], script: Self.held(by: gate))

@@ -41,7 +41,7 @@ import Testing
         }
     }
 
-    /// F2: a slow client slows its endpoint, and the daemon keeps no more than its buffers.
+    /// A slow client slows its endpoint, and the daemon keeps no more than its buffers.
     @Test func aSlowClientHoldsItsEndpointBack() throws {
         let total = 200_000_000
         let sent = NIOLockedValueBox(0)

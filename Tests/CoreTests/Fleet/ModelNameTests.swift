@@ -5,7 +5,7 @@ import Testing
 
 @testable import Core
 
-/// A9: which names mean the same model, and, as important, which do not.
+/// Which names mean the same model, and, as important, which do not.
 @Suite struct ModelNameTests {
     struct Row: Sendable, CustomStringConvertible {
         var asked: String

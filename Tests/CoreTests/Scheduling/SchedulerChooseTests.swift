@@ -88,7 +88,7 @@ import Testing
 
     static let gigabyte = 1 << 30
 
-    /// A7: where a load evicts nothing in use, by what is known of sizes.
+    /// Where a load evicts nothing in use, by what is known of sizes.
     @Test func aLoadGoesWhereItDisturbsLeast() {
         let sizes = ["big": 6 * Self.gigabyte, "m": 4 * Self.gigabyte]
         let bench = SchedulerBench()
