@@ -72,6 +72,7 @@ public enum ConfigReader {
         config.endpoints = endpoints(sections, limit: config.maxConcurrentConnections, reader: &reader)
         guard reader.errors.isEmpty else { throw ConfigErrors(sorted(reader.errors)) }
         config.notices = reader.notices + unknownVariables(environment)
+        if config.endpoints.isEmpty { config.notices.append("\(file): there are no endpoints: every request for a model will be refused") }
         return config
     }
 

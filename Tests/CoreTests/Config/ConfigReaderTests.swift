@@ -172,7 +172,9 @@ import Testing
     }
 
     @Test func anEmptyFleetIsSaidOutLoud() throws {
-        #expect(try read("endpoints: []").endpoints.isEmpty)
+        let empty = try read("endpoints: []")
+        #expect(empty.endpoints.isEmpty)
+        #expect(empty.notices == ["config.yaml: there are no endpoints: every request for a model will be refused"])
         #expect(try read("endpoints:\n").endpoints.isEmpty)
         #expect(throws: ConfigErrors.self) { try read("queue_limit: 1") }
         #expect(throws: ConfigErrors.self) { try read("") }
