@@ -58,8 +58,10 @@ import Testing
             try eventually("no endpoint works for nobody") { endpoints.allSatisfy { $0.active == 0 } }
             try eventually("no client connection is left") { try daemon.status().connections == 0 }
             // Listeners, event loops, pollers, and at most what the pools keep: the endpoints see how many those are.
-            let kept = endpoints.map(\.openConnections).reduce(0, +)
-            try eventually("descriptors are closed") { try Self.descriptors(of: daemon) <= 40 + kept }
+            try eventually("descriptors are closed: \((try? Self.descriptors(of: daemon)) ?? -1), endpoints see \(endpoints.map(\.openConnections))")
+            {
+                try Self.descriptors(of: daemon) <= 40 + endpoints.map(\.openConnections).reduce(0, +)
+            }
             let after = try daemon.residentBytes()
             #expect(after < before + 60_000_000, "from \(before) to \(after) bytes")
             // And it still works.

@@ -126,12 +126,17 @@ public final class FakeEndpoint: Sendable {
             while listener.isOpen {
                 guard let accepted = try? listener.accept() else { continue }
                 guard let self else { return accepted.close() }
-                let connection = self.state.withLockedValue { state in
+                let connection = self.state.withLockedValue { state -> FakeConnection? in
+                    // One that came while the endpoint died has nobody to serve it.
+                    guard state.listener != nil else { return nil }
                     state.accepted += 1
                     let connection = FakeConnection(socket: accepted, number: state.accepted)
-                    // One that came while the endpoint died.
-                    if state.listener != nil { state.connections[connection.number] = connection }
+                    state.connections[connection.number] = connection
                     return connection
+                }
+                guard let connection else {
+                    accepted.close()
+                    continue
                 }
                 Thread.detachNewThread { self.serve(connection) }
             }
