@@ -81,10 +81,11 @@ import Testing
     }
 
     @Test func whatIsNoRouteIsToldInItsDialect() throws {
-        let endpoint = try FakeEndpoint(available: ["a"])
-        try RunningDaemon.run([endpoint]) { daemon in
+        let endpoint = try FakeEndpoint("one", available: ["a"])
+        let second = try FakeEndpoint("two", available: ["a"])
+        try RunningDaemon.run([endpoint, second]) { daemon in
             let native = try RawClient.get(port: daemon.port, "/api/nonsense")
-            let openAI = try RawClient.post(port: daemon.port, "/v1/nonsense", "{}")
+            let openAI = try RawClient.get(port: daemon.port, "/v1/nonsense")
             let other = try RawClient.get(port: daemon.port, "/nonsense")
             #expect(native.status == 404 && openAI.status == 404 && other.status == 404)
             #expect(native.text.hasPrefix(#"{"error":""#))
@@ -92,6 +93,24 @@ import Testing
             let wrong = try RawClient.get(port: daemon.port, "/api/chat")
             #expect(wrong.status == 405 && wrong.head["allow"] == "POST")
             #expect(endpoint.requestCount == 0)
+            let unclear = try RawClient.post(port: daemon.port, "/v1/nonsense", "{}")
+            #expect(unclear.status == 400 && unclear.text.contains("one, two; add ?endpoint=NAME"))
+        }
+    }
+
+    /// A route that this version has never heard of works as soon as it is clear where it belongs.
+    @Test func unknownRoutesPassWhereOneEndpointIsMeant() throws {
+        let script: FakeEndpoint.Script = { connection, request in connection.answer(#"{"path":"\#(request.target)"}"#) }
+        let one = try FakeEndpoint("one", available: ["a"], script: script)
+        let two = try FakeEndpoint("two", available: ["b"], script: script)
+        try RunningDaemon.run([one, two]) { daemon in
+            try #expect(RawClient.post(port: daemon.port, "/v1/systemone", #"{"model":"b"}"#).text == #"{"path":"/v1/systemone"}"#)
+            #expect(two.requestCount == 1 && one.requestCount == 0, "the model's name tells")
+            try #expect(RawClient.get(port: daemon.port, "/new?x=1&endpoint=one&y=2").text == #"{"path":"/new?x=1&y=2"}"#)
+            #expect(one.requestCount == 1, "the operator's name tells, and goes no further")
+            try #expect(RawClient.get(port: daemon.port, "/new?endpoint=three").status == 404)
+            try #expect(RawClient.post(port: daemon.port, "/api/me", "").status == 200)
+            #expect(one.requestCount == 2, "an account is the first endpoint's")
         }
     }
 }

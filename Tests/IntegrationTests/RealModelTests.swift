@@ -79,9 +79,13 @@ struct RealModelTests {
             #expect(text.hasSuffix("data: [DONE]\n\n"))
 
             try PythonClient.run("openai_client.py", ["http://127.0.0.1:\(daemon.port)", "unused", "smollm2", "text-only"])
-            // The native routes have no such model, and say why.
-            let native = try RawClient.post(port: daemon.port, "/api/chat", ask + "}")
-            #expect(native.status >= 400 && native.text.hasPrefix(#"{"error":""#))
+            // Ollama's routes are translated for it.
+            let native = try RawClient.post(
+                port: daemon.port, "/api/chat",
+                #"{"model":"smollm2","messages":[{"role":"user","content":"What is the capital of France?"}],"options":{"num_predict":24}}"#,
+                within: 120)
+            #expect(native.status == 200 && native.head["content-type"] == "application/x-ndjson")
+            #expect(native.text.split(separator: "\n").count > 5 && native.text.contains(#""done":true,"done_reason":""#), "\(native.text)")
             try daemon.waitUntilIdle()
             try #expect(daemon.status().requests.failed == 0)
             try #expect(daemon.endpoint("real").tokensTotal > 24)

@@ -24,23 +24,11 @@ struct RouterKeys: Sendable, Equatable {
 
     func judge(headers: HTTPHeaders, query: Substring?) -> Verdict {
         guard let digest else { return .allowed }
-        guard let given = Self.bearer(headers) ?? query.flatMap(Self.keyInQuery) else { return .missing }
+        guard let given = Self.bearer(headers) ?? headers.first(name: "x-api-key") ?? query.flatMap({ QueryText.value("api_key", in: $0) }) else {
+            return .missing
+        }
         let other = Self.sha256(given)
         return CRYPTO_memcmp(digest, other, digest.count) == 0 ? .allowed : .wrong
-    }
-
-    /// The query without the router's key, which is not the endpoint's business; nil if nothing is left.
-    static func queryWithoutKey(_ query: Substring) -> String? {
-        let kept = query.split(separator: "&", omittingEmptySubsequences: false).filter { !isKey($0) }
-        return kept.isEmpty ? nil : kept.joined(separator: "&")
-    }
-
-    private static let parameter = "api_key="
-
-    private static func isKey(_ pair: Substring) -> Bool { pair.hasPrefix(parameter) }
-
-    private static func keyInQuery(_ query: Substring) -> String? {
-        query.split(separator: "&").first(where: isKey).map { PercentEncoding.decode($0.dropFirst(parameter.count)) }
     }
 
     private static func bearer(_ headers: HTTPHeaders) -> String? {
@@ -77,6 +65,21 @@ enum PercentEncoding {
             }
         }
         return String(decoding: result, as: UTF8.self)
+    }
+
+    /// Everything but letters, digits and `-._~` is escaped.
+    static func encode(_ text: some StringProtocol) -> String {
+        var result = ""
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "0")...UInt8(ascii: "9"),
+                UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "~"):
+                result.unicodeScalars.append(Unicode.Scalar(byte))
+            default:
+                result += (byte < 16 ? "%0" : "%") + String(byte, radix: 16, uppercase: true)
+            }
+        }
+        return result
     }
 
     private static func nibble(_ byte: UInt8) -> UInt8? {

@@ -47,10 +47,15 @@ public struct Config: Sendable, Equatable {
         public var name: String
         public var address: EndpointAddress
         public var kind: EndpointKind
+        /// Polls find out what it is; `kind` is a guess.
+        public var kindIsOpen = false
         public var limit: Int
+        /// The entry says it, so that what the endpoint tells of its slots does not raise it.
+        public var limitIsOwn = false
         public var weight: Double = 1
         public var key: Secret?
         public var vramBytes: Int?
+        public var tls = TLSClientSettings()
 
         public init(name: String, address: EndpointAddress, kind: EndpointKind, limit: Int) {
             self.name = name

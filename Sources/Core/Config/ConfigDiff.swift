@@ -40,7 +40,8 @@ struct ConfigDiff: Sendable, Equatable {
             if before != after { changes.append("endpoint \(new.name): \(key) \(before) -> \(after)") }
         }
         note("name", old.name, new.name)
-        note("kind", old.kind.rawValue, new.kind.rawValue)
+        note("kind", old.kindIsOpen ? "found out" : old.kind.rawValue, new.kindIsOpen ? "found out" : new.kind.rawValue)
+        if old.tls != new.tls { changes.append("endpoint \(new.name): tls changed") }
         note("max_concurrent_connections", "\(old.limit)", "\(new.limit)")
         note("weight", "\(old.weight)", "\(new.weight)")
         note("vram", old.vramBytes.map(SizeText.format) ?? "unknown", new.vramBytes.map(SizeText.format) ?? "unknown")

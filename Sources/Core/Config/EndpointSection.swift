@@ -6,7 +6,8 @@ import Yams
 /// Reads `endpoints`, `llama_server_endpoints` and `api_keys`: the fleet.
 struct EndpointSection {
     static let keys = ["endpoints", "llama_server_endpoints"]
-    private static let memberKeys = ["url", "name", "kind", "max_concurrent_connections", "weight", "api_key", "vram"]
+    private static let memberKeys = ["url", "name", "kind", "max_concurrent_connections", "weight", "api_key", "vram", "tls"]
+    private static let tlsKeys = ["ca_file", "certificate", "key", "insecure_skip_verify", "server_name"]
     private static let expectation = "expected a list of endpoints, such as 'endpoints: [http://127.0.0.1:11434]'"
     private static let entryExpectation = "expected a URL such as http://127.0.0.1:11434, or a mapping with url"
 
@@ -19,45 +20,42 @@ struct EndpointSection {
     mutating func read(_ node: Node, key: String, limit: Int, with reader: inout ValueReader) {
         if ValueReader.isNull(node) { return }
         guard let entries = node.sequence else { return reader.fault(node, "\(Self.expectation), not \(ValueReader.kind(node))") }
-        let kind: EndpointKind = key == "endpoints" ? .ollama : .llamaServer
+        // In `endpoints` the URL tells, or polls do.
+        let kind: EndpointKind? = key == "endpoints" ? nil : .llamaServer
         for entry in entries { read(entry: entry, kind: kind, key: key, limit: limit, with: &reader) }
     }
 
-    private mutating func read(entry node: Node, kind: EndpointKind, key: String, limit: Int, with reader: inout ValueReader) {
-        guard let mapping = node.mapping else {
-            guard let address = address(node, kind: kind, with: &reader) else { return }
-            return add(Config.EndpointConfig(name: Self.defaultName(address), address: address, kind: kind, limit: limit), at: node, with: &reader)
+    private mutating func read(entry node: Node, kind: EndpointKind?, key: String, limit: Int, with reader: inout ValueReader) {
+        guard node.mapping != nil else {
+            guard let reading = reading(node, kind: kind, with: &reader) else { return }
+            return add(Self.endpoint(reading, limit: limit), isOllamaV1: reading.isOllamaV1, at: node, with: &reader)
         }
-        var members: [String: Node] = [:]
-        for (memberKey, value) in mapping {
-            guard let name = memberKey.scalar?.string, Self.memberKeys.contains(name) else {
-                let name = memberKey.scalar?.string ?? ""
-                reader.fault(
-                    memberKey,
-                    "unknown key \(ValueReader.quoted(name)) of an endpoint\(Spelling.hint(for: name, among: Self.memberKeys)); known: \(Self.memberKeys.joined(separator: ", "))"
-                )
-                continue
-            }
-            members[name] = value
-        }
+        guard let members = reader.members(node, known: Self.memberKeys, of: "an endpoint") else { return }
         guard let url = members["url"] else { return reader.fault(node, "an endpoint needs a url") }
         let kind = members["kind"].flatMap { self.kind($0, key: key, listed: kind, with: &reader) } ?? kind
-        let address = address(url, kind: kind, with: &reader)
+        let reading = reading(url, kind: kind, with: &reader)
         let name = members["name"].map { self.name($0, with: &reader) ?? "" }
-        var endpoint = Config.EndpointConfig(
-            name: name ?? "", address: address ?? EndpointAddress(host: "", port: 0, url: ""), kind: kind, limit: limit)
-        if let node = members["max_concurrent_connections"], let value = reader.integer(node, 1...100_000) { endpoint.limit = value }
+        var endpoint = Self.endpoint(
+            reading ?? EndpointURL.Reading(address: EndpointAddress(host: "", port: 0, url: ""), kind: kind), limit: limit)
+        if let node = members["max_concurrent_connections"], let value = reader.integer(node, 1...100_000) {
+            (endpoint.limit, endpoint.limitIsOwn) = (value, true)
+        }
         if let node = members["weight"], let value = reader.number(node, 0.001...1000) { endpoint.weight = value }
         if let node = members["api_key"], !ValueReader.isNull(node) { endpoint.key = reader.secret(node) }
         if let node = members["vram"] { endpoint.vramBytes = reader.size(node, 0...(1 << 50)) }
+        if let node = members["tls"] { readTLS(node, into: &endpoint, with: &reader) }
         // After all members, so that each of their faults is told.
-        guard let address, name != "" else { return }
-        if name == nil { endpoint.name = Self.defaultName(address) }
-        add(endpoint, at: node, with: &reader)
+        guard reading != nil, name != "" else { return }
+        if let name { endpoint.name = name }
+        add(endpoint, isOllamaV1: reading?.isOllamaV1 ?? false, at: node, with: &reader)
     }
 
-    private mutating func add(_ endpoint: Config.EndpointConfig, at node: Node, with reader: inout ValueReader) {
+    private mutating func add(_ endpoint: Config.EndpointConfig, isOllamaV1: Bool, at node: Node, with reader: inout ValueReader) {
         if let first = urls[endpoint.address.url] {
+            if isOllamaV1 {
+                return reader.notice(
+                    node, "\(endpoint.address.url)/v1 is a part of the endpoint that is listed already\(Self.mention(first)): left out")
+            }
             return reader.fault(node, "the endpoint \(endpoint.address.url) is listed twice\(Self.mention(first))")
         }
         if let first = names[endpoint.name] {
@@ -70,17 +68,40 @@ struct EndpointSection {
 
     // MARK: Members
 
-    private func address(_ node: Node, kind: EndpointKind, with reader: inout ValueReader) -> EndpointAddress? {
+    private static func endpoint(_ reading: EndpointURL.Reading, limit: Int) -> Config.EndpointConfig {
+        var endpoint = Config.EndpointConfig(
+            name: defaultName(reading.address), address: reading.address, kind: reading.kind ?? .ollama, limit: limit)
+        endpoint.kindIsOpen = reading.kind == nil
+        return endpoint
+    }
+
+    /// How its certificate is judged, and which one it is shown.
+    private func readTLS(_ node: Node, into endpoint: inout Config.EndpointConfig, with reader: inout ValueReader) {
+        guard let members = reader.members(node, known: Self.tlsKeys, of: "tls") else { return }
+        if endpoint.address.scheme == .http { reader.fault(node, "tls is for endpoints whose URL begins with https://") }
+        let file = "expected the path of a PEM file"
+        if let node = members["ca_file"] { endpoint.tls.caFile = reader.text(node, file) }
+        if let node = members["certificate"] { endpoint.tls.certificate = reader.text(node, file) }
+        if let node = members["key"] { endpoint.tls.key = reader.text(node, file) }
+        if (members["certificate"] == nil) != (members["key"] == nil) { reader.fault(node, "certificate and key belong together") }
+        if let node = members["server_name"] { endpoint.tls.serverName = reader.text(node, "expected a host name") }
+        if let node = members["insecure_skip_verify"], let skips = reader.bool(node) {
+            endpoint.tls.insecureSkipVerify = skips
+            if skips { reader.notice(node, "certificates of \(endpoint.address.url) are not checked: whoever is on the way can read its key") }
+        }
+    }
+
+    private func reading(_ node: Node, kind: EndpointKind?, with reader: inout ValueReader) -> EndpointURL.Reading? {
         guard let text = reader.text(node, Self.entryExpectation) else { return nil }
         do {
-            return try EndpointURL.parse(text, kind: kind)
+            return try EndpointURL.read(text, kind: kind)
         } catch {
             reader.fault(node, error.message)
             return nil
         }
     }
 
-    private func kind(_ node: Node, key: String, listed: EndpointKind, with reader: inout ValueReader) -> EndpointKind? {
+    private func kind(_ node: Node, key: String, listed: EndpointKind?, with reader: inout ValueReader) -> EndpointKind? {
         guard let text = reader.choice(node, EndpointKind.allCases.map(\.rawValue)), let kind = EndpointKind(rawValue: text) else { return nil }
         if listed == .llamaServer, kind != .llamaServer {
             reader.fault(node, "\(key) holds llama-server only; list this endpoint under endpoints")
@@ -103,7 +124,7 @@ struct EndpointSection {
     }
 
     private static func defaultName(_ address: EndpointAddress) -> String {
-        String(address.url.dropFirst("http://".count))
+        String(address.url.dropFirst(address.scheme.rawValue.utf8.count + "://".utf8.count))
     }
 
     private static func mention(_ place: ConfigError.Place) -> String {
@@ -122,8 +143,9 @@ struct EndpointSection {
         for (urlNode, keyNode) in mapping {
             guard let text = reader.text(urlNode, "expected an endpoint's URL") else { continue }
             let key = ValueReader.isNull(keyNode) || keyNode.scalar?.string == "" ? nil : reader.secret(keyNode)
-            // Either reading of a final /v1 may be the endpoint's.
-            let urls = EndpointKind.allCases.compactMap { try? EndpointURL.parse(text, kind: $0).url }
+            // Any reading of a final /v1 may be the endpoint's.
+            let kinds: [EndpointKind?] = [nil] + EndpointKind.allCases
+            let urls = kinds.compactMap { try? EndpointURL.read(text, kind: $0).address.url }
             guard let index = endpoints.firstIndex(where: { urls.contains($0.address.url) }) else {
                 let known = endpoints.map(\.address.url)
                 reader.notice(

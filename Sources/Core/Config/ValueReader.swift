@@ -62,6 +62,28 @@ struct ValueReader {
         }
     }
 
+    /// The members of a mapping by their keys, each of them known; nil where it is none.
+    ///
+    /// - Parameter of: what the mapping is, for the message: `an endpoint`.
+    mutating func members(_ node: Node, known: [String], of what: String) -> [String: Node]? {
+        guard let mapping = node.mapping else {
+            fault(node, "expected a mapping with any of \(known.joined(separator: ", ")), not \(Self.kind(node))")
+            return nil
+        }
+        var members: [String: Node] = [:]
+        for (key, value) in mapping {
+            let name = key.scalar?.string ?? ""
+            if known.contains(name) {
+                members[name] = value
+            } else {
+                fault(
+                    key,
+                    "unknown key \(Self.quoted(name)) of \(what)\(Spelling.hint(for: name, among: known)); known: \(known.joined(separator: ", "))")
+            }
+        }
+        return members
+    }
+
     mutating func integer(_ node: Node, _ range: ClosedRange<Int>) -> Int? {
         let expectation = "expected a whole number from \(range.lowerBound) to \(range.upperBound)"
         guard let text = text(node, expectation) else { return nil }

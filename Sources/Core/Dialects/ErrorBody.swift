@@ -7,7 +7,7 @@ import NIOHTTP1
 enum ErrorBody {
     static func contentType(_ dialect: Dialect) -> String {
         switch dialect {
-        case .ollama, .openAI: "application/json; charset=utf-8"
+        case .ollama, .openAI, .anthropic: "application/json; charset=utf-8"
         case .plain: "text/plain; charset=utf-8"
         }
     }
@@ -16,17 +16,35 @@ enum ErrorBody {
         switch dialect {
         case .ollama: "{\"error\":\(JSONText.quoted(error.message))}"
         case .openAI: openAI(error)
+        case .anthropic: anthropic(error)
         case .plain: error.message + "\n"
         }
     }
 
     /// What is added to a stream that cannot go on: the client has a 200 and part of an answer already.
     /// `midLine`: the endpoint's last line is not ended, so that one has to be ended first.
-    static func streamEnd(_ error: RouterError, framing: StreamFraming, midLine: Bool) -> String {
+    static func streamEnd(_ error: RouterError, framing: StreamFraming, dialect: Dialect, midLine: Bool) -> String {
         switch framing {
+        case .serverSentEvents where dialect == .anthropic: (midLine ? "\n\n" : "") + "event: error\ndata: \(anthropic(error))\n\n"
         case .newlineJSON: (midLine ? "\n" : "") + "{\"error\":\(JSONText.quoted(error.message))}\n"
         case .serverSentEvents: (midLine ? "\n\n" : "") + "data: \(openAI(error))\n\n"
         }
+    }
+
+    /// https://docs.anthropic.com/en/api/errors
+    private static func anthropic(_ error: RouterError) -> String {
+        let type =
+            switch error.status.code {
+            case 401: "authentication_error"
+            case 403: "permission_error"
+            case 404: "not_found_error"
+            case 413: "request_too_large"
+            case 429: "rate_limit_error"
+            case 503, 529: "overloaded_error"
+            case 400..<500, 501: "invalid_request_error"
+            default: "api_error"
+            }
+        return "{\"type\":\"error\",\"error\":{\"type\":\"\(type)\",\"message\":\(JSONText.quoted(error.message))}}"
     }
 
     private static func openAI(_ error: RouterError) -> String {
@@ -59,6 +77,7 @@ extension RouterError {
     fileprivate var parameter: String? {
         switch self {
         case .missingModel, .refused(.unknownModel, _, _): "model"
+        case .untranslatable(let fault): fault.field
         default: nil
         }
     }

@@ -14,49 +14,28 @@ public struct EndpointID: Hashable, Sendable, Comparable {
     }
 }
 
-/// What software an endpoint runs. What it can do follows from this (`Capability`), never from a URL.
-public enum EndpointKind: String, Sendable, CaseIterable {
-    case ollama
-    case llamaServer = "llama-server"
-
-    /// The route families that the kind answers natively.
-    public var capabilities: Capabilities {
-        switch self {
-        case .ollama: [.ollamaAPI, .openAIAPI]
-        case .llamaServer: [.openAIAPI]
-        }
-    }
-}
-
-/// Route families, as a set: what a request needs and what an endpoint has.
-public struct Capabilities: OptionSet, Sendable, Hashable {
-    public let rawValue: UInt8
-
-    public init(rawValue: UInt8) {
-        self.rawValue = rawValue
-    }
-
-    /// `/api/...` as Ollama speaks it.
-    public static let ollamaAPI = Capabilities(rawValue: 1 << 0)
-    /// `/v1/...` as OpenAI, Ollama and llama-server speak it.
-    public static let openAIAPI = Capabilities(rawValue: 1 << 1)
-}
-
 /// One configured endpoint: everything about it that does not change between two reloads.
 public struct Endpoint: Sendable, Equatable {
     public let id: EndpointID
     /// Unique within the fleet.
     public var name: String
     public var address: EndpointAddress
+    /// As configured or assumed; `Fleet` replaces it by what polls have found.
     public var kind: EndpointKind
+    /// Neither the list nor the URL nor `kind` says what it is: polls find out, and `kind` is a guess until then.
+    public var kindIsOpen = false
     /// Slots for each endpoint-model pair.
     public var limit: Int
+    /// The endpoint's own entry says the limit: what it tells of its slots may lower it, and not raise it.
+    public var limitIsOwn = false
     /// Above 1 attracts more of the requests that could go to several equal endpoints.
     public var weight: Double
     /// Sent as `Authorization: Bearer` to this endpoint and nowhere else.
     public var key: Secret?
     /// Memory for models, bytes, where the operator told us; nil means unknown.
     public var vramBytes: Int?
+    /// Means something where the address is `https`.
+    public var tls = TLSClientSettings()
 
     public init(
         id: EndpointID, name: String, address: EndpointAddress, kind: EndpointKind, limit: Int, weight: Double = 1, key: Secret? = nil,
@@ -73,27 +52,50 @@ public struct Endpoint: Sendable, Equatable {
     }
 }
 
-/// Where an endpoint listens. Plain HTTP for now: `https` is refused by the configuration.
+/// Where an endpoint listens.
 public struct EndpointAddress: Sendable, Hashable {
+    public enum Scheme: String, Sendable {
+        case http, https
+
+        public var defaultPort: Int { self == .http ? 80 : 443 }
+    }
+
+    public var scheme: Scheme
     /// A name or an IP address, without brackets.
     public var host: String
     public var port: Int
     /// Empty, or a path that begins with a slash and does not end with one; it goes before every route's path.
     public var basePath: String
+    /// What stands for a route's `/v1` there, after `basePath`: a service's version path may be any.
+    public var versionPath: String
     /// As it was configured, normalised: no final slash. Shown to people and compared by a reload.
     public var url: String
 
-    public init(host: String, port: Int, basePath: String = "", url: String) {
+    public init(
+        scheme: Scheme = .http, host: String, port: Int, basePath: String = "", versionPath: String = EndpointAddress.usualVersionPath, url: String
+    ) {
+        self.scheme = scheme
         self.host = host
         self.port = port
         self.basePath = basePath
+        self.versionPath = versionPath
         self.url = url
+    }
+
+    public static let usualVersionPath = "/v1"
+
+    /// A route's path (and query) as this endpoint has it.
+    public func path(for route: Substring) -> (prefix: String, rest: Substring) {
+        if versionPath != Self.usualVersionPath, route.hasPrefix("/v1/") || route == "/v1" {
+            return (basePath + versionPath, route.dropFirst(Self.usualVersionPath.utf8.count))
+        }
+        return (basePath, route)
     }
 
     /// The value of the `Host` header for this address.
     public var authority: String {
         let bracketed = host.contains(":") ? "[\(host)]" : host
-        return port == 80 ? bracketed : "\(bracketed):\(port)"
+        return port == scheme.defaultPort ? bracketed : "\(bracketed):\(port)"
     }
 }
 

@@ -4,21 +4,37 @@
 /// What the latest polls say of one endpoint. The scheduler, the merged lists and the operator all read this.
 public struct EndpointReport: Sendable, Equatable {
     public var state: EndpointState
+    /// What it turned out to be; nil while that is as configured, or not known.
+    public var kind: EndpointKind?
+    /// What its answers added to what every server of its kind can do.
+    public var found: Capabilities
     /// The server's own version; empty while unknown.
     public var version: String
     /// All models that the endpoint has, in its own order.
     public var models: [ModelListing]
     /// The models in its memory.
     public var loaded: [LoadedModel]
-    /// llama-server: the true number of slots, where it tells; nil otherwise.
+    /// llama-server with one model: its true number of slots, where it tells; nil otherwise.
     public var slots: Int?
 
-    public init(state: EndpointState, version: String = "", models: [ModelListing] = [], loaded: [LoadedModel] = [], slots: Int? = nil) {
+    public init(
+        state: EndpointState, kind: EndpointKind? = nil, found: Capabilities = [], version: String = "", models: [ModelListing] = [],
+        loaded: [LoadedModel] = [], slots: Int? = nil
+    ) {
         self.state = state
+        self.kind = kind
+        self.found = found
         self.version = version
         self.models = models
         self.loaded = loaded
         self.slots = slots
+    }
+}
+
+extension EndpointReport {
+    /// What an endpoint of `kind` can do by all that is known.
+    public func capabilities(of kind: EndpointKind) -> Capabilities {
+        kind.capabilities(version: version).union(found)
     }
 }
 
@@ -58,6 +74,12 @@ public struct LoadedModel: Sendable, Equatable {
     public var sizeVramBytes: Int?
     /// RFC 3339 as the endpoint says it; nil where it does not tell.
     public var expiresAt: String?
+    /// Tokens of context that it was loaded with; nil where the endpoint does not tell.
+    public var contextLength: Int?
+    /// Slots that the endpoint itself has for it; nil where it does not tell.
+    public var slots: Int?
+    /// It gave its memory back and wakes up with the next request.
+    public var isSleeping = false
     /// The entry of `/api/ps`, byte for byte; empty for llama-server.
     public var json: [UInt8]
 

@@ -107,7 +107,12 @@ public final class Fleet: Sendable {
     /// Every endpoint with what is known of it, in the order of the configuration.
     public func reports() -> [(Endpoint, EndpointReport)] {
         state.withLockedValue { state in
-            state.order.compactMap { id in state.members[id].map { ($0.endpoint, $0.report) } }
+            state.order.compactMap { id in
+                guard let member = state.members[id] else { return nil }
+                var endpoint = member.endpoint
+                if let kind = member.report.kind { endpoint.kind = kind }
+                return (endpoint, member.report)
+            }
         }
     }
 
@@ -115,6 +120,17 @@ public final class Fleet: Sendable {
     public func endpoint(matching selector: String) -> EndpointMatch {
         reports().map(\.0).matching(selector)
     }
+
+    func report(of id: EndpointID) -> EndpointReport? {
+        state.withLockedValue { $0.members[id]?.report }
+    }
+
+    /// The endpoints that take work and can do so, in the order of the configuration.
+    func allUp(that can: (Capabilities) -> Bool) -> [Endpoint] {
+        reports().filter { $0.1.state.phase.takesWork && can($0.1.capabilities(of: $0.0.kind)) }.map(\.0)
+    }
+
+    func firstUp(that can: (Capabilities) -> Bool) -> Endpoint? { allUp(that: can).first }
 
     // MARK: Events of the requests' way
 
@@ -166,5 +182,8 @@ extension Endpoint {
         self.init(
             id: id, name: config.name, address: config.address, kind: config.kind, limit: config.limit, weight: config.weight, key: config.key,
             vramBytes: config.vramBytes)
+        kindIsOpen = config.kindIsOpen
+        limitIsOwn = config.limitIsOwn
+        tls = config.tls
     }
 }

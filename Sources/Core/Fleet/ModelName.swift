@@ -57,6 +57,20 @@ public enum ModelName {
         return forms.filter { !$0.0.isEmpty && seen.insert($0.0).inserted }.map { (form: $0.0, fit: $0.1) }
     }
 
+    /// The part after the last slash and before the quantisation: under this name llama-server's tokens are counted.
+    public static func shortName(_ id: String) -> String {
+        let (path, _) = splitTag(trimmed(id))
+        return path.split(separator: "/").last.map(String.init) ?? path
+    }
+
+    /// The quantisation in a repository's name (`...:F16`); empty if there is none.
+    public static func quantization(_ id: String) -> String { splitTag(trimmed(id)).tag ?? "" }
+
+    /// As `serverForms`, for services whose names match as a whole or not at all.
+    public static func wholeForms(_ id: String) -> [(form: String, fit: Fit)] {
+        [(form: trimmed(id).lowercased(), fit: .exact)]
+    }
+
     /// What an asked name is looked up as among `serverForms`: itself, and without what only Ollama's users write.
     public static func askedForms(_ name: String) -> [String] {
         let full = trimmed(name).lowercased()

@@ -12,6 +12,8 @@ enum PollPart: Sendable, Hashable {
         switch kind {
         case .ollama: [.version, .models, .loaded]
         case .llamaServer: [.health, .models]
+        // Nothing of it is asked for more often than its list of models.
+        case .openAI: [.models]
         }
     }
 
@@ -25,6 +27,10 @@ enum PollAnswer: Sendable, Equatable {
     case models([ModelListing])
     /// llama-server: one answer tells both.
     case modelsAndLoaded([ModelListing], [LoadedModel])
+    /// The same, after its models were asked for their slots.
+    case llamaServer([ModelListing], [LoadedModel], version: String)
+    /// A service of OpenAI's kind, after it was asked for its optional routes.
+    case modelsAndRoutes([ModelListing], Capabilities)
     case loaded([LoadedModel])
     case healthy
 
@@ -34,6 +40,10 @@ enum PollAnswer: Sendable, Equatable {
         case .version(let version): report.version = version
         case .models(let models): report.models = models
         case .modelsAndLoaded(let models, let loaded): (report.models, report.loaded) = (models, loaded)
+        case .llamaServer(let models, let loaded, let version):
+            (report.models, report.loaded) = (models, loaded)
+            if !version.isEmpty { report.version = version }
+        case .modelsAndRoutes(let models, let found): (report.models, report.found) = (models, found)
         case .loaded(let loaded): report.loaded = loaded
         case .healthy: break
         }
@@ -105,6 +115,7 @@ extension PollPart {
         case (.health, _): LlamaServerProbe.healthPath
         case (.models, .ollama): OllamaProbe.modelsPath
         case (.models, .llamaServer): LlamaServerProbe.modelsPath
+        case (.models, .openAI): OpenAIProbe.modelsPath
         }
     }
 
@@ -117,6 +128,7 @@ extension PollPart {
         case (.models, .llamaServer):
             let (available, loaded) = try LlamaServerProbe.models(body)
             return .modelsAndLoaded(available, loaded)
+        case (.models, .openAI): return .models(try OpenAIProbe.models(body))
         case (.health, _):
             try LlamaServerProbe.health(body)
             return .healthy

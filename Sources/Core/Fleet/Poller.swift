@@ -3,6 +3,7 @@
 
 import Logging
 import NIOCore
+import NIOHTTP1
 import NIOConcurrencyHelpers
 
 /// Keeps the report on one endpoint fresh. What it decides is decided by the pure parts (`PollSchedule`, `PollRound`,
@@ -18,10 +19,13 @@ actor Poller {
     private let logger: Logger
     private var machine: EndpointState.Machine
     private var schedule: PollSchedule
+    /// What the endpoint is, as far as is known.
+    private var kind: EndpointKind { report.kind ?? endpoint.kind }
     private var report: EndpointReport
     /// What was told last, or was known from the start; nil makes the next report news.
     private var published: EndpointReport?
     private var isStopped = false
+    private var routesAreKnown = false
     /// Raised when the endpoint turns into another server: answers of a round that began before mean nothing.
     private var generation = 0
     /// The wait between two rounds, cancelled to end it early.
@@ -52,7 +56,7 @@ actor Poller {
                 continue
             }
             let now = NIODeadline.now()
-            let (start, parts) = schedule.next(of: endpoint.kind, now: now)
+            let (start, parts) = schedule.next(of: kind, now: now)
             if start > now {
                 await wait(start - now)
             } else {
@@ -82,7 +86,8 @@ actor Poller {
             defer { kick = nil }
             return kick
         }
-        guard let kick else { return }
+        // A service that others run is asked when it is due, and not because somebody asked us for a model that nobody has.
+        guard let kick, kind.isPolledAtWill || machine.observed != .up else { return }
         schedule.kick(everything: kick == .everything, now: .now())
         pause?.cancel()
     }
@@ -107,7 +112,7 @@ actor Poller {
 
     /// A reload changed the endpoint's settings or the intervals.
     func update(_ endpoint: Endpoint, polling: Config.Polling) {
-        let isOtherServer = endpoint.kind != self.endpoint.kind
+        let isOtherServer = endpoint.kind != self.endpoint.kind || endpoint.kindIsOpen != self.endpoint.kindIsOpen
         let isOtherKey = endpoint.key != self.endpoint.key
         self.endpoint = endpoint
         schedule.polling = polling
@@ -118,6 +123,7 @@ actor Poller {
             machine = EndpointState.Machine(at: .now())
             machine.wished(wish, at: .now())
             report = EndpointReport(state: machine.state)
+            routesAreKnown = false
             published = nil
             publish()
         }
@@ -128,16 +134,24 @@ actor Poller {
     // MARK: Polling
 
     private func poll(_ due: Set<PollPart>) async {
-        schedule.began(due, at: .now())
         let endpoint = endpoint
         let began = generation
-        var round = PollRound(kind: endpoint.kind, due: due)
+        if endpoint.kindIsOpen, report.kind == nil {
+            schedule.began(due, at: .now())
+            let failure = await findKind(of: endpoint)
+            if isStopped || Task.isCancelled || generation != began { return }
+            if let failure { return ended(asked: due, failed: due, .failed(failure), []) }
+        }
+        let kind = kind
+        let due = due.filter(PollPart.all(of: kind).contains)
+        schedule.began(due, at: .now())
+        var round = PollRound(kind: kind, due: due)
         var asked: Set<PollPart> = []
         while let part = round.next() {
             asked.insert(part)
             do {
-                let body = try await client.get(part.path(endpoint.kind), of: endpoint)
-                round.answered(try part.read(body, endpoint.kind))
+                let body = try await client.get(part.path(kind), of: endpoint)
+                round.answered(await detailed(try part.read(body, kind), of: endpoint))
             } catch {
                 round.failed(part, error)
             }
@@ -145,13 +159,69 @@ actor Poller {
         }
         // It has become another server meanwhile.
         guard generation == began else { return }
-        schedule.ended(asked: asked, failed: round.failedParts, round.outcome, at: .now(), chance: .random(in: 0..<1))
+        ended(asked: asked, failed: round.failedParts, round.outcome, round.answers)
+    }
+
+    private func ended(asked: Set<PollPart>, failed: Set<PollPart>, _ outcome: EndpointState.PollOutcome, _ answers: [PollAnswer]) {
+        schedule.ended(asked: asked, failed: failed, outcome, at: .now(), chance: .random(in: 0..<1))
         // An operator's maintenance began meanwhile.
         guard machine.isPolled else { return }
-        for answer in round.answers { answer.store(in: &report) }
-        machine.polled(round.outcome, at: .now())
+        for answer in answers { answer.store(in: &report) }
+        machine.polled(outcome, at: .now())
+        // Whatever listens there next may be something else.
+        if machine.observed == .down, endpoint.kindIsOpen { report.kind = nil }
         publish()
     }
+
+    /// - Returns: why it is not known.
+    private func findKind(of endpoint: Endpoint) async -> ProbeError? {
+        var detection = KindDetection()
+        while let question = detection.next() {
+            do {
+                detection.answered(question, try await client.get(question.path, of: endpoint))
+            } catch {
+                detection.failed(question, error)
+            }
+        }
+        if let kind = detection.kind { report.kind = kind }
+        return detection.failure
+    }
+
+    /// What one answer leads on to: the slots of llama-server's loaded models, the routes of a service of OpenAI's kind.
+    private func detailed(_ answer: PollAnswer, of endpoint: Endpoint) async -> PollAnswer {
+        switch answer {
+        case .modelsAndLoaded(let models, var loaded):
+            var version = ""
+            for index in loaded.indices.prefix(Self.detailedModels) {
+                guard let body = try? await client.get(LlamaServerProbe.propsPath(loaded[index].name), of: endpoint),
+                    let props = try? LlamaServerProbe.props(body)
+                else { continue }
+                loaded[index].slots = props.slots
+                loaded[index].contextLength = props.contextLength ?? loaded[index].contextLength
+                loaded[index].isSleeping = loaded[index].isSleeping || props.isSleeping
+                version = props.build
+                if props.slots == nil, !loaded[index].isSleeping,
+                    let body = try? await client.get(LlamaServerProbe.slotsPath(loaded[index].name), of: endpoint)
+                {
+                    loaded[index].slots = try? LlamaServerProbe.slots(body)
+                }
+            }
+            return .llamaServer(models, loaded, version: version)
+        case .models(let models) where kind == .openAI && (machine.observed != .up || !routesAreKnown):
+            var found: Capabilities = []
+            for (path, capability) in OpenAIProbe.optionalRoutes {
+                guard let answer = try? await client.ask(.POST, path, body: Array("{}".utf8), of: endpoint) else { continue }
+                if OpenAIProbe.hasRoute(status: answer.status) { found.insert(capability) }
+            }
+            routesAreKnown = true
+            return .modelsAndRoutes(models, found)
+        default:
+            return answer
+        }
+    }
+
+    /// A server has few models in memory; more than this would make a round of polls too long.
+    private static let detailedModels = 16
 
     /// Tells of the report if it is not what was told last. The sink runs within the actor, so that nothing overtakes.
     private func publish() {

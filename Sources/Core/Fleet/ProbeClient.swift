@@ -14,7 +14,7 @@ import Protocol
     import Darwin
 #endif
 
-/// Asks an endpoint one thing, for the control plane: a GET on a connection of its own, with a deadline and a bound on the answer.
+/// Asks an endpoint one thing, for the control plane: on a connection of its own, with a deadline and a bound on the answer.
 ///
 /// It is no part of the requests' way and shares nothing with it, so that a poll says what a new connection would meet.
 public struct ProbeClient: Sendable {
@@ -36,21 +36,40 @@ public struct ProbeClient: Sendable {
         self.bodyLimit = bodyLimit
     }
 
+    public struct Answer: Sendable {
+        public var status: Int
+        public var body: [UInt8]
+    }
+
     /// The body of a 200 answer. Any other status is an error, as is anything else that keeps a whole answer from coming.
     ///
     /// - Parameter path: begins with a slash; the endpoint's base path goes before it.
     public func get(_ path: String, of endpoint: Endpoint) async throws(ProbeError) -> [UInt8] {
+        let answer = try await ask(.GET, path, of: endpoint)
+        guard answer.status == 200 else { throw .status(answer.status, message: ProbeReading.errorMessage(answer.body)) }
+        return answer.body
+    }
+
+    /// The whole answer, whatever its status.
+    ///
+    /// - Parameters:
+    ///   - path: begins with a slash, and may have a query.
+    ///   - body: JSON.
+    ///   - timeout: instead of the client's own.
+    public func ask(
+        _ method: HTTPMethod, _ path: String, body: [UInt8]? = nil, timeout: TimeAmount? = nil, of endpoint: Endpoint
+    ) async throws(ProbeError) -> Answer {
         let loop = group.next()
-        let answer = loop.makePromise(of: [UInt8].self)
-        let head = Self.head(path, endpoint)
+        let answer = loop.makePromise(of: Answer.self)
+        let head = Self.head(method, path, bodyLength: body?.count, endpoint)
         let bodyLimit = bodyLimit
-        let timeout = timeout
+        let timeout = timeout ?? self.timeout
         let connection = ClientBootstrap(group: loop)
             .connectTimeout(min(connectTimeout, timeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
-                    try channel.pipeline.syncOperations.addHandler(ProbeHandler(head: head, bodyLimit: bodyLimit, answer: answer))
+                    try channel.pipeline.syncOperations.addHandler(ProbeHandler(head: head, requestBody: body, bodyLimit: bodyLimit, answer: answer))
                 }
             }
             .connect(host: endpoint.address.host, port: endpoint.address.port)
@@ -72,7 +91,7 @@ public struct ProbeClient: Sendable {
         }
     }
 
-    private static func head(_ path: String, _ endpoint: Endpoint) -> HTTPRequestHead {
+    private static func head(_ method: HTTPMethod, _ path: String, bodyLength: Int?, _ endpoint: Endpoint) -> HTTPRequestHead {
         var headers: HTTPHeaders = [
             "Host": endpoint.address.authority,
             "User-Agent": "routerd/\(ProductVersion.current)",
@@ -80,7 +99,12 @@ public struct ProbeClient: Sendable {
             "Connection": "close",
         ]
         if let key = endpoint.key { headers.add(name: "Authorization", value: "Bearer \(key.exposed)") }
-        return HTTPRequestHead(version: .http1_1, method: .GET, uri: endpoint.address.basePath + path, headers: headers)
+        if let bodyLength {
+            headers.add(name: "Content-Type", value: "application/json")
+            headers.add(name: "Content-Length", value: "\(bodyLength)")
+        }
+        let (prefix, rest) = endpoint.address.path(for: Substring(path))
+        return HTTPRequestHead(version: .http1_1, method: method, uri: prefix + rest, headers: headers)
     }
 
     private static func typed(_ error: any Error, _ timeout: TimeAmount) -> ProbeError {
@@ -108,13 +132,15 @@ private final class ProbeHandler: ChannelInboundHandler {
     typealias OutboundOut = HTTPClientRequestPart
 
     private let head: HTTPRequestHead
+    private let requestBody: [UInt8]?
     private let bodyLimit: Int
-    private let answer: EventLoopPromise<[UInt8]>
+    private let answer: EventLoopPromise<ProbeClient.Answer>
     private var status: HTTPResponseStatus?
     private var body: [UInt8] = []
 
-    init(head: HTTPRequestHead, bodyLimit: Int, answer: EventLoopPromise<[UInt8]>) {
+    init(head: HTTPRequestHead, requestBody: [UInt8]?, bodyLimit: Int, answer: EventLoopPromise<ProbeClient.Answer>) {
         self.head = head
+        self.requestBody = requestBody
         self.bodyLimit = bodyLimit
         self.answer = answer
     }
@@ -124,6 +150,7 @@ private final class ProbeHandler: ChannelInboundHandler {
         // A head that may not be sent (a key with a line break) fails here and nowhere else.
         sent.futureResult.cascadeFailure(to: answer)
         context.write(wrapOutboundOut(.head(head)), promise: sent)
+        if let requestBody { context.write(wrapOutboundOut(.body(.byteBuffer(ByteBuffer(bytes: requestBody)))), promise: nil) }
         context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: nil)
         context.fireChannelActive()
     }
@@ -136,11 +163,7 @@ private final class ProbeHandler: ChannelInboundHandler {
             guard body.count + chunk.readableBytes <= bodyLimit else { return answer.fail(ProbeError.tooLarge(limit: bodyLimit)) }
             body.append(contentsOf: chunk.readableBytesView)
         case .end:
-            if status == .ok {
-                answer.succeed(body)
-            } else {
-                answer.fail(ProbeError.status(Int(status?.code ?? 0), message: ProbeReading.errorMessage(body)))
-            }
+            answer.succeed(ProbeClient.Answer(status: Int(status?.code ?? 0), body: body))
         }
     }
 

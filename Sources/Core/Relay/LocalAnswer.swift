@@ -35,17 +35,21 @@ struct LocalAnswer: Equatable {
 
     /// - Parameter isHead: the answer to a HEAD is its head alone.
     func write(version: HTTPVersion, closes: Bool, isHead: Bool, into buffer: inout ByteBuffer) {
+        writeHead(version: version, framing: .counted(body.readableBytes), closes: closes, into: &buffer)
+        if !isHead { buffer.writeImmutableBuffer(body) }
+    }
+
+    func writeHead(version: HTTPVersion, framing: ForwardedHeaders.Framing, closes: Bool, into buffer: inout ByteBuffer) {
         ResponseSerializer.writeStatusLine(status, version: version, into: &buffer)
-        ForwardedHeaders.write("Content-Type", contentType, into: &buffer)
+        if !contentType.isEmpty { ForwardedHeaders.write("Content-Type", contentType, into: &buffer) }
         for (name, value) in extra { ForwardedHeaders.write(name, value, into: &buffer) }
         ForwardedHeaders.write("Date", HTTPDate.now(), into: &buffer)
-        ForwardedHeaders.write(.counted(body.readableBytes), into: &buffer)
+        ForwardedHeaders.write(framing, into: &buffer)
         if closes {
             buffer.writeStaticString("Connection: close\r\n")
         } else if !version.knowsChunks {
             buffer.writeStaticString("Connection: keep-alive\r\n")
         }
         buffer.writeStaticString("\r\n")
-        if !isHead { buffer.writeImmutableBuffer(body) }
     }
 }

@@ -31,6 +31,18 @@ final class Exchange {
     /// The slot, from its grant until it is given back.
     var lease: Lease?
     var endpoint: Endpoint?
+    /// How the request must be said there.
+    var placement: Placement?
+    /// The translated request: its path and body.
+    var outgoing: (path: String, body: ByteBuffer)?
+    /// The way back of a translated request.
+    var translated: TranslatedAnswer?
+    /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
+    var usageFilter: UsageFilter?
+    /// What makes the answer when no single endpoint does. Cancelled when the client leaves.
+    var job: Task<Void, Never>?
+    /// Whoever waits for the client to take more.
+    var writable: EventLoopPromise<Void>?
     var upstream: UpstreamHandler?
     /// Endpoints that have failed this request.
     var failedEndpoints: [EndpointID] = []
@@ -40,6 +52,8 @@ final class Exchange {
 
     var sentAt: NIODeadline?
     var firstByteAt: NIODeadline?
+    /// Of a translated stream.
+    var firstItemAt: NIODeadline?
     /// The sweeper's tick at the last sign of life of the endpoint.
     var lastActivity: NIODeadline
     var tap: ResponseTap?

@@ -28,6 +28,8 @@ extension ExchangeHandler {
         machine.beginAnswer()
         framing = .none
         if !exchange.head.version.knowsChunks, !exchange.head.isKeepAlive { machine.endAfterThis() }
+        var local = local
+        local.extra += answerFields(exchange)
         local.write(
             version: exchange.head.version, closes: !machine.keepsAlive, isHead: exchange.head.method == .HEAD, into: &out)
         exchange.bytesSent += local.body.readableBytes
@@ -50,6 +52,11 @@ extension ExchangeHandler {
         flushOut()
         context.close(mode: .output, promise: nil)
         closesBy = .now() + Self.lingerTime
+    }
+
+    /// What the router adds to an answer's head.
+    func answerFields(_ exchange: Exchange) -> [(String, String)] {
+        []
     }
 
     // MARK: Bytes
@@ -100,7 +107,9 @@ extension ExchangeHandler {
         guard let exchange else { return }
         exchange.tap?.finish()
         if framing == .chunked, let stream = exchange.tap?.framing {
-            let text = ErrorBody.streamEnd(error, framing: stream, midLine: exchange.tap?.isMidLine ?? false)
+            let text =
+                exchange.translated?.fail(error.message, status: Int(error.status.code))
+                ?? ErrorBody.streamEnd(error, framing: stream, dialect: exchange.route.dialect, midLine: exchange.tap?.isMidLine ?? false)
             writeBody(ByteBuffer(string: text))
             ResponseSerializer.writeLastChunk(trailers: nil, into: &out)
             finishExchange(.failed)
@@ -150,6 +159,8 @@ extension ExchangeHandler {
         self.exchange = nil
         if let ticket = exchange.ticket { worker.shared.scheduler.withdraw(ticket) }
         exchange.upstream?.cancel()
+        exchange.job?.cancel()
+        exchange.writable?.fail(ChannelError.eof)
         exchange.release(.aborted, now: .now())
         worker.count(.aborted)
     }
@@ -160,6 +171,7 @@ extension RouterError {
     fileprivate var outcome: WorkerCounters.Outcome {
         switch self {
         case .unreachable, .connectionLost, .firstByteTimeout, .answerCut, .silence, .tookTooLong: .failed
+        case .endpointRefused(let status, _): status >= 500 ? .failed : .completed
         default: .rejected
         }
     }

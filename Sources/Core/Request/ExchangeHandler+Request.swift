@@ -18,8 +18,6 @@ extension ExchangeHandler {
         let route: Route
         switch RouteTable.match(head.method, path: path) {
         case .route(let found): route = found
-        case .notFound(let dialect):
-            return refuse(.noSuchRoute(path), dialect, head, now)
         case .methodNotAllowed(let dialect, let allow):
             return refuse(.methodNotAllowed(method: head.method.rawValue, path: path, allow: allow), dialect, head, now)
         }
@@ -38,8 +36,12 @@ extension ExchangeHandler {
             return refuse(.encodedBody(encoding), route.dialect, head, now)
         }
         var target = Substring(head.uri)
-        if settings.keys.isRequired, let query {
-            target = Substring(RouterKeys.queryWithoutKey(query).map { "\(path)?\($0)" } ?? path)
+        if let query, route.upstreamPath != nil || settings.keys.isRequired || QueryText.value("endpoint", in: query) != nil {
+            // The router's own parameters are nobody else's business.
+            let rest = QueryText.removing(settings.keys.isRequired ? ["api_key", "endpoint"] : ["endpoint"], from: query)
+            target = Substring((route.upstreamPath ?? path) + (rest.map { "?\($0)" } ?? ""))
+        } else if let other = route.upstreamPath {
+            target = Substring(other)
         }
         let exchange = Exchange(id: worker.newExchangeID(), head: head, route: route, target: target, now: now)
         exchange.isChunked = length == nil && head.headers.contains(name: "transfer-encoding")
@@ -87,23 +89,81 @@ extension ExchangeHandler {
         switch exchange.route.action {
         case .local(let page):
             answer(worker.shared.pages.answer(page, path: Self.split(exchange.head.uri).path))
-        case .forward:
+        case .forward(let operation):
             do throws(RouterError) {
-                exchange.facts = try RequestFacts.read(exchange.body)
+                exchange.facts = try facts(of: exchange, operation)
             } catch {
                 return answer(error)
             }
+            if exchange.facts?.model.isEmpty ?? true { return forwardWithoutModel(exchange, operation) }
             schedule(exchange)
+        case .firstOllama:
+            guard let endpoint = worker.shared.fleet.firstUp(that: { $0.isSuperset(of: .ollamaAPI) }) else {
+                return answer(.ambiguousEndpoint(path: Self.split(exchange.head.uri).path, endpoints: []))
+            }
+            forward(exchange, to: endpoint)
+        case .report, .manage, .blob:
+            answer(.noSuchRoute(Self.split(exchange.head.uri).path))
         }
+    }
+
+    /// What the request says of itself: in its JSON body, in a form, or in its query.
+    private func facts(of exchange: Exchange, _ operation: Operation) throws(RouterError) -> RequestFacts {
+        if operation == .transcriptions, let type = exchange.head.headers.first(name: "content-type"),
+            let boundary = MultipartForm.boundary(contentType: type)
+        {
+            guard let body = exchange.body, let field = MultipartForm.field("model", of: body, boundary: boundary), !field.text.isEmpty else {
+                throw .missingModel
+            }
+            return RequestFacts(model: field.text, modelRange: field.range, stream: nil, isForm: true)
+        }
+        guard operation.mayLackModel else { return try RequestFacts.read(exchange.body) }
+        if let facts = try? RequestFacts.read(exchange.body) { return facts }
+        // No JSON, or none that names a model: the query may.
+        let model = Self.split(exchange.head.uri).query.flatMap { QueryText.value("model", in: $0) } ?? ""
+        return RequestFacts(model: model, modelRange: 0..<0, stream: nil)
+    }
+
+    // MARK: Without the scheduler
+
+    /// The request names no model: it goes where it can only mean one endpoint.
+    private func forwardWithoutModel(_ exchange: Exchange, _ operation: Operation) {
+        let (path, query) = Self.split(exchange.head.uri)
+        let fleet = worker.shared.fleet
+        if let name = query.flatMap({ QueryText.value("endpoint", in: $0) }) {
+            guard case .found(let endpoint) = fleet.endpoint(matching: name) else {
+                return answer(.noSuchEndpoint(name, known: fleet.reports().map(\.0.name)))
+            }
+            return forward(exchange, to: endpoint)
+        }
+        let possible = fleet.allUp { operation.needs.fit(of: $0) == .native }
+        if let only = possible.first, possible.count == 1 { return forward(exchange, to: only) }
+        // A path that nobody knows is told as such; one that is known lacks its model.
+        if operation == .other || operation == .otherOllama || operation == .otherOpenAI, possible.isEmpty || exchange.head.method == .GET {
+            return answer(.noSuchRoute(path))
+        }
+        answer(.ambiguousEndpoint(path: path, endpoints: possible.map(\.name)))
+    }
+
+    /// To this endpoint, without a slot: what costs it next to nothing.
+    private func forward(_ exchange: Exchange, to endpoint: Endpoint) {
+        exchange.placement = Placement(endpoint: endpoint.id, model: "", understandsAskedName: true, fit: .native, kind: endpoint.kind)
+        carry(exchange, to: endpoint)
     }
 
     // MARK: The scheduler
 
     /// Asks for a slot: now, in line, or not at all.
     func schedule(_ exchange: Exchange) {
-        guard case .forward(let needs, _) = exchange.route.action, let facts = exchange.facts, let context else { return }
+        guard case .forward(let operation) = exchange.route.action, let facts = exchange.facts, let context else { return }
         exchange.enter(.waiting, now: .now())
-        let ask = Ask(model: facts.model, needs: needs, tenant: tenant, excluding: exchange.failedEndpoints)
+        let ask = Ask(model: facts.model, needs: operation.needs, tenant: tenant, excluding: exchange.failedEndpoints)
+        if !operation.takesSlot {
+            switch worker.shared.scheduler.locate(ask) {
+            case .success(let placement): return located(placement, exchange)
+            case .failure(let error): return refused(error.refusal, exchange)
+            }
+        }
         let mailbox = Mailbox(handler: self, eventLoop: context.eventLoop, exchange: exchange.id)
         switch worker.shared.scheduler.submit(ask, onDecision: { mailbox.deliver($0) }) {
         case .granted(let lease): granted(lease, to: exchange)

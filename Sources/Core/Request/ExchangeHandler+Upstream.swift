@@ -12,13 +12,26 @@ extension ExchangeHandler: UpstreamDelegate {
 
     func granted(_ lease: Lease, to exchange: Exchange) {
         exchange.lease = lease
-        guard let endpoint = worker.settings.endpoints[lease.grant.endpoint] else {
+        located(lease.grant.placement, exchange)
+    }
+
+    /// It is known where the request goes.
+    func located(_ placement: Placement, _ exchange: Exchange) {
+        exchange.placement = placement
+        guard let endpoint = worker.settings.endpoints[placement.endpoint] else {
             // A reload took the endpoint away at this very moment.
             exchange.release(.unreachable, now: .now())
-            exchange.failedEndpoints.append(lease.grant.endpoint)
+            exchange.failedEndpoints.append(placement.endpoint)
             return schedule(exchange)
         }
+        carry(exchange, to: endpoint)
+    }
+
+    func carry(_ exchange: Exchange, to endpoint: Endpoint) {
         exchange.endpoint = endpoint
+        if exchange.placement?.fit == .translated {
+            guard translate(exchange, for: endpoint) else { return }
+        }
         if let connection = worker.pool.take(endpoint.id) {
             send(exchange, to: endpoint, over: connection)
         } else {
@@ -32,7 +45,7 @@ extension ExchangeHandler: UpstreamDelegate {
         let timeout = worker.settings.limits.connectTimeout
         UpstreamConnector.connect(to: endpoint, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete { result in
             // The client may have left meanwhile: the connection is as good for the next request.
-            guard self.exchange === exchange, exchange.lease != nil, !self.machine.isClosed else {
+            guard self.exchange === exchange, exchange.phase == .connecting, !self.machine.isClosed else {
                 if case .success(let connection) = result { self.worker.pool.give(connection) }
                 return
             }
@@ -44,7 +57,7 @@ extension ExchangeHandler: UpstreamDelegate {
     }
 
     private func send(_ exchange: Exchange, to endpoint: Endpoint, over connection: UpstreamHandler) {
-        guard let context, let lease = exchange.lease, let facts = exchange.facts else { return }
+        guard let context, let placement = exchange.placement else { return }
         let now = NIODeadline.now()
         exchange.sentAt = now
         exchange.firstByteAt = nil
@@ -52,36 +65,56 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.upstream = connection
         exchange.enter(.processing, now: now)
 
-        var body = exchange.body ?? ByteBuffer()
-        var before: ByteBuffer?
-        if !lease.grant.understandsAskedName {
-            // Only the name's own bytes are replaced; all around them goes on as it came.
-            var start = body
-            start.moveWriterIndex(to: start.readerIndex + facts.modelRange.lowerBound)
-            start.writeString(JSONText.quoted(lease.grant.model))
-            before = start
-            body.moveReaderIndex(forwardBy: facts.modelRange.upperBound)
-        }
-        let length = (before?.readableBytes ?? 0) + body.readableBytes
+        let request = outgoing(exchange, placement)
+        let body = request.body
         let isSmall = body.readableBytes <= Self.copiedBody
-        var head = context.channel.allocator.buffer(capacity: 512 + (before?.readableBytes ?? 0) + (isSmall ? body.readableBytes : 0))
+        var head = context.channel.allocator.buffer(capacity: 512 + (isSmall ? body.readableBytes : 0))
         ForwardedHeaders.writeRequest(
-            exchange.head, path: exchange.target, endpoint: endpoint,
-            framing: exchange.isChunked ? .chunked : .counted(length),
-            dropsAuthorization: worker.settings.keys.isRequired, into: &head)
-        if exchange.isChunked, length > 0 { ResponseSerializer.writeChunkSize(length, into: &head) }
-        if let before { head.writeImmutableBuffer(before) }
+            exchange.head, method: request.method, path: request.path, endpoint: endpoint,
+            framing: request.isChunked ? .chunked : .counted(body.readableBytes),
+            dropsAuthorization: worker.settings.keys.isRequired, isRewritten: exchange.translated != nil, into: &head)
+        if request.isChunked, body.readableBytes > 0 { ResponseSerializer.writeChunkSize(body.readableBytes, into: &head) }
         if isSmall { head.writeImmutableBuffer(body) }
         var tail: ByteBuffer?
-        if exchange.isChunked {
+        if request.isChunked {
             var end = ByteBuffer()
-            if length > 0 { end.writeStaticString("\r\n") }
+            if body.readableBytes > 0 { end.writeStaticString("\r\n") }
             ResponseSerializer.writeLastChunk(trailers: exchange.trailers, into: &end)
             tail = end
         }
-        connection.send(method: exchange.head.method, head: head, body: isSmall ? nil : body, tail: tail, delegate: self)
+        connection.send(method: request.method, head: head, body: isSmall ? nil : body, tail: tail, delegate: self)
         // The client may still be busy with the answer before this one.
         if !context.channel.isWritable { connection.pauseReading() }
+    }
+
+    private struct Outgoing {
+        var method: HTTPMethod
+        var path: Substring
+        var body: ByteBuffer
+        var isChunked: Bool
+    }
+
+    /// The request as the endpoint gets it: as it came, but for the name of the model and the question for token counts.
+    private func outgoing(_ exchange: Exchange, _ placement: Placement) -> Outgoing {
+        if let translated = exchange.outgoing {
+            return Outgoing(method: .POST, path: Substring(translated.path), body: translated.body, isChunked: false)
+        }
+        var request = Outgoing(
+            method: exchange.head.method, path: exchange.target, body: exchange.body ?? ByteBuffer(), isChunked: exchange.isChunked)
+        guard let facts = exchange.facts else { return request }
+        var edits: [BodyEdit] = []
+        if !placement.understandsAskedName, !facts.modelRange.isEmpty {
+            edits.append(BodyEdit(range: facts.modelRange, text: facts.isForm ? placement.model : JSONText.quoted(placement.model)))
+        }
+        exchange.usageFilter = nil
+        if let edit = facts.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
+            operation.tellsUsageWhenAsked
+        {
+            edits.append(edit)
+            exchange.usageFilter = UsageFilter()
+        }
+        if !edits.isEmpty { request.body = BodyEdit.apply(edits, to: request.body) }
+        return request
     }
 
     // MARK: The answer
@@ -97,6 +130,8 @@ extension ExchangeHandler: UpstreamDelegate {
             // The model has just been loaded for us: what is in memory there has changed.
             worker.shared.fleet.pollSoon(lease.grant.endpoint)
         }
+        if exchange.translated != nil { return beginTranslated(exchange, head) }
+        if head.status != 200 { exchange.usageFilter = nil }
         let version = exchange.head.version
         let hasBody = head.mayHaveBody && exchange.head.method != .HEAD
         framing = Self.framing(of: head, hasBody: hasBody, version: version)
@@ -110,7 +145,11 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.tap?.watch(payload)
         exchange.lastActivity = worker.coarseNow
+        if exchange.translated != nil { return writeTranslated(exchange, payload) }
         exchange.bytesSent += payload.count
+        if exchange.usageFilter != nil, case .replace(let bytes)? = exchange.usageFilter?.judge(payload) {
+            return writeBody(ByteBuffer(bytes: bytes))
+        }
         writeChunk(framed, payload: payload)
     }
 
@@ -118,7 +157,13 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.tap?.watch(bytes)
         exchange.lastActivity = worker.coarseNow
+        if exchange.translated != nil { return bytes.withUnsafeReadableBytes { writeTranslated(exchange, $0) } }
         exchange.bytesSent += bytes.readableBytes
+        if exchange.usageFilter != nil, framing == .chunked || framing == .none,
+            case .replace(let kept)? = bytes.withUnsafeReadableBytes({ exchange.usageFilter?.judge($0) })
+        {
+            return writeBody(ByteBuffer(bytes: kept))
+        }
         writeBody(bytes)
     }
 
@@ -130,6 +175,8 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.upstream = nil
         exchange.tap?.finish()
+        if exchange.translated != nil { return endTranslated(exchange) }
+        if let rest = exchange.usageFilter?.finish(), !rest.isEmpty { writeBody(ByteBuffer(bytes: rest)) }
         if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: trailers, into: &out) }
         let isWhole = exchange.tap?.isWhole ?? true
         finishExchange(isWhole && exchange.tap?.isServerError != true ? .completed : .failed)
@@ -165,6 +212,10 @@ extension ExchangeHandler: UpstreamDelegate {
     private func tryElsewhere(_ exchange: Exchange) {
         exchange.endpoint = nil
         exchange.sentAt = nil
+        exchange.translated = nil
+        exchange.outgoing = nil
+        // Without a model there is no other endpoint that could be meant.
+        if exchange.facts?.model.isEmpty ?? true, let failure = exchange.lastFailure { return answer(failure) }
         if RetryRule.triesElsewhere(lostRequests: exchange.lostRequests) {
             schedule(exchange)
         } else if let failure = exchange.lastFailure {

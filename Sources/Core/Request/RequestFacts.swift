@@ -8,12 +8,16 @@ import NIOCore
 /// Read as Ollama reads it (Go's encoding/json): keys match in any case, the last of several wins, `null` says nothing,
 /// what follows the first value is ignored. An endpoint may still refuse what is accepted here; its answer is then the client's.
 struct RequestFacts: Equatable {
-    /// The model as the client named it; never empty.
+    /// The model as the client named it; empty where the body names none and need not.
     var model: String
     /// Where its value stands in the body, quotes included: what is replaced if the endpoint knows the model under another name.
     var modelRange: Range<Int>
     /// Nil where the body does not say.
     var stream: Bool?
+    /// What makes an OpenAI stream tell its token counts; nil where the client has asked for them itself.
+    var usageEdit: BodyEdit?
+    /// The name stands in a form, without quotes.
+    var isForm = false
 
     /// - Throws: `missingBody`, `invalidJSON`, `missingModel`.
     static func read(_ body: ByteBuffer?) throws(RouterError) -> RequestFacts {
@@ -33,12 +37,14 @@ struct RequestFacts: Equatable {
         var model: JSONCursor.Value?
         var name: JSONCursor.Value?
         var stream: Bool?
+        var options: JSONCursor.Value?
         let saysNothing: Bool
         do throws(JSONError) {
             // `null` is a body that says nothing.
             saysNothing = try cursor.peek() == .null
             var members = saysNothing ? nil : try cursor.members()
             while let member = try members?.next() {
+                if cursor.keyMatches(member, "stream_options") { options = member.value }
                 guard member.value.kind != .null else { continue }
                 if cursor.keyMatches(member, "model") {
                     model = member.value
@@ -55,12 +61,57 @@ struct RequestFacts: Equatable {
         for value in [model, name] {
             guard let value else { continue }
             guard let text = cursor.string(value) else { throw .invalidJSON("model is no string (at byte \(value.range.lowerBound))") }
-            if !text.isEmpty { return RequestFacts(model: text, modelRange: value.range, stream: stream) }
+            if !text.isEmpty {
+                let usage = stream == true ? usageEdit(cursor, options) : nil
+                return RequestFacts(model: text, modelRange: value.range, stream: stream, usageEdit: usage)
+            }
         }
         throw .missingModel
     }
 
+    /// Asks for `stream_options.include_usage` where the client has not.
+    private static func usageEdit(_ cursor: JSONCursor, _ options: JSONCursor.Value?) -> BodyEdit? {
+        guard let options, options.kind != .null else {
+            if let options { return BodyEdit(range: options.range, text: #"{"include_usage":true}"#) }
+            guard let brace = cursor.bytes.firstIndex(of: UInt8(ascii: "{")) else { return nil }
+            return BodyEdit(range: brace + 1..<brace + 1, text: #""stream_options":{"include_usage":true},"#)
+        }
+        guard options.kind == .object, var members = try? cursor.members(of: options) else { return nil }
+        var isEmpty = true
+        var wish: JSONCursor.Value?
+        while let member = try? members.next() {
+            isEmpty = false
+            if cursor.keyMatches(member, "include_usage") { wish = member.value }
+        }
+        if let wish { return cursor.bool(wish) == true ? nil : BodyEdit(range: wish.range, text: "true") }
+        let inside = options.range.lowerBound + 1
+        return BodyEdit(range: inside..<inside, text: #""include_usage":true"# + (isEmpty ? "" : ","))
+    }
+
     private static func isBlank(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.allSatisfy { $0 == 0x20 || $0 == 0x0a || $0 == 0x0d || $0 == 0x09 }
+    }
+}
+
+/// A place of a request's body that goes on as something else; all around it goes on byte for byte.
+struct BodyEdit: Equatable {
+    /// Counted from the body's first byte; empty where something is put in.
+    var range: Range<Int>
+    var text: String
+
+    /// The body with all of them in force; they do not overlap.
+    static func apply(_ edits: [BodyEdit], to body: ByteBuffer) -> ByteBuffer {
+        if edits.isEmpty { return body }
+        var result = ByteBufferAllocator().buffer(capacity: body.readableBytes + edits.reduce(0) { $0 + $1.text.utf8.count })
+        var position = 0
+        for edit in edits.sorted(by: { $0.range.lowerBound < $1.range.lowerBound }) {
+            if let slice = body.getSlice(at: body.readerIndex + position, length: edit.range.lowerBound - position) {
+                result.writeImmutableBuffer(slice)
+            }
+            result.writeString(edit.text)
+            position = edit.range.upperBound
+        }
+        if let slice = body.getSlice(at: body.readerIndex + position, length: body.readableBytes - position) { result.writeImmutableBuffer(slice) }
+        return result
     }
 }

@@ -19,6 +19,12 @@ public enum RouterError: Error, Sendable, Equatable {
     case wrongKey
     case noSuchRoute(String)
     case methodNotAllowed(method: String, path: String, allow: String)
+    /// The request names no model, and more than one endpoint could be meant.
+    case ambiguousEndpoint(path: String, endpoints: [String])
+    /// `?endpoint=` names none.
+    case noSuchEndpoint(String, known: [String])
+    /// A field that cannot be said to the endpoint that has the model, or is malformed.
+    case untranslatable(TranslationFault)
 
     // What the scheduler said; it knows best.
     case refused(Refusal, model: String, path: String)
@@ -31,6 +37,9 @@ public enum RouterError: Error, Sendable, Equatable {
     case answerCut(endpoint: String, reason: String)
     case silence(endpoint: String, seconds: Double)
     case tookTooLong(seconds: Double)
+
+    /// An endpoint's own refusal, translated: its status and its words.
+    case endpointRefused(status: Int, message: String)
 
     // Ours.
     case tooManyConnections(limit: Int)
@@ -53,6 +62,10 @@ public enum RouterError: Error, Sendable, Equatable {
         case .wrongKey: "wrong_key"
         case .noSuchRoute: "no_such_route"
         case .methodNotAllowed: "method_not_allowed"
+        case .ambiguousEndpoint: "ambiguous_endpoint"
+        case .noSuchEndpoint: "no_such_endpoint"
+        case .untranslatable(let fault): fault.status == 400 ? "invalid_field" : "unsupported_field"
+        case .endpointRefused: "endpoint_refused"
         case .refused(let refusal, _, _): refusal.label
         case .unreachable: "unreachable"
         case .connectionLost: "connection_lost"
@@ -77,6 +90,10 @@ public enum RouterError: Error, Sendable, Equatable {
         case .wrongKey: .forbidden
         case .noSuchRoute: .notFound
         case .methodNotAllowed: .methodNotAllowed
+        case .ambiguousEndpoint: .badRequest
+        case .noSuchEndpoint: .notFound
+        case .untranslatable(let fault): HTTPResponseStatus(statusCode: fault.status)
+        case .endpointRefused(let status, _): HTTPResponseStatus(statusCode: status)
         case .refused(let refusal, _, _): refusal.status
         case .unreachable: .serviceUnavailable
         case .connectionLost, .answerCut: .badGateway
@@ -110,6 +127,13 @@ public enum RouterError: Error, Sendable, Equatable {
         case .wrongKey: "the key is not valid here"
         case .noSuchRoute(let path): "no such route: \(path)"
         case .methodNotAllowed(let method, let path, let allow): "\(method) is not allowed for \(path), only \(allow)"
+        case .ambiguousEndpoint(let path, let endpoints):
+            endpoints.isEmpty
+                ? "no endpoint that is up speaks \(path)"
+                : "the request names no model, and several endpoints could be meant: \(endpoints.joined(separator: ", ")); add ?endpoint=NAME"
+        case .noSuchEndpoint(let name, let known): "no endpoint '\(name)'; there is: \(known.joined(separator: ", "))"
+        case .untranslatable(let fault): fault.message
+        case .endpointRefused(_, let message): message
         case .refused(let refusal, let model, let path): refusal.message(model: model, path: path)
         case .unreachable(let endpoint, let reason): "endpoint \(endpoint) cannot be reached: \(reason)"
         case .connectionLost(let endpoint, let reason): "endpoint \(endpoint) failed before it answered: \(reason)"
@@ -125,6 +149,19 @@ public enum RouterError: Error, Sendable, Equatable {
 
     private func text(_ seconds: Double) -> String {
         seconds == seconds.rounded() ? "\(Int(seconds))" : "\(seconds)"
+    }
+}
+
+/// `TranslationError` for the outside.
+public struct TranslationFault: Sendable, Equatable {
+    public var status: Int
+    public var field: String
+    public var message: String
+
+    init(_ error: TranslationError) {
+        status = error.status
+        field = error.field
+        message = error.message
     }
 }
 

@@ -20,7 +20,7 @@ final class FleetPages: Sendable {
     }
 
     private enum Key: Hashable {
-        case tags, runningModels, version, openAIModels
+        case tags, runningModels, runningModelsInDetail, version, openAIModels
     }
 
     func show(_ fleet: Fleet) {
@@ -42,6 +42,9 @@ final class FleetPages: Sendable {
         case .live: .text("ok\n")
         case .ready: ready()
         case .health: health()
+        case .preflight: LocalAnswer(status: .noContent, contentType: "", body: ByteBuffer())
+        case .cacheStats: .json(ByteBuffer(staticString: #"{"enabled":false}"#))
+        case .runningModelsInDetail: keep(.runningModelsInDetail) { .json(ByteBuffer(bytes: $0.psDetails())) }
         case .tags: keep(.tags) { .json(ByteBuffer(bytes: $0.tags())) }
         case .runningModels: keep(.runningModels) { .json(ByteBuffer(bytes: $0.ps())) }
         case .openAIModels: keep(.openAIModels) { .json(ByteBuffer(bytes: $0.openAIModels())) }
@@ -51,6 +54,15 @@ final class FleetPages: Sendable {
                 lists.version().map { .json(ByteBuffer(bytes: $0)) } ?? .error(.noVersionKnown, .ollama)
             }
         }
+    }
+
+    /// `/api/show` for a model that no Ollama server has, of what the endpoint's list tells.
+    func show(_ placement: Placement, on endpoint: Endpoint) -> LocalAnswer {
+        guard let fleet = fleet.withLockedValue({ $0 }), let report = fleet.report(of: endpoint.id),
+            let model = report.models.first(where: { $0.name == placement.model })
+        else { return .error(.refused(.allFailed, model: placement.model, path: "/api/show"), .ollama) }
+        let loaded = report.loaded.first { $0.name == placement.model }
+        return .json(ByteBuffer(string: OllamaShow.answer(model, loaded: loaded).text))
     }
 
     private func keep(_ key: Key, _ make: (MergedLists) -> LocalAnswer) -> LocalAnswer {

@@ -70,6 +70,23 @@ public struct MergedLists: Sendable {
         }
     }
 
+    /// The body of `/api/ps_details`: each model in memory with its endpoint, also where several have it. Sleeping ones hold no memory
+    /// and are left out.
+    public func psDetails() -> [UInt8] {
+        list(opening: #"{"models":["#) { emit in
+            for (endpoint, report) in fleet {
+                for model in report.loaded where !model.isSleeping {
+                    let entry =
+                        endpoint.kind == .ollama
+                        ? (try? JSONValue(parsing: model.json)) ?? [:] : LoadedRow.llamaServer(model, report.models.first { $0.name == model.name })
+                    var row = entry
+                    row["endpoint"] = .string(endpoint.address.url)
+                    emit(Array(row.text.utf8))
+                }
+            }
+        }
+    }
+
     /// The body of `/v1/models`: one entry for each id.
     public func openAIModels() -> [UInt8] {
         var seen: Set<String> = []
@@ -110,7 +127,7 @@ public struct MergedLists: Sendable {
 
     private func openAIEntry(_ model: ModelListing, _ kind: EndpointKind, id: String) -> [UInt8] {
         // The endpoint's own entry, if it is one of this list.
-        if kind == .llamaServer, !model.json.isEmpty { return model.json }
+        if kind != .ollama, !model.json.isEmpty { return model.json }
         var entry = JSONEntry([])
         entry.addIfMissing("id", id)
         entry.addIfMissing("object", "model")
@@ -208,31 +225,5 @@ private struct JSONEntry {
         }
         result.append(UInt8(ascii: "\""))
         return result
-    }
-}
-
-/// Orders version texts: number by number, and `1.2-rc1` before `1.2`.
-private struct ServerVersion: Comparable {
-    private let numbers: [Int]
-    private let preRelease: String?
-
-    init(_ text: String) {
-        let release = text.drop { $0 == "v" }.split(separator: "+", maxSplits: 1).first ?? ""
-        let parts = release.split(separator: "-", maxSplits: 1)
-        self.numbers = (parts.first ?? "").split(separator: ".").map { Int($0) ?? 0 }
-        self.preRelease = parts.count > 1 ? String(parts[1]) : nil
-    }
-
-    static func < (left: ServerVersion, right: ServerVersion) -> Bool {
-        for index in 0..<max(left.numbers.count, right.numbers.count) {
-            let one = index < left.numbers.count ? left.numbers[index] : 0
-            let other = index < right.numbers.count ? right.numbers[index] : 0
-            if one != other { return one < other }
-        }
-        switch (left.preRelease, right.preRelease) {
-        case (let one?, let other?): return one < other
-        case (.some, nil): return true
-        default: return false
-        }
     }
 }

@@ -3,7 +3,11 @@
 
 /// One endpoint in the scheduler's books.
 struct Place: Sendable {
+    /// Its `kind` is what polls have found, where the configuration leaves it open.
     var endpoint: Endpoint
+    var capabilities: Capabilities
+    /// Where the configuration leaves the kind open.
+    var foundKind: EndpointKind?
     var phase: EndpointState.Phase = .starting
     var reason = ""
     /// Leases held there, over all models.
@@ -15,6 +19,11 @@ struct Place: Sendable {
     /// The most memory that was ever seen in use by models there, bytes: so much fits.
     var largestSeen = 0
     var counters = EndpointCounters()
+
+    init(endpoint: Endpoint) {
+        self.endpoint = endpoint
+        capabilities = endpoint.kind.capabilities()
+    }
 
     var takesWork: Bool { !isRemoved && phase.takesWork }
 }
@@ -45,7 +54,15 @@ struct Pair: Sendable {
     var sizeBytes: Int?
     /// Bytes in memory, when it was last seen there.
     var sizeInMemory: Int?
+    /// Slots that the endpoint itself has for the model, where it tells.
+    var slots: Int?
     var learned = Learned()
+
+    /// How many requests may be there at once. The endpoint's own number counts, unless its entry asks for less.
+    func limit(_ endpoint: Endpoint) -> Int {
+        guard let slots else { return endpoint.limit }
+        return endpoint.limitIsOwn ? min(endpoint.limit, slots) : slots
+    }
 
     /// The memory it will take: as seen before, else a fifth more than on disk, for the context.
     var expectedSize: Int? { sizeInMemory ?? sizeBytes.map { $0 + $0 / 5 } }

@@ -11,6 +11,7 @@ extension Scheduler {
     struct Choice {
         var candidate: Candidate
         var why: Grant.Reason
+        var fit: RouteFit
     }
 
     /// What a load would do to what is in memory there. The less the better.
@@ -36,6 +37,8 @@ extension Scheduler {
         /// Zero where a load is needed: none of it can be running.
         var inFlightForModel: Int
         var inFlight: Int
+        /// The endpoint speaks the route: nothing has to be translated.
+        var isNative: Bool
         var weight: Double
 
         static func < (left: Preference, right: Preference) -> Bool {
@@ -43,21 +46,23 @@ extension Scheduler {
             if left.disturbance != right.disturbance { return left.disturbance < right.disturbance }
             if left.inFlightForModel != right.inFlightForModel { return left.inFlightForModel < right.inFlightForModel }
             if left.inFlight != right.inFlight { return left.inFlight < right.inFlight }
+            if left.isNative != right.isNative { return left.isNative }
             return left.weight > right.weight
         }
     }
 
-    mutating func choose(_ target: Target, needs: Capabilities, excluding: [EndpointID]) -> Choice? {
+    mutating func choose(_ target: Target, needs: RouteNeeds, excluding: [EndpointID]) -> Choice? {
         var best: (candidate: Candidate, preference: Preference)?
         var equals = 0
         for candidate in target.candidates {
             let pair = pairs[candidate.pair]
             let place = places[pair.place]
-            guard place.takesWork, pair.inFlight < place.endpoint.limit, place.endpoint.kind.capabilities.isSuperset(of: needs),
+            guard place.takesWork, pair.inFlight < pair.limit(place.endpoint), let fit = needs.fit(of: place.capabilities),
                 excluding.isEmpty || !excluding.contains(place.endpoint.id)
             else { continue }
             var preference = Preference(
-                mustLoad: !pair.isUsable, inFlightForModel: pair.inFlight, inFlight: place.inFlight, weight: place.endpoint.weight)
+                mustLoad: !pair.isUsable, inFlightForModel: pair.inFlight, inFlight: place.inFlight, isNative: fit == .native,
+                weight: place.endpoint.weight)
             if preference.mustLoad { preference.disturbance = disturbance(candidate.pair) }
             if let known = best {
                 if known.preference < preference { continue }
@@ -69,7 +74,10 @@ extension Scheduler {
             }
             best = (candidate, preference)
         }
-        return best.map { Choice(candidate: $0.candidate, why: reason($0.candidate.pair, $0.preference)) }
+        return best.map {
+            Choice(
+                candidate: $0.candidate, why: reason($0.candidate.pair, $0.preference), fit: $0.preference.isNative ? .native : .translated)
+        }
     }
 
     private func reason(_ pair: Int, _ preference: Preference) -> Grant.Reason {

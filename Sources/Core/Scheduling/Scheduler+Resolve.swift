@@ -41,13 +41,13 @@ extension Scheduler {
         case refused(Refusal)
     }
 
-    mutating func resolve(_ name: String, needs: Capabilities, excluding: [EndpointID]) -> Resolution {
+    mutating func resolve(_ name: String, needs: RouteNeeds, excluding: [EndpointID]) -> Resolution {
         let target = lookUp(name)
         var speaks = false
         var isExcluded = false
         for candidate in target.candidates {
             let place = places[pairs[candidate.pair].place]
-            guard place.endpoint.kind.capabilities.isSuperset(of: needs) else { continue }
+            guard needs.fit(of: place.capabilities) != nil else { continue }
             speaks = true
             if excluding.contains(place.endpoint.id) {
                 isExcluded = true
@@ -60,7 +60,7 @@ extension Scheduler {
         if isExcluded { return .refused(.allFailed) }
         let endpoints = target.candidates.map { places[pairs[$0.pair].place] }
         if speaks {
-            return .refused(.noEndpointUp(endpoints.filter { $0.endpoint.kind.capabilities.isSuperset(of: needs) }.map(Self.why)))
+            return .refused(.noEndpointUp(endpoints.filter { needs.fit(of: $0.capabilities) != nil }.map(Self.why)))
         }
         if !endpoints.isEmpty { return .refused(.unsupportedRoute(endpoints: endpoints.map(\.endpoint.name))) }
         let present = places.filter { !$0.isRemoved }
@@ -94,8 +94,9 @@ extension Scheduler {
                     guard ModelName.ollamaKey(name) == key else { continue }
                     fit = .exact
                     understands = asked == wanted
-                case .llamaServer:
-                    guard let match = ModelName.serverForms(name).first(where: { forms.contains($0.form) }) else { continue }
+                case .llamaServer, .openAI:
+                    let known = place.endpoint.kind.matchesShortNames ? ModelName.serverForms(name) : ModelName.wholeForms(name)
+                    guard let match = known.first(where: { forms.contains($0.form) }) else { continue }
                     fit = match.fit
                     understands = asked == name
                 }
@@ -106,7 +107,7 @@ extension Scheduler {
         return found.filter { $0.fit == best }.map(\.candidate)
     }
 
-    private static func why(_ place: Place) -> Refusal.Candidate {
+    static func why(_ place: Place) -> Refusal.Candidate {
         let why = place.reason.isEmpty ? place.phase.rawValue : "\(place.phase.rawValue) (\(place.reason))"
         return Refusal.Candidate(endpoint: place.endpoint.name, why: why)
     }

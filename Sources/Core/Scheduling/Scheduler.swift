@@ -48,6 +48,7 @@ public struct Scheduler: Sendable {
         for endpoint in endpoints {
             if let index = indexOf[endpoint.id] {
                 places[index].endpoint = endpoint
+                if let kind = places[index].foundKind { places[index].endpoint.kind = kind }
                 places[index].isRemoved = false
             } else {
                 indexOf[endpoint.id] = places.count
@@ -77,6 +78,9 @@ public struct Scheduler: Sendable {
         guard let index = indexOf[id] else { return }
         places[index].phase = report.state.phase
         places[index].reason = report.state.reason
+        places[index].foundKind = report.kind
+        if let kind = report.kind { places[index].endpoint.kind = kind }
+        places[index].capabilities = report.capabilities(of: places[index].endpoint.kind)
         if report.state.phase.takesWork || !report.models.isEmpty { setModels(report, of: index) }
         setLoaded(report, of: index)
     }
@@ -95,10 +99,12 @@ public struct Scheduler: Sendable {
 
     private mutating func setLoaded(_ report: EndpointReport, of index: Int) {
         let takesWork = report.state.phase != .down
+        let loadsModels = places[index].endpoint.kind.loadsModels
         var inMemory = 0
         for pair in places[index].pairs {
             let loaded = takesWork ? report.loaded.first { $0.name == pairs[pair].name } : nil
-            pairs[pair].isLoaded = loaded != nil
+            pairs[pair].isLoaded = loaded != nil || (takesWork && !loadsModels)
+            pairs[pair].slots = loaded?.slots
             if let size = loaded?.sizeVramBytes {
                 pairs[pair].sizeInMemory = size
                 inMemory += size
@@ -130,6 +136,29 @@ public struct Scheduler: Sendable {
         guard line.count < settings.queueLimit else { return .refused(.lineFull(limit: settings.queueLimit)) }
         let (ticket, position) = line.add(ask, now: now, timeout: settings.queueTimeout)
         return .queued(ticket, position: position)
+    }
+
+    /// For requests that cost next to nothing and take no slot (`/api/show`, `/tokenize`): an endpoint that has the model, rather one
+    /// that speaks the route and has the model in memory.
+    public mutating func locate(_ ask: Ask) -> Result<Placement, RefusalError> {
+        switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
+        case .refused(let refusal): return .failure(RefusalError(refusal: refusal))
+        case .later: return .failure(RefusalError(refusal: .noEndpointUp(places.filter { !$0.isRemoved }.map(Self.why))))
+        case .candidates(let target):
+            var best: (placement: Placement, rank: Int)?
+            for candidate in target.candidates {
+                let pair = pairs[candidate.pair]
+                let place = places[pair.place]
+                guard place.takesWork, let fit = ask.needs.fit(of: place.capabilities), !ask.excluding.contains(place.endpoint.id) else { continue }
+                let rank = (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
+                guard best.map({ rank < $0.rank }) ?? true else { continue }
+                let placement = Placement(
+                    endpoint: place.endpoint.id, model: pair.name, understandsAskedName: candidate.understandsAskedName, fit: fit,
+                    kind: place.endpoint.kind)
+                best = (placement, rank)
+            }
+            return best.map { .success($0.placement) } ?? .failure(RefusalError(refusal: .allFailed))
+        }
     }
 
     /// The client of a waiting request has gone. False if it was not in line: granted, refused or withdrawn already.
@@ -165,7 +194,8 @@ public struct Scheduler: Sendable {
         if loads { pairs[pair].loading += 1 }
         return Grant(
             lease: leases.add(LeaseTable.Record(pair: pair, loads: loads)), endpoint: places[index].endpoint.id, model: pairs[pair].name,
-            understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: pairs[pair].isLoaded, why: choice.why)
+            understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: pairs[pair].isLoaded, why: choice.why,
+            fit: choice.fit, kind: places[index].endpoint.kind)
     }
 
     // MARK: The line

@@ -43,6 +43,8 @@ final class SchedulerBox: Sendable {
         }
     }
 
+    func locate(_ ask: Ask) -> Result<Placement, RefusalError> { state.withLockedValue { $0.scheduler.locate(ask) } }
+
     @discardableResult
     func withdraw(_ ticket: TicketID) -> Bool {
         state.withLockedValue { state in
@@ -82,9 +84,4 @@ final class SchedulerBox: Sendable {
             }
         }
     }
-}
-
-/// A refusal as an error, for `Result`.
-struct RefusalError: Error, Equatable {
-    var refusal: Refusal
 }

@@ -7,14 +7,14 @@ import NIOCore
 public struct Ask: Sendable {
     /// The model as the client named it.
     public var model: String
-    /// The route family that the endpoint must speak.
-    public var needs: Capabilities
+    /// What the endpoint must speak.
+    public var needs: RouteNeeds
     /// Whose request it is, for fairness: a key's name, or the client's address where there are no keys.
     public var tenant: Tenant
     /// Endpoints that have already failed this request.
     public var excluding: [EndpointID]
 
-    public init(model: String, needs: Capabilities, tenant: Tenant, excluding: [EndpointID] = []) {
+    public init(model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = []) {
         self.model = model
         self.needs = needs
         self.tenant = tenant
@@ -49,6 +49,19 @@ public struct TicketID: Hashable, Sendable {
     }
 }
 
+/// Where a request goes, and how it must be said there.
+public struct Placement: Sendable, Equatable {
+    public var endpoint: EndpointID
+    /// The model as the endpoint spells it; empty where the request names none.
+    public var model: String
+    /// Whether the endpoint understands the asked name as it stands, so that the body need not be touched.
+    public var understandsAskedName: Bool
+    /// Whether the endpoint speaks the route, or the request has to be translated.
+    public var fit: RouteFit
+    /// What the endpoint is.
+    public var kind: EndpointKind
+}
+
 /// A slot on an endpoint, given to one request.
 public struct Grant: Sendable, Equatable {
     public var lease: LeaseID
@@ -61,6 +74,10 @@ public struct Grant: Sendable, Equatable {
     public var wasLoaded: Bool
     /// Why this endpoint.
     public var why: Reason
+    /// Whether the endpoint speaks the route, or the request has to be translated.
+    public var fit: RouteFit
+    /// What the endpoint is.
+    public var kind: EndpointKind
 
     public enum Reason: String, Sendable {
         /// The model is in memory there and a slot was free.
@@ -73,13 +90,22 @@ public struct Grant: Sendable, Equatable {
         case leastBusy = "least-busy"
     }
 
-    public init(lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason) {
+    public init(
+        lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
+        fit: RouteFit = .native, kind: EndpointKind = .ollama
+    ) {
         self.lease = lease
         self.endpoint = endpoint
         self.model = model
         self.understandsAskedName = understandsAskedName
         self.wasLoaded = wasLoaded
         self.why = why
+        self.fit = fit
+        self.kind = kind
+    }
+
+    public var placement: Placement {
+        Placement(endpoint: endpoint, model: model, understandsAskedName: understandsAskedName, fit: fit, kind: kind)
     }
 }
 
@@ -172,4 +198,9 @@ public struct SchedulerSettings: Sendable, Equatable {
         self.queueTimeout = queueTimeout
         self.aliases = aliases
     }
+}
+
+/// A refusal as an error, for `Result`.
+public struct RefusalError: Error, Equatable {
+    public var refusal: Refusal
 }

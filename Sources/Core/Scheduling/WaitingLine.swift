@@ -15,7 +15,7 @@ struct WaitingLine: Sendable {
     /// What decides whether a request can go.
     struct Group: Hashable, Sendable {
         var model: String
-        var needs: Capabilities
+        var needs: RouteNeeds
         var excluding: [EndpointID]
     }
 

@@ -18,13 +18,16 @@ enum ForwardedHeaders {
     /// - Parameters:
     ///   - dropsAuthorization: the client's key was for this router, and is nobody else's business.
     ///   - path: the path and query to send, without the endpoint's base path.
+    ///   - isRewritten: the body is JSON of ours, and the answer must be readable here.
     static func writeRequest(
-        _ head: HTTPRequestHead, path: Substring, endpoint: Endpoint, framing: Framing, dropsAuthorization: Bool, into buffer: inout ByteBuffer
+        _ head: HTTPRequestHead, method: HTTPMethod? = nil, path: Substring, endpoint: Endpoint, framing: Framing, dropsAuthorization: Bool,
+        isRewritten: Bool = false, into buffer: inout ByteBuffer
     ) {
-        buffer.writeString(head.method.rawValue)
+        buffer.writeString((method ?? head.method).rawValue)
         buffer.writeStaticString(" ")
-        buffer.writeString(endpoint.address.basePath)
-        buffer.writeSubstring(path)
+        let (prefix, rest) = endpoint.address.path(for: path)
+        buffer.writeString(prefix)
+        buffer.writeSubstring(rest)
         buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
         buffer.writeString(endpoint.address.authority)
         buffer.writeStaticString("\r\n")
@@ -33,7 +36,8 @@ enum ForwardedHeaders {
             switch HeaderClass(name) {
             case .hopByHop, .framing, .host, .expect: continue
             case .authorization where dropsAuthorization || endpoint.key != nil: continue
-            case .authorization, .other: break
+            case .content where isRewritten: continue
+            case .authorization, .content, .other: break
             }
             if let named, named.contains(where: { name.caseInsensitiveEquals($0) }) { continue }
             write(name, value, into: &buffer)
@@ -43,6 +47,7 @@ enum ForwardedHeaders {
             buffer.writeString(key.exposed)
             buffer.writeStaticString("\r\n")
         }
+        if isRewritten { buffer.writeStaticString("Content-Type: application/json\r\n") }
         write(framing, into: &buffer)
         buffer.writeStaticString("\r\n")
     }
@@ -99,7 +104,8 @@ enum ForwardedHeaders {
 
 /// What a header field is to a proxy. Told by length first, so that most fields cost one comparison of integers.
 enum HeaderClass {
-    case hopByHop, framing, host, expect, authorization, other
+    /// `content`: what describes the body, or which one is wanted.
+    case hopByHop, framing, host, expect, authorization, content, other
 
     init(_ name: String) {
         var name = name
@@ -112,6 +118,9 @@ enum HeaderClass {
         case 4: self = name.equalsIgnoringCase("host") ? .host : .other
         case 6: self = name.equalsIgnoringCase("expect") ? .expect : .other
         case 7: self = name.equalsIgnoringCase("upgrade") ? .hopByHop : .other
+        case 9: self = name.equalsIgnoringCase("x-api-key") ? .authorization : .other
+        case 12: self = name.equalsIgnoringCase("content-type") ? .content : .other
+        case 15: self = name.equalsIgnoringCase("accept-encoding") ? .content : .other
         case 10: self = name.equalsIgnoringCase("connection") || name.equalsIgnoringCase("keep-alive") ? .hopByHop : .other
         case 13: self = name.equalsIgnoringCase("authorization") ? .authorization : .other
         case 14: self = name.equalsIgnoringCase("content-length") ? .framing : .other

@@ -147,7 +147,7 @@ struct ResponseHead {
             try? FieldLines.forEach(bytes, from: statusLineLength) { name, _, line in
                 switch HeaderClass(name) {
                 case .hopByHop, .framing: return
-                case .host, .expect, .authorization, .other: break
+                case .host, .expect, .authorization, .content, .other: break
                 }
                 if namesFields, Self.isNamedByConnection(name, bytes, from: statusLineLength) { return }
                 buffer.writeBytes(line)

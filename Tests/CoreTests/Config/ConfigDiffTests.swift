@@ -38,12 +38,12 @@ import Testing
                 "model_aliases: none -> x = y",
                 "queue_limit: 5 -> 6",
                 "nomyo-router-api-key: changed",
-                "endpoint two: removed (http://b:80)",
+                "endpoint two: removed (http://b)",
                 "endpoint uno: name one -> uno",
                 "endpoint uno: weight 1.0 -> 2.0",
                 "endpoint uno: vram unknown -> 8GiB",
                 "endpoint uno: api_key changed",
-                "endpoint three: added (http://c:80)",
+                "endpoint three: added (http://c)",
                 "endpoint four: api_key removed",
             ])
         #expect(diff.needsRestart == ["threads"])

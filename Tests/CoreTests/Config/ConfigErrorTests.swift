@@ -27,15 +27,9 @@ import Testing
         ("endpoints: http://a", "c.yaml:1:12: expected a list of endpoints, such as 'endpoints: [http://127.0.0.1:11434]', not a value"),
         ("endpoints: [[x]]", "c.yaml:1:13: expected a URL such as http://127.0.0.1:11434, or a mapping with url, not a list"),
         ("endpoints: [gpu:11434]", "c.yaml:1:13: expected a URL such as http://127.0.0.1:11434; did you mean 'http://gpu:11434'?"),
-        ("endpoints: [ftp://gpu]", "c.yaml:1:13: expected a URL that begins with http://"),
-        (
-            "endpoints: [https://gpu]",
-            "c.yaml:1:13: https:// endpoints are not supported yet: this version speaks plain HTTP to endpoints"
-        ),
-        (
-            "endpoints: [http://gpu/v1]",
-            "c.yaml:1:13: an OpenAI-compatible endpoint (a URL that ends with /v1) is not supported in this list yet; for llama-server use llama_server_endpoints"
-        ),
+        ("endpoints: [ftp://gpu]", "c.yaml:1:13: expected a URL that begins with http:// or https://"),
+        ("endpoints: [{url: http://a, tls: {ca_file: x}}]", "c.yaml:1:34: tls is for endpoints whose URL begins with https://"),
+        ("endpoints: [{url: https://a, tls: {certificate: x}}]", "c.yaml:1:35: certificate and key belong together"),
         (
             "endpoints: [\"http://me:hunter2@gpu\"]",
             "c.yaml:1:13: a URL must not hold a user or a password; set api_key for the endpoint's key"
@@ -47,7 +41,7 @@ import Testing
         ("endpoints: [\"http://a:-1\"]", "c.yaml:1:13: expected a port from 0 to 65535, not '-1'"),
         ("endpoints: [\"http://a:0\"]", "c.yaml:1:13: an endpoint cannot listen on port 0"),
         ("endpoints: [\"http://::1\"]", "c.yaml:1:13: an IPv6 address stands in brackets, such as [::1]:11434"),
-        ("endpoints: [http://a, \"http://A:80/\"]", "c.yaml:1:23: the endpoint http://a:80 is listed twice (first in line 1)"),
+        ("endpoints: [http://a, \"http://A:80/\"]", "c.yaml:1:23: the endpoint http://a is listed twice (first in line 1)"),
         (
             "endpoints:\n- {url: http://a, name: x}\n- {url: http://b, name: x}",
             "c.yaml:3:3: the name 'x' is used twice (first in line 2)"
@@ -55,10 +49,10 @@ import Testing
         ("endpoints: [{name: a}]", "c.yaml:1:13: an endpoint needs a url"),
         (
             "endpoints: [{url: http://a, wieght: 1}]",
-            "c.yaml:1:29: unknown key 'wieght' of an endpoint; did you mean 'weight'?; known: url, name, kind, max_concurrent_connections, weight, api_key, vram"
+            "c.yaml:1:29: unknown key 'wieght' of an endpoint; did you mean 'weight'?; known: url, name, kind, max_concurrent_connections, weight, api_key, vram, tls"
         ),
         ("endpoints: [{url: http://a, weight: heavy}]", "c.yaml:1:37: expected a number from 0.001 to 1000, not 'heavy'"),
-        ("endpoints: [{url: http://a, kind: vllm}]", "c.yaml:1:35: expected ollama or llama-server, not 'vllm'"),
+        ("endpoints: [{url: http://a, kind: vllm}]", "c.yaml:1:35: expected ollama, llama-server or openai, not 'vllm'"),
         (
             "llama_server_endpoints: [{url: http://a, kind: ollama}]",
             "c.yaml:1:48: llama_server_endpoints holds llama-server only; list this endpoint under endpoints"
@@ -103,7 +97,7 @@ import Testing
 
     /// One fault per run would make a long evening of a long file.
     @Test func allFaultsAreToldAtOnceInTheFilesOrder() {
-        let text = errors("threads: 0\nendpoints: [https://a, http://b]\nqueue_limit: x\nunknown_thing: 1")
+        let text = errors("threads: 0\nendpoints: [ftp://a, http://b]\nqueue_limit: x\nunknown_thing: 1")
         #expect(text.split(separator: "\n").map { $0.prefix(10) } == ["c.yaml:1:1", "c.yaml:2:1", "c.yaml:3:1", "c.yaml:4:1"])
     }
 

@@ -118,7 +118,7 @@ import Testing
         #expect(config.listen.map(\.description) == ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3"])
         #expect(config.threads == 3)
         let first = config.endpoints[0]
-        #expect(first.address == EndpointAddress(host: "gpu1", port: 80, basePath: "/base", url: "http://gpu1:80/base"))
+        #expect(first.address == EndpointAddress(host: "gpu1", port: 80, basePath: "/base", url: "http://gpu1/base"))
         #expect(first.name == "gpu1" && first.limit == 5 && first.weight == 2.5 && first.key?.exposed == "k" && first.vramBytes == 24 << 30)
         #expect(config.endpoints[1].kind == .llamaServer && config.endpoints[1].limit == 6 && config.endpoints[1].name == "gpu2:8080")
         #expect(config.routerKey?.exposed == "secret")

@@ -31,11 +31,18 @@ import Testing
     @Test func aStreamEndsWithAnErrorOfItsOwnKind() {
         let error = RouterError.answerCut(endpoint: "gpu1", reason: "it closed the connection")
         let message = "endpoint gpu1 failed in the middle of its answer: it closed the connection"
-        #expect(ErrorBody.streamEnd(error, framing: .newlineJSON, midLine: false) == "{\"error\":\"\(message)\"}\n")
-        #expect(ErrorBody.streamEnd(error, framing: .newlineJSON, midLine: true).hasPrefix("\n{"))
-        let event = ErrorBody.streamEnd(error, framing: .serverSentEvents, midLine: true)
+        #expect(ErrorBody.streamEnd(error, framing: .newlineJSON, dialect: .ollama, midLine: false) == "{\"error\":\"\(message)\"}\n")
+        #expect(ErrorBody.streamEnd(error, framing: .newlineJSON, dialect: .ollama, midLine: true).hasPrefix("\n{"))
+        let event = ErrorBody.streamEnd(error, framing: .serverSentEvents, dialect: .openAI, midLine: true)
         #expect(event.hasPrefix("\n\ndata: {\"error\":{\"message\":\"\(message)\""))
         #expect(event.hasSuffix("}}\n\n"))
+    }
+
+    @Test func anthropicsClientsGetTheirOwnObject() {
+        #expect(
+            ErrorBody.body(.missingModel, .anthropic) == #"{"type":"error","error":{"type":"invalid_request_error","message":"model is required"}}"#)
+        let event = ErrorBody.streamEnd(.tookTooLong(seconds: 1), framing: .serverSentEvents, dialect: .anthropic, midLine: false)
+        #expect(event.hasPrefix("event: error\ndata: {\"type\":\"error\""))
     }
 
     @Test func whatMayWorkLaterSaysWhen() {

@@ -105,6 +105,23 @@ private func complaint(_ body: () throws(ProbeError) -> Void) -> String? {
         let (available, loaded) = try LlamaServerProbe.models(bytes(#"{"data":[\#(data)]}"#))
         #expect(available.map(\.name) == states)
         #expect(loaded.map(\.name) == ["loaded", "sleeping"])
+        #expect(loaded.map(\.isSleeping) == [false, true])
+    }
+
+    @Test func theStatusMayBeTextAndTheContextIsTold() throws {
+        let (_, loaded) = try LlamaServerProbe.models(
+            bytes(#"{"data":[{"id":"a","status":"loaded","meta":{"n_ctx":4096}},{"id":"b","status":"unloaded"},{"id":"c"}]}"#))
+        #expect(loaded.map(\.name) == ["a", "c"])
+        #expect(loaded.map(\.contextLength) == [4096, nil])
+    }
+
+    @Test func propsTellSlotsContextAndSleep() throws {
+        let props = try LlamaServerProbe.props(
+            bytes(#"{"default_generation_settings":{"params":{"n_ctx":1},"n_ctx":1024},"total_slots":2,"is_sleeping":true,"build_info":"b11434-x"}"#))
+        #expect(props == LlamaServerProbe.Props(slots: 2, contextLength: 1024, isSleeping: true, build: "b11434-x"))
+        #expect(try LlamaServerProbe.props(bytes("{}")) == LlamaServerProbe.Props())
+        #expect(try LlamaServerProbe.slots(bytes(#"[{"id":0},{"id":1},{"id":2}]"#)) == 3)
+        #expect(LlamaServerProbe.propsPath("a/b:c d") == "/props?model=a%2Fb%3Ac%20d&autoload=false")
     }
 
     @Test func healthIsOkOrNot() throws {

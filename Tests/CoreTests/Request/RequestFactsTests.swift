@@ -68,4 +68,32 @@ import Testing
         buffer.moveReaderIndex(forwardBy: 4)
         #expect(try RequestFacts.read(buffer).modelRange == 9..<12)
     }
+
+    @Test(
+        arguments: [
+            (#"{"model":"m","stream":true}"#, #"{"stream_options":{"include_usage":true},"model":"m","stream":true}"#),
+            (#" { "model":"m","stream":true,"stream_options":{}}"#, #" { "model":"m","stream":true,"stream_options":{"include_usage":true}}"#),
+            (
+                #"{"model":"m","stream":true,"stream_options":{"x":1}}"#,
+                #"{"model":"m","stream":true,"stream_options":{"include_usage":true,"x":1}}"#
+            ),
+            (#"{"model":"m","stream":true,"stream_options":null}"#, #"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#),
+            (
+                #"{"model":"m","stream":true,"stream_options":{"include_usage":false}}"#,
+                #"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#
+            ),
+            (#"{"model":"m","stream":true,"stream_options":{"include_usage":true}}"#, nil), (#"{"model":"m","stream":false}"#, nil),
+            (#"{"model":"m"}"#, nil),
+        ] as [(String, String?)])
+    func tokenCountsAreAskedForWhereTheClientHasNot(_ body: String, _ edited: String?) throws {
+        let buffer = ByteBuffer(string: body)
+        let edit = try RequestFacts.read(buffer).usageEdit
+        #expect(edit.map { String(buffer: BodyEdit.apply([$0], to: buffer)) } == edited)
+    }
+
+    @Test func editsStandWhereTheyBelongWhateverTheirOrder() {
+        let body = ByteBuffer(string: "0123456789")
+        let edits = [BodyEdit(range: 7..<9, text: "x"), BodyEdit(range: 0..<0, text: "<"), BodyEdit(range: 2..<3, text: "")]
+        #expect(String(buffer: BodyEdit.apply(edits, to: body)) == "<013456x9")
+    }
 }

@@ -10,15 +10,16 @@ import Testing
 @Suite struct RouteTableTests {
     @Test(arguments: [
         (HTTPMethod.POST, "/api/chat", Dialect.ollama, true), (.POST, "/api/generate", .ollama, true), (.POST, "/api/embed", .ollama, false),
+        (.POST, "/v1/messages", .anthropic, false),
         (.POST, "/v1/chat/completions", .openAI, false), (.POST, "/v1/embeddings", .openAI, false),
     ])
     func forwardsNativeRoutes(_ method: HTTPMethod, _ path: String, _ dialect: Dialect, _ streams: Bool) throws {
-        guard case .route(let route) = RouteTable.match(method, path: path), case .forward(_, let byDefault) = route.action else {
+        guard case .route(let route) = RouteTable.match(method, path: path), case .forward(let operation) = route.action else {
             Issue.record("not forwarded")
             return
         }
         #expect(route.dialect == dialect)
-        #expect(byDefault == streams)
+        #expect(operation.streamsByDefault == streams)
     }
 
     @Test(arguments: [
@@ -34,10 +35,31 @@ import Testing
     }
 
     @Test(arguments: [
-        ("/api/nope", Dialect.ollama), ("/v1/nope", .openAI), ("/nope", .plain), ("/v1/models/", .openAI), ("/apis", .plain), ("", .plain),
+        ("/api/nope", Dialect.ollama, Operation.otherOllama), ("/v1/nope", .openAI, .otherOpenAI), ("/nope", .plain, .other),
+        ("/v1/models/", .openAI, .otherOpenAI), ("/apis", .plain, .other), ("", .plain, .other), ("/v1/systemone", .openAI, .otherOpenAI),
     ])
-    func theRestIsNotFoundInTheDialectOfItsPrefix(_ path: String, _ dialect: Dialect) {
-        #expect(RouteTable.match(.GET, path: path) == .notFound(dialect))
+    func theRestPassesThroughInTheDialectOfItsPrefix(_ path: String, _ dialect: Dialect, _ operation: Operation) {
+        #expect(RouteTable.match(.PATCH, path: path) == .route(Route(action: .forward(operation), dialect: dialect)))
+    }
+
+    @Test(arguments: [
+        ("/rerank", "/v1/rerank"), ("/v1/reranking", "/v1/rerank"), ("/chat/completions", "/v1/chat/completions"), ("/v1/rerank", nil),
+        ("/tokenize", nil),
+    ])
+    func otherNamesOfARouteAreSentByItsOwn(_ path: String, _ upstream: String?) throws {
+        guard case .route(let route) = RouteTable.match(.POST, path: path) else { throw CancellationError() }
+        #expect(route.upstreamPath == upstream)
+    }
+
+    @Test func accountsGoToOneOllama() {
+        for path in ["/api/me", "/api/signout", "/api/user/keys/abc", "/api/experimental/web_search", "/api/status"] {
+            #expect(RouteTable.match(.POST, path: path) == .route(Route(action: .firstOllama, dialect: .ollama)))
+        }
+    }
+
+    @Test func whatABrowserAsksFirstNeedsNoKey() throws {
+        guard case .route(let route) = RouteTable.match(.OPTIONS, path: "/api/chat") else { throw CancellationError() }
+        #expect(route.action == .local(.preflight) && route.isPublic)
     }
 
     @Test func aWrongMethodTellsTheRightOnes() {

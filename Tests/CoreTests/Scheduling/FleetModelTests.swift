@@ -58,7 +58,7 @@ import Testing
             let name = FleetModelTests.models[pick(FleetModelTests.models.count)]
             // Any spelling of the name is the same model.
             let asked = [name, String(name.dropLast(7)), name.uppercased()][pick(3)]
-            switch scheduler.submit(Ask(model: asked, needs: .ollamaAPI, tenant: Tenant("t\(pick(3))")), now: now) {
+            switch scheduler.submit(Ask(model: asked, needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t\(pick(3))")), now: now) {
             case .granted(let grant): try model.take(grant, model: name)
             case .queued(let ticket, position: _): try model.wait(ticket, model: name, since: now)
             case .refused: break

@@ -47,9 +47,10 @@ final class SchedulerBench {
     }
 
     func submit(
-        _ model: String, needs: Capabilities = .ollamaAPI, tenant: String = "t", excluding: [Int] = []
+        _ model: String, needs: Capabilities = .ollamaAPI, translated: Capabilities? = nil, tenant: String = "t", excluding: [Int] = []
     ) -> Admission {
-        scheduler.submit(Ask(model: model, needs: needs, tenant: Tenant(tenant), excluding: excluding.map(Self.id)), now: now)
+        scheduler.submit(
+            Ask(model: model, needs: RouteNeeds(needs, translated: translated), tenant: Tenant(tenant), excluding: excluding.map(Self.id)), now: now)
     }
 
     func release(_ grant: Grant, _ outcome: LeaseEnd.Outcome = .completed) -> [SchedulerAction] {

@@ -24,7 +24,7 @@ import Testing
         return box
     }
 
-    private static let ask = Ask(model: "m", needs: .ollamaAPI, tenant: Tenant("t"))
+    private static let ask = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"))
 
     private static func granted(_ answer: SchedulerBox.Answer) -> Lease? {
         if case .granted(let lease) = answer { return lease }

@@ -143,6 +143,25 @@ import Testing
         #expect(bench.submit("m", needs: .ollamaAPI).grant?.endpoint == EndpointID(1))
     }
 
+    /// Waiting for a cold load where a translation could begin at once would be the wrong order.
+    @Test func translationServesWhereNobodySpeaksTheRouteAndWhereItBeginsSooner() {
+        let bench = SchedulerBench()
+        bench.add(["m"], loaded: ["m"], kind: .llamaServer)
+        #expect(bench.submit("m", needs: .ollamaAPI, translated: .chat).grant?.fit == .translated)
+        bench.add(["m"])
+        #expect(bench.submit("m", needs: .ollamaAPI, translated: .chat).grant?.endpoint == EndpointID(0), "loaded there")
+        _ = bench.report(1, ["m"], loaded: ["m"])
+        let grant = bench.submit("m", needs: .ollamaAPI, translated: .chat).grant
+        #expect(grant?.endpoint == EndpointID(1) && grant?.fit == .native)
+    }
+
+    @Test func aServiceThatLoadsNothingHasAllItsModelsReady() {
+        let bench = SchedulerBench()
+        bench.add(["gpt"], kind: .openAI)
+        #expect(bench.place("gpt").contains("unsupportedRoute"))
+        #expect(bench.submit("gpt", needs: .chat).grant?.why == .loaded)
+    }
+
     @Test func aliasesAreLookedUpFirst() {
         let bench = SchedulerBench(aliases: ["gpt": "llama3:8b"])
         bench.add(["llama3:8b", "gpt:latest"])

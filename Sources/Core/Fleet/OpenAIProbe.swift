@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// Reads what an OpenAI-compatible service answers to polls. Pure; throws `ProbeError.badAnswer` only.
+public enum OpenAIProbe {
+    public static let modelsPath = "/v1/models"
+
+    /// `{"data": [{"id", "created", ...}]}`
+    public static func models(_ answer: [UInt8]) throws(ProbeError) -> [ModelListing] {
+        try ProbeReading.list("data", of: answer) { cursor, entry, json in
+            var listing = ModelListing(name: "", json: json)
+            var members = try cursor.members(of: entry)
+            while let member = try members.next() {
+                if cursor.keyMatches(member, "id") {
+                    listing.name = cursor.string(member.value) ?? ""
+                } else if cursor.keyMatches(member, "created") {
+                    listing.modifiedAt = cursor.integer(member.value)
+                }
+            }
+            if listing.name.isEmpty { throw ProbeReading.MissingMember.named("id") }
+            return listing
+        }
+    }
+
+    /// Routes that only some services have, each asked for once with a body that no service can mean anything by: one that has
+    /// the route says that it lacks a model, one that has not says that there is no such route.
+    public static let optionalRoutes: [(path: String, capability: Capabilities)] = [
+        ("/v1/responses", .responses), ("/v1/messages", .messages),
+    ]
+
+    /// Whether the status of such an answer means that the route is there.
+    public static func hasRoute(status: Int) -> Bool { status == 400 || status == 422 }
+}

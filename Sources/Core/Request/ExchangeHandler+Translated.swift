@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+
+/// Requests to endpoints that speak another dialect: the request is rewritten, the answer goes through `TranslatedAnswer`.
+extension ExchangeHandler {
+    /// Rewrites the request for the endpoint.
+    ///
+    /// - Returns: false if it has been answered instead: with an error, or with what the router knows itself.
+    func translate(_ exchange: Exchange, for endpoint: Endpoint) -> Bool {
+        guard case .forward(let operation) = exchange.route.action, let placement = exchange.placement, let body = exchange.body else { return false }
+        do throws(TranslationError) {
+            let json: JSONValue
+            do throws(JSONError) {
+                json = try body.withUnsafeReadableBytes { bytes throws(JSONError) in try JSONValue(parsing: bytes) }
+            } catch {
+                throw .malformed("", "invalid JSON in the request's body: \(error)")
+            }
+            if operation == .ollamaShow {
+                exchange.release(.completed, now: .now())
+                answer(worker.shared.pages.show(placement, on: endpoint))
+                return false
+            }
+            let call = try RequestTranslation.make(
+                operation, json, model: placement.model, words: EndpointWords(placement.kind), id: String(exchange.id, radix: 36),
+                unixSeconds: WallClock.unixSeconds())
+            switch call {
+            case .immediate(let value):
+                exchange.release(.completed, now: .now())
+                answer(.json(ByteBuffer(string: value.text)))
+                return false
+            case .request(let request):
+                exchange.outgoing = (request.path, ByteBuffer(string: request.body.text))
+                exchange.translated = TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes)
+                return true
+            }
+        } catch {
+            exchange.release(.completed, now: .now())
+            answer(.untranslatable(TranslationFault(error)))
+            return false
+        }
+    }
+
+    func beginTranslated(_ exchange: Exchange, _ head: ResponseHead) {
+        let isEventStream = head.withField("content-type") { $0.hasPrefix("text/event-stream") } ?? false
+        exchange.translated?.begin(status: head.status, isEventStream: isEventStream)
+        guard exchange.translated?.mode == .stream, let type = exchange.translated?.streamType else { return }
+        let version = exchange.head.version
+        machine.beginAnswer()
+        framing = version.knowsChunks ? .chunked : .none
+        if framing == .none { machine.endAfterThis() }
+        LocalAnswer(status: .ok, contentType: type, body: ByteBuffer(), extra: answerFields(exchange))
+            .writeHead(version: version, framing: framing, closes: !machine.keepsAlive, into: &out)
+    }
+
+    func writeTranslated(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
+        let now = NIODeadline.now()
+        let text = exchange.translated?.feed(bytes) { isItem in
+            if isItem, exchange.firstItemAt == nil { exchange.firstItemAt = now }
+            return Self.time(exchange, now)
+        }
+        write(text ?? "", exchange)
+    }
+
+    func endTranslated(_ exchange: Exchange) {
+        switch exchange.translated?.finish(Self.time(exchange, .now())) {
+        case .text(let text, let isWhole)?:
+            write(text, exchange)
+            if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: nil, into: &out) }
+            finishExchange(isWhole ? .completed : .failed)
+        case .answer(let value)?: answer(.json(ByteBuffer(string: value.text)))
+        case .error(let status, let message)?: answer(.endpointRefused(status: status, message: message))
+        case nil: break
+        }
+    }
+
+    private func write(_ text: String, _ exchange: Exchange) {
+        guard !text.isEmpty else { return }
+        let bytes = ByteBuffer(string: text)
+        exchange.bytesSent += bytes.readableBytes
+        writeBody(bytes)
+    }
+
+    private static func time(_ exchange: Exchange, _ now: NIODeadline) -> AnswerTime {
+        AnswerTime(
+            total: Int((now - exchange.started).nanoseconds), sinceFirstItem: exchange.firstItemAt.map { Int((now - $0).nanoseconds) },
+            now: WallClock.rfc3339())
+    }
+}
