@@ -42,7 +42,8 @@ public final class Router: Sendable {
         group = MultiThreadedEventLoopGroup(numberOfThreads: config.threads ?? System.coreCount)
         let scheduler = SchedulerBox(settings: config.schedulerSettings, seed: .random(in: .min ... .max))
         let pages = FleetPages()
-        let client = ProbeClient(group: group, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
+        let tls = TLSClients()
+        let client = ProbeClient(group: group, tls: tls, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
         let fleet = Fleet(client: client, logger: logger) { id, report in
             pages.invalidate()
             scheduler.report(id, report)
@@ -50,8 +51,8 @@ public final class Router: Sendable {
         pages.show(fleet)
         let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
         scheduler.setEndpoints(endpoints)
-        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, logger: logger)
-        workers = try await Workers(group: group, shared: shared, settings: RuntimeSettings(config: config, endpoints: endpoints))
+        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, logger: logger)
+        workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
     }
 
     /// In the order of their start; they stop in reverse.
@@ -88,23 +89,31 @@ public final class Router: Sendable {
         }
         let old = config.withLockedValue { $0 }
         let diff = ConfigDiff(from: old, to: new)
-        if !dryRun, old != new {
+        // Files that the configuration names may have changed though it has not.
+        if !dryRun, old != new || new.namesFiles {
             for notice in new.notices where !old.notices.contains(notice) { logger.warning("\(notice)") }
-            await apply(new)
+            do {
+                try await apply(new)
+            } catch {
+                throw RPCError(.refused, "\(error)")
+            }
         }
         return ReloadInfo(applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart)
     }
 
-    private func apply(_ new: Config) async {
+    private func apply(_ new: Config) async throws {
         // Workers must know every endpoint that the scheduler may name: old and new ones until it has changed.
         let before = shared.fleet.reports().map(\.0)
+        // Fails before anything has changed.
+        let settings = try RuntimeSettings(config: new, endpoints: before)
+        shared.tls.forget()
         let after = await shared.fleet.apply(new.endpoints, polling: new.polling)
         let kept = Set(after.map(\.id))
-        await workers.apply(RuntimeSettings(config: new, endpoints: after + before.filter { !kept.contains($0.id) }))
+        await workers.apply(settings.with(endpoints: after + before.filter { !kept.contains($0.id) }))
         shared.scheduler.setSettings(new.schedulerSettings)
         shared.scheduler.setEndpoints(after)
         shared.pages.invalidate()
-        await workers.apply(RuntimeSettings(config: new, endpoints: after))
+        await workers.apply(settings.with(endpoints: after))
         config.withLockedValue { $0 = new }
     }
 

@@ -7,6 +7,8 @@ import NIOCore
 public struct Config: Sendable, Equatable {
     /// Addresses of the HTTP port.
     public var listen: [ListenAddress] = [ListenAddress(host: "127.0.0.1", port: 12434)]
+    /// Nil: plain HTTP.
+    public var tls: TLSServerSettings?
     /// Event loops; nil means one per core.
     public var threads: Int?
     public var endpoints: [EndpointConfig] = []
@@ -29,6 +31,9 @@ public struct Config: Sendable, Equatable {
     public var notices: [String] = []
 
     public init() {}
+
+    /// Certificates and the like, which may change though their names do not.
+    var namesFiles: Bool { tls != nil || endpoints.contains { $0.tls.caFile != nil || $0.tls.certificate != nil } }
 
     public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         public var host: String

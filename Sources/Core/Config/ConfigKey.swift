@@ -22,6 +22,7 @@ struct ConfigKey: Sendable {
 
     static let table: [ConfigKey] = [
         listen,
+        listenerTLS,
         optionalInteger("threads", \.threads, 1...1024, restart: true),
         integer("max_concurrent_connections", \.maxConcurrentConnections, 1...100_000),
         routerKey,
@@ -118,6 +119,23 @@ struct ConfigKey: Sendable {
         if !addresses.isEmpty { config.listen = addresses }
     } show: {
         $0.listen.map(\.description).joined(separator: ", ")
+    }
+
+    private static let listenerTLS = ConfigKey(name: "tls", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) { return config.tls = nil }
+        guard let members = reader.members(node, known: ["certificate", "key"], of: "tls") else { return }
+        guard let certificate = members["certificate"].flatMap({ reader.text($0, "expected the path of a PEM file") }),
+            let key = members["key"].flatMap({ reader.text($0, "expected the path of a PEM file") })
+        else { return reader.fault(node, "tls needs certificate and key, both paths of PEM files") }
+        let settings = TLSServerSettings(certificate: certificate, key: key)
+        do {
+            _ = try TLSContext(server: settings)
+            config.tls = settings
+        } catch {
+            reader.fault(node, "\(error)")
+        }
+    } show: {
+        $0.tls?.certificate ?? "none"
     }
 
     /// Shown as set or not only; `ConfigDiff` compares the key itself.

@@ -84,6 +84,13 @@ struct EndpointSection {
         if let node = members["certificate"] { endpoint.tls.certificate = reader.text(node, file) }
         if let node = members["key"] { endpoint.tls.key = reader.text(node, file) }
         if (members["certificate"] == nil) != (members["key"] == nil) { reader.fault(node, "certificate and key belong together") }
+        if endpoint.tls.caFile != nil || endpoint.tls.certificate != nil, reader.errors.isEmpty {
+            do {
+                _ = try TLSContext(client: endpoint.tls)
+            } catch {
+                reader.fault(node, "\(error)")
+            }
+        }
         if let node = members["server_name"] { endpoint.tls.serverName = reader.text(node, "expected a host name") }
         if let node = members["insecure_skip_verify"], let skips = reader.bool(node) {
             endpoint.tls.insecureSkipVerify = skips

@@ -19,6 +19,7 @@ import Protocol
 /// It is no part of the requests' way and shares nothing with it, so that a poll says what a new connection would meet.
 public struct ProbeClient: Sendable {
     private let group: any EventLoopGroup
+    private let tls: TLSClients
     private let connectTimeout: TimeAmount
     private let timeout: TimeAmount
     private let bodyLimit: Int
@@ -26,11 +27,12 @@ public struct ProbeClient: Sendable {
     /// - Parameters:
     ///   - timeout: for the whole call, connecting included.
     ///   - bodyLimit: bytes of an answer that are read at most.
-    public init(
-        group: any EventLoopGroup, connectTimeout: TimeAmount = .seconds(5), timeout: TimeAmount = .seconds(5),
+    init(
+        group: any EventLoopGroup, tls: TLSClients = TLSClients(), connectTimeout: TimeAmount = .seconds(5), timeout: TimeAmount = .seconds(5),
         bodyLimit: Int = 16 * 1024 * 1024
     ) {
         self.group = group
+        self.tls = tls
         self.connectTimeout = connectTimeout
         self.timeout = timeout
         self.bodyLimit = bodyLimit
@@ -63,11 +65,20 @@ public struct ProbeClient: Sendable {
         let answer = loop.makePromise(of: Answer.self)
         let head = Self.head(method, path, bodyLength: body?.count, endpoint)
         let bodyLimit = bodyLimit
+        let context: TLSContext?
+        do throws(TLSError) {
+            context = try tls.context(for: endpoint)
+        } catch {
+            answer.fail(error)
+            throw .unreachable("\(error)")
+        }
+        let host = endpoint.address.host
         let timeout = timeout ?? self.timeout
         let connection = ClientBootstrap(group: loop)
             .connectTimeout(min(connectTimeout, timeout))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
+                    if let context { try channel.pipeline.syncOperations.addHandler(TLSHandler(client: context, host: host)) }
                     try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
                     try channel.pipeline.syncOperations.addHandler(ProbeHandler(head: head, requestBody: body, bodyLimit: bodyLimit, answer: answer))
                 }

@@ -8,14 +8,16 @@ import Synchronization
 /// The handlers of a client's connection. The only place that adds any.
 ///
 /// From the socket inwards:
-/// 1. `HTTPRequestDecoder` (llhttp): bytes to heads, bodies and ends; refuses what could smuggle a request.
-/// 2. `ExchangeHandler`: everything else. It writes bytes itself: an encoder would allocate several times for each token.
+/// 1. `TLSHandler`, where the configuration has a certificate.
+/// 2. `HTTPRequestDecoder` (llhttp): bytes to heads, bodies and ends; refuses what could smuggle a request.
+/// 3. `ExchangeHandler`: everything else. It writes bytes itself: an encoder would allocate several times for each token.
 ///
 /// There is no pipelining handler: `ExchangeHandler` keeps the order of answers itself, without toggling reads for each request.
 enum ClientPipeline {
     static func configure(_ channel: any Channel, worker: Worker) throws {
         let operations = channel.pipeline.syncOperations
         let limits = worker.settings.limits
+        if let tls = worker.settings.listenerTLS { try operations.addHandler(TLSHandler(server: tls)) }
         guard worker.shared.connections.add(1, ordering: .relaxed).newValue <= limits.maxConnections else {
             try operations.addHandler(RefusingHandler(limit: limits.maxConnections, shared: worker.shared))
             return

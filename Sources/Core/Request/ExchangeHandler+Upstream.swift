@@ -43,7 +43,7 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let context else { return }
         exchange.enter(.connecting, now: .now())
         let timeout = worker.settings.limits.connectTimeout
-        UpstreamConnector.connect(to: endpoint, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete { result in
+        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete { result in
             // The client may have left meanwhile: the connection is as good for the next request.
             guard self.exchange === exchange, exchange.phase == .connecting, !self.machine.isClosed else {
                 if case .success(let connection) = result { self.worker.pool.give(connection) }

@@ -15,6 +15,7 @@ enum IOErrorText {
         case let error as IOError: reason(error)
         case let error as NIOConnectionError: reason(error)
         case let error as ChannelError: reason(error)
+        case let error as TLSError: error.description
         default: "\(error)"
         }
     }
