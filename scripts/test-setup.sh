@@ -6,7 +6,9 @@
 # With the right versions there it does nothing. `--path` only prints the folder.
 set -euo pipefail
 
-readonly packages=(ollama==0.6.3 openai==2.54.0)
+readonly packages=(
+  ollama==0.6.3 openai==2.54.0 anthropic==2.12.0 litellm==1.106.2 langchain-ollama==1.1.0 prometheus-client==0.22.1
+)
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)"
 venv="${ROUTERD_TEST_VENV:-$root/.build/test-venv}"
 

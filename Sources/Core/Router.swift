@@ -49,16 +49,22 @@ public final class Router: Sendable {
             scheduler.report(id, report)
         }
         pages.show(fleet)
+        let tokens = TokenCounter(path: config.databasePath.isEmpty ? nil : config.databasePath, logger: logger)
         let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
         scheduler.setEndpoints(endpoints)
-        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, logger: logger)
+        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, logger: logger)
         workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
+        shared.reports.withLockedValue {
+            $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, workers: workers, requiresKey: config.routerKey != nil)
+        }
     }
 
     /// In the order of their start; they stop in reverse.
     public var services: [any Service] {
         let config = self.config.withLockedValue { $0 }
         return [
+            // It outlives all that counts.
+            shared.tokens,
             FleetService(fleet: shared.fleet),
             ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
             ListenerService(group: group, workers: workers, config: config, logger: logger),
@@ -113,6 +119,7 @@ public final class Router: Sendable {
         shared.scheduler.setSettings(new.schedulerSettings)
         shared.scheduler.setEndpoints(after)
         shared.pages.invalidate()
+        shared.reports.withLockedValue { $0?.setRequiresKey(new.routerKey != nil) }
         await workers.apply(settings.with(endpoints: after))
         config.withLockedValue { $0 = new }
     }
@@ -175,13 +182,15 @@ public final class Router: Sendable {
         let config = self.config.withLockedValue { $0 }
         let view = OperatorView(
             fleet: shared.fleet.reports(), scheduler: scheduler, requests: requests, counters: counters, now: .now(), date: Date())
+        let health = shared.tokens.health
+        let storage = StatusInfo.Storage(fault: health.fault, setAside: health.setAside ?? "")
         let status = StatusInfo(
             version: ProductVersion.current, pid: Int(ProcessInfo.processInfo.processIdentifier),
             uptimeS: ((NIODeadline.now() - started).seconds * 1000).rounded() / 1000,
             state: workers.isStopping ? "stopping" : "running", listen: workers.listening, configPath: configPath,
             connections: workers.connections, endpoints: view.endpoints,
             queue: view.queue(limit: config.queueLimit, timeout: config.queueTimeout), requests: view.totals,
-            cache: .init(enabled: false))
+            cache: .init(enabled: false), storage: storage)
         return (status, requests)
     }
 }

@@ -53,6 +53,19 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         }
     }
 
+    /// Where token counts are stored.
+    public struct Storage: Codable, Sendable, Equatable {
+        /// Empty while all is well; else why counts are kept in memory only.
+        public var fault: String
+        /// Where a damaged file was set aside; empty if none was.
+        public var setAside: String
+
+        public init(fault: String, setAside: String) {
+            self.fault = fault
+            self.setAside = setAside
+        }
+    }
+
     public var schema = ProductVersion.schema
     public var version: String
     public var pid: Int
@@ -68,10 +81,12 @@ public struct StatusInfo: Codable, Sendable, Equatable {
     public var queue: Queue
     public var requests: Requests
     public var cache: Cache
+    /// Nil from a daemon that does not tell.
+    public var storage: Storage?
 
     public init(
         version: String, pid: Int, uptimeS: Double, state: String, listen: [String], configPath: String, connections: Int,
-        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: Cache
+        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: Cache, storage: Storage? = nil
     ) {
         self.version = version
         self.pid = pid
@@ -84,6 +99,7 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         self.queue = queue
         self.requests = requests
         self.cache = cache
+        self.storage = storage
     }
 }
 

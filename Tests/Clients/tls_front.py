@@ -6,6 +6,7 @@ Prints its port, and one line for each handshake. Usage: tls_front.py CERTIFICAT
 """
 
 import argparse
+import select
 import socket
 import ssl
 import threading
@@ -33,16 +34,28 @@ names = {}
 context.sni_callback = lambda sock, name, ctx: names.__setitem__(sock, name)
 
 
-def relay(source, sink, drips):
-    try:
-        while data := source.recv(65536):
-            if drips:
-                for index in range(len(data)):
-                    sink.sendall(data[index : index + 1])
+def send(sink, data, drips):
+    if drips:
+        for index in range(len(data)):
+            sink.sendall(data[index : index + 1])
+    else:
+        sink.sendall(data)
+
+
+def relay(client, backend):
+    """Both ways in one thread: two must not use one TLS connection at once. Ends when either side does."""
+    while True:
+        ready = [client] if client.pending() else select.select([client, backend], [], [], 60)[0]
+        if not ready:
+            return
+        for source in ready:
+            data = source.recv(65536)
+            if not data:
+                return
+            if source is client:
+                backend.sendall(data)
             else:
-                sink.sendall(data)
-    except OSError:
-        pass
+                send(client, data, options.drip)
 
 
 def serve(raw):
@@ -59,10 +72,8 @@ def serve(raw):
         return
     print(f"{client.version()} reused={client.session_reused} alpn={client.selected_alpn_protocol()} sni={names.pop(client, None)}", flush=True)
     backend = socket.create_connection(("127.0.0.1", options.backend))
-    up = threading.Thread(target=relay, args=(client, backend, False), daemon=True)
-    up.start()
-    relay(backend, client, options.drip)
     try:
+        relay(client, backend)
         if not options.truncate:
             client.unwrap()
     except OSError:

@@ -81,7 +81,8 @@ import Testing
         let client = try authority.certificate("client", names: "DNS:router")
         let trust = "ca_file: \(authority.caFile)"
         try Self.run(
-            certificate, tls: trust + ", certificate: \(client.certificate), key: \(client.key)", options: ["--client-ca", authority.caFile, "--tls12"]
+            certificate, tls: trust + ", certificate: \(client.certificate), key: \(client.key)",
+            options: ["--client-ca", authority.caFile, "--tls12"]
         ) { daemon, _, front in
             try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200)
             #expect(front.log.contains { $0.hasPrefix("TLSv1.2 ") })
@@ -131,7 +132,8 @@ import Testing
     @Test func aServerThatNeverShakesHandsHoldsNobodyForEver() throws {
         let authority = try TestAuthority()
         try Self.run(
-            try authority.certificate("mute"), tls: "ca_file: \(authority.caFile)", options: ["--mute"], up: 0, "connect_timeout: 300ms\npoll_timeout: 400ms\n"
+            try authority.certificate("mute"), tls: "ca_file: \(authority.caFile)", options: ["--mute"], up: 0,
+            "connect_timeout: 300ms\npoll_timeout: 400ms\n"
         ) { daemon, _, _ in
             try eventually("down") { try daemon.endpoint("far").state == "down" }
         }
@@ -151,7 +153,9 @@ import Testing
         let authority = try TestAuthority()
         let certificate = try authority.certificate("server")
         let folder = try TemporaryFolder()
-        for (path, body) in [("api/version", #"{"version":"0.12.3"}"#), ("api/tags", #"{"models":[{"name":"m:latest"}]}"#), ("api/ps", #"{"models":[]}"#)] {
+        for (path, body) in [
+            ("api/version", #"{"version":"0.12.3"}"#), ("api/tags", #"{"models":[{"name":"m:latest"}]}"#), ("api/ps", #"{"models":[]}"#),
+        ] {
             try FileManager.default.createDirectory(atPath: folder.path + "/api", withIntermediateDirectories: true)
             try folder.write("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)", to: path)
         }
@@ -160,10 +164,14 @@ import Testing
         free.close()
         let server = try ChildProcess(
             "/bin/sh",
-            ["-c", "cd \(folder.path) && exec openssl s_server -accept 127.0.0.1:\(port) -cert \(certificate.certificate) -key \(certificate.key) -HTTP -quiet"],
+            [
+                "-c",
+                "cd \(folder.path) && exec openssl s_server -accept 127.0.0.1:\(port) -cert \(certificate.certificate) -key \(certificate.key) -HTTP -quiet",
+            ],
             output: "/dev/null", errors: "/dev/null")
         defer { server.kill() }
-        try RunningDaemon.run("endpoints:\n  - {url: \"https://localhost:\(port)\", name: far, kind: ollama, tls: {ca_file: \(authority.caFile)}}\n") { daemon in
+        try RunningDaemon.run("endpoints:\n  - {url: \"https://localhost:\(port)\", name: far, kind: ollama, tls: {ca_file: \(authority.caFile)}}\n")
+        { daemon in
             try #expect(daemon.endpoint("far").version == "0.12.3")
             try #expect(RawClient.get(port: daemon.port, "/api/tags").text.contains("m:latest"))
         }

@@ -19,7 +19,8 @@ import Testing
     }
 
     private static func curl(_ daemon: RunningDaemon, _ arguments: [String]) throws -> (status: Int32, output: String, errors: String) {
-        try ChildProcess.run("/usr/bin/env", ["curl", "-sS", "--max-time", "20"] + arguments.map { $0.replacingOccurrences(of: "PORT", with: "\(daemon.port)") })
+        try ChildProcess.run(
+            "/usr/bin/env", ["curl", "-sS", "--max-time", "20"] + arguments.map { $0.replacingOccurrences(of: "PORT", with: "\(daemon.port)") })
     }
 
     @Test func curlAndPythonSpeakToIt() throws {
@@ -53,7 +54,8 @@ import Testing
     @Test func renegotiationIsRefused() throws {
         try Self.run { daemon, authority, _ in
             let result = try ChildProcess.run(
-                "/bin/sh", ["-c", "(printf 'R\\n'; cat) < /dev/null | openssl s_client -connect 127.0.0.1:\(daemon.port) -tls1_2 -CAfile \(authority.caFile)"],
+                "/bin/sh",
+                ["-c", "(printf 'R\\n'; cat) < /dev/null | openssl s_client -connect 127.0.0.1:\(daemon.port) -tls1_2 -CAfile \(authority.caFile)"],
                 within: 20)
             let text = result.output + result.errors
             #expect(text.contains("RENEGOTIATING") && text.contains("no renegotiation"), "\(text.suffix(400))")

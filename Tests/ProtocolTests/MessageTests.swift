@@ -70,7 +70,8 @@ import Testing
         let object = try JSONSerialization.jsonObject(with: Wire.encode(Sample.status)) as? [String: Any]
         #expect(
             object?.keys.sorted() == [
-                "cache", "config_path", "connections", "endpoints", "listen", "pid", "queue", "requests", "schema", "state", "uptime_s", "version",
+                "cache", "config_path", "connections", "endpoints", "listen", "pid", "queue", "requests", "schema", "state", "storage", "uptime_s",
+                "version",
             ])
         #expect((object?["queue"] as? [String: Any])?.keys.sorted() == ["limit", "oldest_ms", "timeout_s", "waiting"])
         #expect(

@@ -115,6 +115,22 @@ public final class RawClient {
         }
     }
 
+    /// Body bytes until `text` is among them.
+    @discardableResult
+    public func read(upTo text: String, within seconds: Double = 20) throws -> String {
+        let deadline = Deadline(seconds)
+        var body = ""
+        while !body.contains(text) {
+            do {
+                guard let more = try readSome(until: deadline) else { throw TestFailure("the body ended") }
+                body += String(decoding: more, as: UTF8.self)
+            } catch {
+                throw TestFailure("\(error) before '\(text)'; last came: \(body.suffix(300))")
+            }
+        }
+        return body
+    }
+
     /// Body bytes until they end with `text`.
     public func read(until text: String, within seconds: Double = 20) throws -> String {
         let deadline = Deadline(seconds)

@@ -34,7 +34,7 @@ public final class RunningDaemon: Sendable {
         let log = folder.path + "/log"
         let process = try ChildProcess(
             Checkout.binary("routerd"), ["--config", folder.path + "/config.yaml", "--control", socket, "--log-level", "debug"],
-            environment: environment, output: log, errors: log)
+            environment: ["NOMYO_ROUTER_DB_PATH": folder.path + "/tokens.db"].merging(environment) { $1 }, output: log, errors: log)
         self.process = process
         do {
             let status = try eventualValue("a daemon that answers, with \(up) endpoints up", within: 30) { () -> StatusInfo? in

@@ -30,7 +30,9 @@ public final class TestAuthority: Sendable {
         try openssl("req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=\(file) -keyout \(file).key -out \(file).csr")
         try folder.write("subjectAltName=\(names)\n", to: "\(file).ext")
         if isExpired {
-            try folder.write("[ca]\ndefault_ca=d\n[d]\ndatabase=\(path)/index\nnew_certs_dir=\(path)\nserial=\(path)/serial\npolicy=p\n[p]\ncommonName=supplied\n", to: "ca.cnf")
+            try folder.write(
+                "[ca]\ndefault_ca=d\n[d]\ndatabase=\(path)/index\nnew_certs_dir=\(path)\nserial=\(path)/serial\npolicy=p\n[p]\ncommonName=supplied\n",
+                to: "ca.cnf")
             try folder.write("", to: "index")
             try folder.write("01\n", to: "serial")
             try openssl(
@@ -67,7 +69,8 @@ public final class TLSFront: Sendable {
         let folder = try TemporaryFolder()
         let log = folder.path + "/log"
         process = try ChildProcess(
-            "/usr/bin/env", ["python3", "-u", Checkout.root + "/Tests/Clients/tls_front.py", certificate.certificate, certificate.key, "\(backend)"] + options,
+            "/usr/bin/env",
+            ["python3", "-u", Checkout.root + "/Tests/Clients/tls_front.py", certificate.certificate, certificate.key, "\(backend)"] + options,
             output: log, errors: log)
         self.folder = folder
         port = try eventualValue("a TLS front: \(folder.read("log"))", within: 20) {

@@ -31,6 +31,14 @@ struct RouterKeys: Sendable, Equatable {
         return CRYPTO_memcmp(digest, other, digest.count) == 0 ? .allowed : .wrong
     }
 
+    /// A request's path and query as a log may have it.
+    static func pathWithoutKey(_ uri: String) -> String {
+        guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return uri }
+        let query = uri[uri.index(after: mark)...]
+        guard QueryText.value("api_key", in: query) != nil else { return uri }
+        return uri[..<mark] + (QueryText.removing(["api_key"], from: query).map { "?\($0)" } ?? "")
+    }
+
     private static func bearer(_ headers: HTTPHeaders) -> String? {
         guard let value = headers.first(name: "authorization") else { return nil }
         let scheme = "bearer "

@@ -3,6 +3,10 @@
 
 import NIOCore
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// The whole configuration, read and checked. Two equal values mean the same daemon.
 public struct Config: Sendable, Equatable {
     /// Addresses of the HTTP port.
@@ -23,6 +27,20 @@ public struct Config: Sendable, Equatable {
     public var limits = Limits()
     public var polling = Polling()
     public var control = Control()
+    /// SQLite file of token counts.
+    public var databasePath = Config.defaultDatabasePath
+    var accessLog = AccessLog.Settings()
+    /// `X-Routerd-Endpoint` and `X-Routerd-Request-Id` in answers.
+    public var responseHeaders = true
+    public var modelManagement = ModelManagement.all
+    /// What is asked for instead of a model that no endpoint that is up has, in order.
+    public var fallbacks: [String: [String]] = [:]
+    /// Requests that are too long for their model lose their oldest turns, instead of failing.
+    public var contextShift = false
+    /// What a request may lose if the model says that it takes none of it.
+    public var retryWithout: Set<RequestPart> = []
+    /// Origins that browsers may ask from; `*` for any.
+    public var corsOrigins: [String] = []
     /// How long streams may go on after SIGTERM.
     public var shutdownTimeout: TimeAmount = .seconds(30)
     /// `trace` to `critical`, as swift-log names them; nil means info.
@@ -32,8 +50,28 @@ public struct Config: Sendable, Equatable {
 
     public init() {}
 
+    /// Where `pull`, `create`, `copy`, `delete` and `push` go without `?endpoint=`.
+    public enum ModelManagement: String, Sendable, CaseIterable {
+        /// To every Ollama endpoint that is up.
+        case all
+        /// To the first of them.
+        case first
+        /// Nowhere.
+        case off
+    }
+
+    public enum RequestPart: String, Sendable, CaseIterable {
+        case images, tools
+    }
+
+    /// Under systemd the service's own folder, else where the daemon was started.
+    static var defaultDatabasePath: String {
+        let folder = getenv("STATE_DIRECTORY").map { String(cString: $0).split(separator: ":").first.map(String.init) ?? "" } ?? ""
+        return folder.isEmpty ? "token_counts.db" : folder + "/token_counts.db"
+    }
+
     /// Certificates and the like, which may change though their names do not.
-    var namesFiles: Bool { tls != nil || endpoints.contains { $0.tls.caFile != nil || $0.tls.certificate != nil } }
+    var namesFiles: Bool { tls != nil || accessLog.path != nil || endpoints.contains { $0.tls.caFile != nil || $0.tls.certificate != nil } }
 
     public struct ListenAddress: Sendable, Hashable, CustomStringConvertible {
         public var host: String

@@ -46,6 +46,15 @@ struct ConfigKey: Sendable {
         duration("poll_models_interval", \.polling.modelsInterval, .milliseconds(50)...day),
         duration("poll_timeout", \.polling.timeout, .milliseconds(10)...day, restart: true),
         duration("poll_max_backoff", \.polling.maxBackoff, .milliseconds(50)...day),
+        text("db_path", \.databasePath, "expected a path, or \"\" to keep token counts in memory", restart: true),
+        accessLog,
+        accessLogFormat,
+        bool("response_headers", \.responseHeaders),
+        corsOrigins,
+        modelManagement,
+        fallbacks,
+        bool("context_shift", \.contextShift),
+        retryWithout,
         controlSocket,
         controlMode,
         optionalText("control_group", \.control.group),
@@ -102,7 +111,88 @@ struct ConfigKey: Sendable {
         }
     }
 
+    private static func text(_ name: String, _ path: Path<String>, _ expectation: String, restart: Bool = false) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: restart) { reader, node, config in
+            if node.scalar?.string == "" { return config[keyPath: path] = "" }
+            if let value = reader.text(node, expectation) { config[keyPath: path] = value }
+        } show: {
+            $0[keyPath: path]
+        }
+    }
+
+    private static func bool(_ name: String, _ path: Path<Bool>) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: false) { reader, node, config in
+            if let value = reader.bool(node) { config[keyPath: path] = value }
+        } show: {
+            "\($0[keyPath: path])"
+        }
+    }
+
     // MARK: Keys of their own kind
+
+    private static let accessLog = ConfigKey(name: "access_log", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) || node.scalar?.string == "off" { return config.accessLog.path = nil }
+        config.accessLog.path = reader.text(node, "expected a path, - for standard output, or off")
+    } show: {
+        $0.accessLog.path ?? "off"
+    }
+
+    private static let accessLogFormat = ConfigKey(name: "access_log_format", needsRestart: false) { reader, node, config in
+        if let format = reader.choice(node, AccessLog.Format.allCases.map(\.rawValue)) {
+            config.accessLog.format = AccessLog.Format(rawValue: format) ?? .text
+        }
+    } show: {
+        $0.accessLog.format.rawValue
+    }
+
+    private static let modelManagement = ConfigKey(name: "model_management", needsRestart: false) { reader, node, config in
+        let names = Config.ModelManagement.allCases.map(\.rawValue)
+        if let name = reader.choice(node, names) { config.modelManagement = Config.ModelManagement(rawValue: name) ?? .all }
+    } show: {
+        $0.modelManagement.rawValue
+    }
+
+    private static let fallbacks = ConfigKey(name: "fallbacks", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) { return config.fallbacks = [:] }
+        guard let mapping = node.mapping else {
+            return reader.fault(node, "expected a mapping of a model to others, such as 'llama3.1:70b: [llama3.1:8b]', not \(ValueReader.kind(node))")
+        }
+        var fallbacks: [String: [String]] = [:]
+        for (key, value) in mapping {
+            guard let model = reader.text(key, "expected a model's name") else { continue }
+            let others = (value.sequence.map(Array.init) ?? [value]).compactMap { reader.text($0, "expected a model's name") }
+            if others.contains(model) { reader.fault(value, "the model \(ValueReader.quoted(model)) falls back to itself") }
+            fallbacks[model] = others
+        }
+        config.fallbacks = fallbacks
+    } show: {
+        $0.fallbacks.sorted { $0.key < $1.key }.map { "\($0.key) > \($0.value.joined(separator: " > "))" }.joined(separator: ", ")
+    }
+
+    private static let retryWithout = ConfigKey(name: "retry_without", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) { return config.retryWithout = [] }
+        let nodes = node.sequence.map(Array.init) ?? [node]
+        config.retryWithout = Set(
+            nodes.compactMap { reader.choice($0, Config.RequestPart.allCases.map(\.rawValue)).flatMap(Config.RequestPart.init(rawValue:)) })
+    } show: {
+        $0.retryWithout.map(\.rawValue).sorted().joined(separator: ", ")
+    }
+
+    private static let corsOrigins = ConfigKey(name: "cors_origins", needsRestart: false) { reader, node, config in
+        if ValueReader.isNull(node) { return config.corsOrigins = [] }
+        let nodes = node.sequence.map(Array.init) ?? [node]
+        config.corsOrigins = nodes.compactMap { node in
+            let expectation = "expected an origin such as https://app.example, or \"*\""
+            guard let text = reader.text(node, expectation) else { return nil }
+            guard text == "*" || (text.contains("://") && !text.hasSuffix("/")) else {
+                reader.fault(node, "\(expectation), not \(ValueReader.quoted(text))")
+                return nil
+            }
+            return text
+        }
+    } show: {
+        $0.corsOrigins.joined(separator: ", ")
+    }
 
     private static let listen = ConfigKey(name: "listen", needsRestart: true) { reader, node, config in
         let nodes = node.sequence.map(Array.init) ?? [node]

@@ -10,12 +10,9 @@ struct PlannedKey: Sendable {
     let name: String
     let check: @Sendable (inout ValueReader, Node) -> Void
 
-    var variable: String { name == "db_path" ? "NOMYO_ROUTER_DB_PATH" : "NOMYO_ROUTER_\(name.uppercased())" }
+    var variable: String { "NOMYO_ROUTER_\(name.uppercased())" }
 
-    var notice: String {
-        name == "db_path"
-            ? "db_path has no effect yet: this version does not store token counts" : "\(name) has no effect yet: this version has no cache"
-    }
+    var notice: String { "\(name) has no effect yet: this version has no cache" }
 
     static let table: [PlannedKey] = [
         PlannedKey(name: "cache_enabled") { reader, node in _ = reader.bool(node) },
@@ -32,6 +29,5 @@ struct PlannedKey: Sendable {
             }
         },
         PlannedKey(name: "cache_history_weight") { reader, node in _ = reader.number(node, 0...1) },
-        PlannedKey(name: "db_path") { reader, node in _ = reader.text(node, "expected a path") },
     ]
 }

@@ -63,6 +63,15 @@ public enum ModelName {
         return path.split(separator: "/").last.map(String.init) ?? path
     }
 
+    /// The name under which an endpoint's tokens are counted.
+    public static func counted(_ name: String, _ kind: EndpointKind) -> String {
+        switch kind {
+        case .ollama: splitTag(name).tag == nil ? name + ":latest" : name
+        case .llamaServer: shortName(name)
+        case .openAI: name.hasSuffix(":latest") ? String(name.dropLast(":latest".count)) : name
+        }
+    }
+
     /// The quantisation in a repository's name (`...:F16`); empty if there is none.
     public static func quantization(_ id: String) -> String { splitTag(trimmed(id)).tag ?? "" }
 

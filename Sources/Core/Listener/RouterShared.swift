@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Logging
+import NIOConcurrencyHelpers
 import NIOCore
 import Synchronization
 
@@ -11,15 +12,21 @@ final class RouterShared: Sendable {
     let fleet: Fleet
     let pages: FleetPages
     let tls: TLSClients
+    let tokens: TokenCounter
+    /// Pages that take a question to the storage or to the workers. Set once, before the first request.
+    let reports = NIOLockedValueBox<ReportPages?>(nil)
+    /// Different for each start of the daemon.
+    let bootID = UInt64.random(in: 0..<1 << 31)
     let logger: Logger
     /// Client connections of all workers.
     let connections = Atomic<Int>(0)
 
-    init(scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, logger: Logger) {
+    init(scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, tokens: TokenCounter, logger: Logger) {
         self.scheduler = scheduler
         self.fleet = fleet
         self.pages = pages
         self.tls = tls
+        self.tokens = tokens
         self.logger = logger
     }
 }
@@ -31,11 +38,18 @@ final class RuntimeSettings: Sendable {
     let endpoints: [EndpointID: Endpoint]
     /// Nil: clients speak plain HTTP.
     let listenerTLS: TLSContext?
+    let accessLog: AccessLog
+    /// Whether answers name the endpoint and the request.
+    let addsResponseHeaders: Bool
+    let cors: CORS
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
     init(config: Config, endpoints: [Endpoint]) throws {
         limits = config.limits
         keys = RouterKeys(config.routerKey)
+        accessLog = AccessLog(config.accessLog)
+        addsResponseHeaders = config.responseHeaders
+        cors = CORS(origins: config.corsOrigins)
         listenerTLS = try config.tls.map { settings throws(TLSError) in try TLSContext(server: settings) }
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -44,6 +58,9 @@ final class RuntimeSettings: Sendable {
         limits = other.limits
         keys = other.keys
         listenerTLS = other.listenerTLS
+        accessLog = other.accessLog
+        addsResponseHeaders = other.addsResponseHeaders
+        cors = other.cors
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 

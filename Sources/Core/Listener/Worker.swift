@@ -19,6 +19,12 @@ final class Worker {
     /// Replaced as a whole by a reload.
     private(set) var settings: RuntimeSettings
     private(set) var counters = WorkerCounters()
+    var metrics = WorkerMetrics()
+    private(set) var accessLog: AccessLog
+    /// Lines that have gathered since the last tick.
+    private var accessLines: [UInt8] = []
+    /// Sets the names of this daemon's requests apart from those of the one before.
+    private let namePrefix: String
     /// The time at the last tick: good enough for "when did it last send anything", and free.
     private(set) var coarseNow: NIODeadline
     /// After SIGTERM: connections end with their current request.
@@ -38,6 +44,8 @@ final class Worker {
         nextID = UInt64(index) + UInt64(count)
         idStep = UInt64(count)
         coarseNow = .now()
+        accessLog = settings.accessLog
+        namePrefix = String(shared.bootID, radix: 36) + "-"
         pool = UpstreamPool(idleTimeout: settings.limits.upstreamIdleTimeout, idleLimit: settings.limits.upstreamIdleConnections)
     }
 
@@ -49,6 +57,27 @@ final class Worker {
     func newExchangeID() -> UInt64 {
         nextID += idStep
         return nextID
+    }
+
+    /// The client's own name for its request, if it is fit for a log, else ours.
+    func name(_ id: UInt64, given: String?) -> String {
+        if let given, (1...128).contains(given.utf8.count), given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") }) {
+            return given
+        }
+        return namePrefix + String(id, radix: 36)
+    }
+
+    func log(_ record: AccessRecord) {
+        accessLines += record.line(accessLog.settings.format).utf8
+        if accessLines.count > Self.accessBuffer { flushAccessLog() }
+    }
+
+    private static let accessBuffer = 64 * 1024
+
+    private func flushAccessLog() {
+        guard !accessLines.isEmpty else { return }
+        accessLog.write(accessLines)
+        accessLines = []
     }
 
     func count(_ outcome: WorkerCounters.Outcome) { counters.add(outcome) }
@@ -76,6 +105,7 @@ final class Worker {
         // A sweep may close connections, which changes the list.
         for connection in connections { connection.sweep(now: now) }
         pool.prune(now: now)
+        flushAccessLog()
         shared.scheduler.expire()
     }
 
@@ -84,9 +114,11 @@ final class Worker {
     func apply(_ settings: RuntimeSettings) {
         let old = self.settings
         self.settings = settings
+        flushAccessLog()
+        accessLog = settings.accessLog
         pool.idleTimeout = settings.limits.upstreamIdleTimeout
         pool.idleLimit = settings.limits.upstreamIdleConnections
-        for (id, endpoint) in old.endpoints where settings.endpoints[id]?.address != endpoint.address {
+        for (id, endpoint) in old.endpoints where settings.endpoints[id]?.address != endpoint.address || settings.endpoints[id]?.tls != endpoint.tls {
             pool.drop(id)
         }
     }
@@ -107,6 +139,7 @@ final class Worker {
         ticker?.cancel()
         for connection in connections { connection.abort() }
         pool.close()
+        flushAccessLog()
     }
 
     var connectionCount: Int { connections.count }

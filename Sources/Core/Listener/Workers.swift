@@ -62,6 +62,10 @@ final class Workers: Sendable {
         await each { $0.counters }.reduce(WorkerCounters(), +)
     }
 
+    func metrics() async -> WorkerMetrics {
+        await each { $0.metrics }.reduce(into: WorkerMetrics()) { $0.add($1) }
+    }
+
     func beginStopping() {
         state.withLockedValue { $0.isStopping = true }
         for worker in bound { worker.eventLoop.execute { worker.value.beginStopping() } }

@@ -11,6 +11,8 @@ import Protocol
 final class Exchange {
     /// Unique while the daemon runs.
     let id: UInt64
+    /// As the client calls it (`X-Request-Id`), or as we do: in logs and answers.
+    let name: String
     let head: HTTPRequestHead
     let route: Route
     /// Path and query for the endpoint: the router's own key is gone from the query.
@@ -37,10 +39,14 @@ final class Exchange {
     var outgoing: (path: String, body: ByteBuffer)?
     /// The way back of a translated request.
     var translated: TranslatedAnswer?
+    /// What was done to the request beyond passing it on; told in a response header.
+    var notes: [String] = []
     /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
     var usageFilter: UsageFilter?
     /// What makes the answer when no single endpoint does. Cancelled when the client leaves.
     var job: Task<Void, Never>?
+    /// A task makes the answer, and keeps its own deadlines.
+    var hasJob = false
     /// Whoever waits for the client to take more.
     var writable: EventLoopPromise<Void>?
     var upstream: UpstreamHandler?
@@ -59,8 +65,18 @@ final class Exchange {
     var tap: ResponseTap?
     var bytesSent = 0
 
-    init(id: UInt64, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
+    /// Of the answer; 0 before it begins.
+    var status = 0
+    /// When it had a slot, or was to need none.
+    var grantedAt: NIODeadline?
+    /// Why it went where it went, after its lease is gone.
+    var why = ""
+    /// Tokens that the router's own inner requests took for it.
+    var innerTokens = TokenSum()
+
+    init(id: UInt64, name: String, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
         self.id = id
+        self.name = name
         self.head = head
         self.route = route
         self.target = target
@@ -78,6 +94,7 @@ final class Exchange {
     func release(_ outcome: LeaseEnd.Outcome, now: NIODeadline) {
         guard let lease else { return }
         self.lease = nil
+        why = lease.grant.why.rawValue
         let sent = sentAt ?? now
         lease.release(
             LeaseEnd(
@@ -88,9 +105,24 @@ final class Exchange {
                 loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) }))
     }
 
+    /// The exchange is over: nobody waits for what the task may still make.
+    func endJob() {
+        job?.cancel()
+        job = nil
+        writable?.fail(AnswerWriter.ClientLeft())
+        writable = nil
+    }
+
+    /// As the endpoint told them, or as they were counted.
+    var tokens: TokenSum {
+        var sum = TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0)
+        sum += innerTokens
+        return sum
+    }
+
     func info(client: String, now: NIODeadline) -> RequestInfo {
         RequestInfo(
-            id: String(id, radix: 36), client: client, method: head.method.rawValue,
+            id: name, client: client, method: head.method.rawValue,
             route: String(head.uri.prefix { $0 != "?" }), model: facts?.model ?? "", endpoint: endpoint?.name ?? "", phase: phase,
             ageMs: (now - started).milliseconds, phaseMs: (now - phaseSince).milliseconds, tokens: tap?.tokens ?? 0, bytesSent: bytesSent)
     }

@@ -33,6 +33,7 @@ extension ExchangeHandler {
         local.write(
             version: exchange.head.version, closes: !machine.keepsAlive, isHead: exchange.head.method == .HEAD, into: &out)
         exchange.bytesSent += local.body.readableBytes
+        exchange.status = Int(local.status.code)
         finishExchange(outcome)
     }
 
@@ -55,8 +56,20 @@ extension ExchangeHandler {
     }
 
     /// What the router adds to an answer's head.
-    func answerFields(_ exchange: Exchange) -> [(String, String)] {
-        []
+    ///
+    /// - Parameter head: the endpoint's own, where there is one: it may have answered the browser's question itself.
+    func answerFields(_ exchange: Exchange, beside head: ResponseHead? = nil) -> [(String, String)] {
+        let settings = worker.settings
+        var fields: [(String, String)] = []
+        if settings.addsResponseHeaders {
+            if let endpoint = exchange.endpoint { fields.append(("X-Routerd-Endpoint", endpoint.name)) }
+            fields.append(("X-Routerd-Request-Id", exchange.name))
+        }
+        for note in exchange.notes { fields.append(("X-Routerd-Note", note)) }
+        if settings.cors.isOn, head?.withField("access-control-allow-origin", { _ in true }) == nil {
+            settings.cors.addFields(to: &fields, origin: exchange.head.headers.first(name: "origin"))
+        }
+        return fields
     }
 
     // MARK: Bytes
@@ -118,6 +131,7 @@ extension ExchangeHandler {
             flushOut()
             exchange.release(.failed, now: .now())
             worker.count(.failed)
+            account(exchange)
             self.exchange = nil
             context?.close(promise: nil)
         }
@@ -130,6 +144,7 @@ extension ExchangeHandler {
         guard let exchange else { return }
         exchange.release(outcome == .completed ? .completed : .failed, now: .now())
         worker.count(outcome)
+        account(exchange)
         self.exchange = nil
         switch machine.endAnswer() {
         case .next:
@@ -159,10 +174,9 @@ extension ExchangeHandler {
         self.exchange = nil
         if let ticket = exchange.ticket { worker.shared.scheduler.withdraw(ticket) }
         exchange.upstream?.cancel()
-        exchange.job?.cancel()
-        exchange.writable?.fail(ChannelError.eof)
         exchange.release(.aborted, now: .now())
         worker.count(.aborted)
+        account(exchange, status: Self.clientLeft)
     }
 }
 

@@ -20,6 +20,8 @@ extension ExchangeHandler {
         if limits.requestTimeout > .zero, now - exchange.started > limits.requestTimeout {
             return fail(exchange, .tookTooLong(seconds: limits.requestTimeout.seconds))
         }
+        // A task that makes the answer knows itself what it waits for.
+        if exchange.hasJob { return }
         switch exchange.phase {
         case .receiving:
             if machine.request == .receiving, now - exchange.started > limits.bodyTimeout {

@@ -43,7 +43,7 @@ extension ExchangeHandler {
         } else if let other = route.upstreamPath {
             target = Substring(other)
         }
-        let exchange = Exchange(id: worker.newExchangeID(), head: head, route: route, target: target, now: now)
+        let exchange = newExchange(head, route, target, now)
         exchange.isChunked = length == nil && head.headers.contains(name: "transfer-encoding")
         self.exchange = exchange
         if Self.expectsContinue(head) {
@@ -63,8 +63,14 @@ extension ExchangeHandler {
         let isLarge = length > Self.discardedBody || head.headers.contains(name: "transfer-encoding")
         if isLarge || Self.expectsContinue(head) { machine.endAfterThis() }
         let route = Route(action: .local(.root), dialect: dialect)
-        exchange = Exchange(id: worker.newExchangeID(), head: head, route: route, target: Substring(head.uri), now: now)
+        exchange = newExchange(head, route, Substring(head.uri), now)
         answer(error)
+    }
+
+    private func newExchange(_ head: HTTPRequestHead, _ route: Route, _ target: Substring, _ now: NIODeadline) -> Exchange {
+        let id = worker.newExchangeID()
+        let name = worker.name(id, given: head.headers.first(name: "x-request-id"))
+        return Exchange(id: id, name: name, head: head, route: route, target: target, now: now)
     }
 
     func keepBody(_ bytes: ByteBuffer) {
@@ -88,7 +94,9 @@ extension ExchangeHandler {
         exchange.trailers = trailers
         switch exchange.route.action {
         case .local(let page):
-            answer(worker.shared.pages.answer(page, path: Self.split(exchange.head.uri).path))
+            var local = worker.shared.pages.answer(page, path: Self.split(exchange.head.uri).path)
+            if page == .preflight { local.extra += worker.settings.cors.preflight(origin: exchange.head.headers.first(name: "origin")) }
+            answer(local)
         case .forward(let operation):
             do throws(RouterError) {
                 exchange.facts = try facts(of: exchange, operation)
@@ -102,7 +110,9 @@ extension ExchangeHandler {
                 return answer(.ambiguousEndpoint(path: Self.split(exchange.head.uri).path, endpoints: []))
             }
             forward(exchange, to: endpoint)
-        case .report, .manage, .blob:
+        case .report(let page):
+            report(page, exchange)
+        case .manage, .blob:
             answer(.noSuchRoute(Self.split(exchange.head.uri).path))
         }
     }

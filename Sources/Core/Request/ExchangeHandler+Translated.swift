@@ -48,6 +48,7 @@ extension ExchangeHandler {
         exchange.translated?.begin(status: head.status, isEventStream: isEventStream)
         guard exchange.translated?.mode == .stream, let type = exchange.translated?.streamType else { return }
         let version = exchange.head.version
+        exchange.status = 200
         machine.beginAnswer()
         framing = version.knowsChunks ? .chunked : .none
         if framing == .none { machine.endAfterThis() }

@@ -18,6 +18,7 @@ extension ExchangeHandler: UpstreamDelegate {
     /// It is known where the request goes.
     func located(_ placement: Placement, _ exchange: Exchange) {
         exchange.placement = placement
+        exchange.grantedAt = .now()
         guard let endpoint = worker.settings.endpoints[placement.endpoint] else {
             // A reload took the endpoint away at this very moment.
             exchange.release(.unreachable, now: .now())
@@ -43,7 +44,8 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let context else { return }
         exchange.enter(.connecting, now: .now())
         let timeout = worker.settings.limits.connectTimeout
-        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete { result in
+        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete {
+            result in
             // The client may have left meanwhile: the connection is as good for the next request.
             guard self.exchange === exchange, exchange.phase == .connecting, !self.machine.isClosed else {
                 if case .success(let connection) = result { self.worker.pool.give(connection) }
@@ -130,6 +132,7 @@ extension ExchangeHandler: UpstreamDelegate {
             // The model has just been loaded for us: what is in memory there has changed.
             worker.shared.fleet.pollSoon(lease.grant.endpoint)
         }
+        exchange.status = head.status
         if exchange.translated != nil { return beginTranslated(exchange, head) }
         if head.status != 200 { exchange.usageFilter = nil }
         let version = exchange.head.version
@@ -137,7 +140,8 @@ extension ExchangeHandler: UpstreamDelegate {
         framing = Self.framing(of: head, hasBody: hasBody, version: version)
         machine.beginAnswer()
         if framing == .none, hasBody { machine.endAfterThis() }
-        ForwardedHeaders.writeResponse(head, version: version, framing: framing, closes: !machine.keepsAlive, into: &out)
+        ForwardedHeaders.writeResponse(
+            head, version: version, framing: framing, closes: !machine.keepsAlive, extra: answerFields(exchange, beside: head), into: &out)
         if !hasBody { framing = .none }
     }
 

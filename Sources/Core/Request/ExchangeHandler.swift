@@ -84,6 +84,10 @@ final class ExchangeHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable, let waiting = exchange?.writable {
+            exchange?.writable = nil
+            waiting.succeed(())
+        }
         guard let upstream = exchange?.upstream else { return }
         if context.channel.isWritable {
             // The silence until now was the client's doing.

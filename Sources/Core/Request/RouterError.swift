@@ -45,6 +45,7 @@ public enum RouterError: Error, Sendable, Equatable {
     case tooManyConnections(limit: Int)
     case stopping
     case noVersionKnown
+    case internalFault(String)
 
     /// Constant and free of values: for counters, logs and labels.
     public var label: String {
@@ -76,6 +77,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .tooManyConnections: "too_many_connections"
         case .stopping: "stopping"
         case .noVersionKnown: "no_version_known"
+        case .internalFault: "internal_fault"
         }
     }
 
@@ -99,6 +101,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .connectionLost, .answerCut: .badGateway
         case .firstByteTimeout, .silence, .tookTooLong: .gatewayTimeout
         case .tooManyConnections, .stopping, .noVersionKnown: .serviceUnavailable
+        case .internalFault: .internalServerError
         }
     }
 
@@ -144,6 +147,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .tooManyConnections(let limit): "the router has \(limit) connections, its limit (max_connections)"
         case .stopping: "the router is stopping"
         case .noVersionKnown: "no Ollama endpoint has told its version yet"
+        case .internalFault(let what): "the router failed: \(what)"
         }
     }
 

@@ -56,10 +56,11 @@ enum ForwardedHeaders {
     ///
     /// - Parameter closes: the connection ends after this answer.
     static func writeResponse(
-        _ head: ResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, into buffer: inout ByteBuffer
+        _ head: ResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, extra: [(String, String)] = [], into buffer: inout ByteBuffer
     ) {
         head.writeStatusLine(version: version, into: &buffer)
         head.writeFields(into: &buffer)
+        for (name, value) in extra { write(name, value, into: &buffer) }
         write(framing, into: &buffer)
         if closes {
             buffer.writeStaticString("Connection: close\r\n")

@@ -38,9 +38,16 @@ struct StatusCommand: ParsableCommand {
                     + "\(requests.aborted) aborted, \(requests.rejected) rejected", .plain
             ),
             ("Connections", "\(status.connections)", .plain),
+            ("Storage", storage(status.storage), status.storage?.fault.isEmpty ?? true ? .plain : .bad),
             ("Cache", status.cache.enabled ? "on" : "off", .plain),
         ])
         page.blank()
         page.table(EndpointsCommand.table(status.endpoints))
+    }
+
+    private static func storage(_ storage: StatusInfo.Storage?) -> String {
+        guard let storage else { return "unknown" }
+        let aside = storage.setAside.isEmpty ? "" : ", a damaged file was set aside: \(storage.setAside)"
+        return (storage.fault.isEmpty ? "good" : "token counts are in memory only: \(storage.fault)") + aside
     }
 }

@@ -3,6 +3,7 @@
 
 import Foundation
 import NIOCore
+import TestSupport
 import Testing
 
 @testable import Core
@@ -73,12 +74,14 @@ import Testing
         #expect(config.endpoints.map(\.limit) == [3, 3, 3])
         #expect(config.endpoints.map { $0.key?.exposed } == ["ollama", nil, "k1"])
         #expect(config.routerKey == nil)
-        #expect(config.notices.count == 8, "each key without effect is told: \(config.notices)")
+        #expect(config.notices.count == 7, "each key without effect is told: \(config.notices)")
         #expect(config.notices.first == "config.yaml:12:16: cache_enabled has no effect yet: this version has no cache")
         #expect(!config.notices.joined().contains("hunter2"))
     }
 
     @Test func everyKeyTakesEffect() throws {
+        let authority = try TestAuthority()
+        let certificate = try authority.certificate("listener")
         let config = try read(
             """
             listen: [127.0.0.1:1, "[::1]:2", "*:3"]
@@ -114,6 +117,16 @@ import Testing
             control_read_group: eyes
             shutdown_timeout: 0
             log_level: Debug
+            tls: {certificate: \(certificate.certificate), key: \(certificate.key)}
+            db_path: /x.db
+            access_log: "-"
+            access_log_format: json
+            response_headers: false
+            cors_origins: ["https://a", "http://b:8080"]
+            model_management: first
+            fallbacks: {a: [b, c]}
+            context_shift: true
+            retry_without: [images, tools]
             """)
         #expect(config.listen.map(\.description) == ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3"])
         #expect(config.threads == 3)

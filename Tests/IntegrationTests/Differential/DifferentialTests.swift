@@ -38,7 +38,8 @@ import Testing
             if exchanges[number].closes { connection.close() }
         }
         defer { endpoint.die() }
-        try RunningDaemon.run([endpoint]) { daemon in
+        // The fields that the router adds to answers can be turned off, and are here.
+        try RunningDaemon.run([endpoint], "response_headers: false\n") { daemon in
             for (number, exchange) in exchanges.enumerated() {
                 let request = exchange.request(number: number)
                 endpoint.forgetRequests()

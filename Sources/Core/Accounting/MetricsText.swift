@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// The page that Prometheus reads (text exposition format 0.0.4). Pure: text from values.
+struct MetricsText {
+    static let contentType = "text/plain; version=0.0.4; charset=utf-8"
+
+    private(set) var text = ""
+
+    typealias Labels = [(String, String)]
+
+    mutating func family(_ name: String, _ type: String, _ help: String) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) \(type)\n"
+    }
+
+    mutating func sample(_ name: String, _ labels: Labels = [], _ value: Double) {
+        text += "\(name)\(Self.labels(labels)) \(Self.number(value))\n"
+    }
+
+    mutating func histogram(_ name: String, _ labels: Labels, _ histogram: Histogram) {
+        var cumulative = 0
+        for (index, count) in histogram.counts.enumerated() {
+            cumulative += count
+            let bound = index < histogram.bounds.count ? Self.number(histogram.bounds[index]) : "+Inf"
+            sample("\(name)_bucket", labels + [("le", bound)], Double(cumulative))
+        }
+        sample("\(name)_sum", labels, histogram.sum)
+        sample("\(name)_count", labels, Double(cumulative))
+    }
+
+    private static func number(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e15 ? String(Int(value)) : "\(value)"
+    }
+
+    private static func labels(_ labels: Labels) -> String {
+        if labels.isEmpty { return "" }
+        return "{" + labels.map { "\($0.0)=\"\(escaped($0.1))\"" }.joined(separator: ",") + "}"
+    }
+
+    private static func escaped(_ text: String) -> String {
+        text.reduce(into: "") { result, character in
+            switch character {
+            case "\\": result += "\\\\"
+            case "\"": result += "\\\""
+            case "\n": result += "\\n"
+            default: result.append(character)
+            }
+        }
+    }
+}
+
+extension MetricsText {
+    /// Everything that the router tells.
+    init(
+        _ metrics: WorkerMetrics, counters: WorkerCounters, fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, connections: Int,
+        version: String
+    ) {
+        family("routerd_build_info", "gauge", "What runs here.")
+        sample("routerd_build_info", [("version", version)], 1)
+        family("routerd_connections", "gauge", "Client connections.")
+        sample("routerd_connections", [], Double(connections))
+        family("routerd_waiting", "gauge", "Requests that wait for a slot.")
+        sample("routerd_waiting", [], Double(scheduler.waiting))
+        family("routerd_in_flight", "gauge", "Requests that an endpoint works on.")
+        for (endpoint, _) in fleet {
+            for (model, count) in (scheduler.endpoints[endpoint.id]?.inFlightByModel ?? [:]).sorted(by: { $0.key < $1.key }) {
+                sample("routerd_in_flight", [("endpoint", endpoint.name), ("model", model)], Double(count))
+            }
+        }
+        family("routerd_endpoint_state", "gauge", "1 for the state that the endpoint is in.")
+        for (endpoint, report) in fleet {
+            for phase in EndpointState.Phase.allCases {
+                sample("routerd_endpoint_state", [("endpoint", endpoint.name), ("state", phase.rawValue)], phase == report.state.phase ? 1 : 0)
+            }
+        }
+        family("routerd_model_loaded", "gauge", "1 for each model in an endpoint's memory.")
+        for (endpoint, report) in fleet {
+            for model in report.loaded { sample("routerd_model_loaded", [("endpoint", endpoint.name), ("model", model.name)], 1) }
+        }
+        family("routerd_outcomes_total", "counter", "Requests by how they ended.")
+        for (outcome, count) in [
+            ("completed", counters.completed), ("failed", counters.failed), ("aborted", counters.aborted), ("rejected", counters.rejected),
+        ] { sample("routerd_outcomes_total", [("outcome", outcome)], Double(count)) }
+        family("routerd_requests_total", "counter", "Requests by route, model, endpoint and status; 499 is a client that left.")
+        for (key, count) in metrics.requests.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+            sample(
+                "routerd_requests_total",
+                [("route", key.route), ("model", key.model), ("endpoint", key.endpoint), ("status", String(key.status))], Double(count))
+        }
+        let places = metrics.places.sorted { ($0.key.endpoint, $0.key.model) < ($1.key.endpoint, $1.key.model) }
+        func labels(_ key: WorkerMetrics.PlaceKey) -> Labels { [("endpoint", key.endpoint), ("model", key.model)] }
+        family("routerd_tokens_total", "counter", "Tokens of prompts and of answers, as the endpoints tell them.")
+        for (key, place) in places {
+            sample("routerd_tokens_total", labels(key) + [("type", "prompt")], Double(place.tokens.input))
+            sample("routerd_tokens_total", labels(key) + [("type", "answer")], Double(place.tokens.output))
+        }
+        family("routerd_time_to_first_byte_seconds", "histogram", "From sending a request to an endpoint to the first byte of its answer.")
+        for (key, place) in places { histogram("routerd_time_to_first_byte_seconds", labels(key), place.timeToFirstByte) }
+        family("routerd_time_per_output_token_seconds", "histogram", "Of a stream, after its first byte: its length by its tokens.")
+        for (key, place) in places { histogram("routerd_time_per_output_token_seconds", labels(key), place.timePerToken) }
+    }
+}

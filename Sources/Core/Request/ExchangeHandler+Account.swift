@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import NIOHTTP1
+
+/// What is written down of an exchange when it has ended: once, however it ended.
+extension ExchangeHandler {
+    /// The status of a client that left before its answer was whole, as nginx has it.
+    static let clientLeft = 499
+
+    /// - Parameter status: nil for that of the answer.
+    func account(_ exchange: Exchange, status: Int? = nil) {
+        exchange.endJob()
+        let now = NIODeadline.now()
+        let status = status ?? exchange.status
+        let model = exchange.placement?.model ?? ""
+        let tokens = exchange.tokens
+        let endpoint = exchange.endpoint
+        worker.metrics.count(
+            WorkerMetrics.RequestKey(
+                // A model that no endpoint has is a name of the client's own making.
+                route: exchange.route.label, model: model.isEmpty && exchange.facts != nil ? "other" : model, endpoint: endpoint?.name ?? "",
+                status: status))
+        if let endpoint, !model.isEmpty {
+            let firstByte = exchange.firstByteAt
+            var perToken: Double?
+            if let firstByte, exchange.tap?.framing != nil, tokens.output > 1 { perToken = (now - firstByte).seconds / Double(tokens.output - 1) }
+            worker.metrics.measure(
+                WorkerMetrics.PlaceKey(endpoint: endpoint.name, model: model),
+                timeToFirstByte: exchange.sentAt.flatMap { sent in firstByte.map { ($0 - sent).seconds } }, timePerToken: perToken, tokens: tokens)
+            if tokens.total > 0 {
+                let kind = exchange.placement?.kind ?? endpoint.kind
+                worker.shared.tokens.record(TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(model, kind)), tokens)
+            }
+        }
+        guard worker.accessLog.isOn else { return }
+        let record = AccessRecord(
+            time: WallClock.rfc3339(), id: exchange.name, peer: clientAddress, method: exchange.head.method.rawValue,
+            path: RouterKeys.pathWithoutKey(exchange.head.uri), model: exchange.facts?.model ?? "", endpoint: endpoint?.name ?? "",
+            why: exchange.lease?.grant.why.rawValue ?? exchange.why, status: status, bytes: exchange.bytesSent,
+            waitMs: ((exchange.grantedAt ?? now) - exchange.started).milliseconds,
+            firstByteMs: exchange.firstByteAt.map { ($0 - exchange.started).milliseconds }, durationMs: (now - exchange.started).milliseconds,
+            tokens: tokens)
+        worker.log(record)
+    }
+}
+
+extension Route {
+    /// For counters: a row of the table, never a client's own path.
+    var label: String {
+        switch action {
+        case .forward(let operation): operation.rawValue
+        case .local(let page): "page:\(page)"
+        case .report(let page): "page:\(page)"
+        case .manage(let operation): operation.path
+        case .blob: "/api/blobs"
+        case .firstOllama: "account"
+        }
+    }
+}

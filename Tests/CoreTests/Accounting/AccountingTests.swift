@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import TestSupport
+import Testing
+
+@testable import Core
+
+/// What breaks without these: operators are told figures that are not so, or a log line that is a client's own.
+@Suite struct AccountingTests {
+    private static let record = AccessRecord(
+        time: "T", id: "x-1", peer: "10.0.0.1:5", method: "POST", path: "/api/chat", model: "my model", endpoint: "gpu1", why: "loaded", status: 200,
+        bytes: 12, waitMs: 3, firstByteMs: 40, durationMs: 99, tokens: TokenSum(input: 7, output: 8))
+
+    @Test func aLineHoldsEverything() throws {
+        #expect(
+            Self.record.line(.text)
+                == "T x-1 10.0.0.1:5 - \"POST /api/chat\" 200 model=\"my model\" endpoint=gpu1 why=loaded bytes=12 wait_ms=3 first_byte_ms=40 duration_ms=99 tokens=7/8 cache=-\n"
+        )
+        let json = try JSONValue(parsing: Self.record.line(.json).utf8)
+        #expect(json["model"] == "my model" && json["prompt_tokens"] == 7 && json["first_byte_ms"] == 40 && json["wait_ms"] == 3)
+    }
+
+    @Test func aClientsTextMakesNoLineOfItsOwn() {
+        var record = Self.record
+        record.path = "/x\n2026 forged \"line"
+        record.model = "a\nb\"c"
+        #expect(record.line(.text).filter { $0 == "\n" }.count == 1)
+        #expect(record.line(.json).filter { $0 == "\n" }.count == 1)
+    }
+
+    @Test(arguments: [
+        ("/api/chat", "/api/chat"), ("/a?api_key=s3cret", "/a"), ("/a?x=1&api_key=s3cret&y=2", "/a?x=1&y=2"), ("/a?x=1", "/a?x=1"),
+    ])
+    func noKeyIsInAPath(_ uri: String, _ path: String) {
+        #expect(RouterKeys.pathWithoutKey(uri) == path)
+    }
+
+    @Test func histogramsCountAsPrometheusDoes() {
+        var histogram = Histogram(bounds: [1, 2])
+        for value in [0.5, 1, 1.5, 7] { histogram.record(value) }
+        #expect(histogram.counts == [2, 1, 1] && histogram.sum == 10 && histogram.count == 4)
+        var page = MetricsText()
+        page.histogram("h", [("model", "a\"b\\c\nd")], histogram)
+        #expect(
+            page.text == #"""
+                h_bucket{model="a\"b\\c\nd",le="1"} 2
+                h_bucket{model="a\"b\\c\nd",le="2"} 3
+                h_bucket{model="a\"b\\c\nd",le="+Inf"} 4
+                h_sum{model="a\"b\\c\nd"} 10
+                h_count{model="a\"b\\c\nd"} 4
+
+                """#)
+    }
+
+    @Test func labelsAreBounded() {
+        var metrics = WorkerMetrics()
+        for number in 0..<10_000 {
+            metrics.count(.init(route: "/api/chat", model: "m\(number)", endpoint: "e", status: 200))
+            metrics.measure(.init(endpoint: "e", model: "m\(number)"), timeToFirstByte: 1, timePerToken: nil, tokens: TokenSum(input: 1, output: 1))
+        }
+        #expect(metrics.requests.count <= WorkerMetrics.limit + 1 && metrics.places.count <= WorkerMetrics.limit + 1)
+        #expect(metrics.requests.values.reduce(0, +) == 10_000)
+        #expect(metrics.places.values.reduce(0) { $0 + $1.tokens.total } == 20_000)
+    }
+
+    @Test func theLogIsWrittenAndOpenedAnew() throws {
+        let folder = try TemporaryFolder()
+        let log = AccessLog(.init(path: folder.path + "/access.log", format: .text))
+        log.write(Array("one\n".utf8))
+        log.flush()
+        #expect(folder.read("access.log") == "one\n")
+        try #require(rename(folder.path + "/access.log", folder.path + "/old.log") == 0)
+        log.reopen()
+        log.write(Array("two\n".utf8))
+        log.flush()
+        #expect(folder.read("access.log") == "two\n" && folder.read("old.log") == "one\n")
+    }
+}
