@@ -52,7 +52,7 @@ public final class Router: Sendable {
         let tokens = TokenCounter(path: config.databasePath.isEmpty ? nil : config.databasePath, logger: logger)
         let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
         scheduler.setEndpoints(endpoints)
-        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, logger: logger)
+        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, client: client, logger: logger)
         workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
         shared.reports.withLockedValue {
             $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, workers: workers, requiresKey: config.routerKey != nil)

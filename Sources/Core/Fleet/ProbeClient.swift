@@ -18,9 +18,9 @@ import Protocol
 ///
 /// It is no part of the requests' way and shares nothing with it, so that a poll says what a new connection would meet.
 public struct ProbeClient: Sendable {
-    private let group: any EventLoopGroup
-    private let tls: TLSClients
-    private let connectTimeout: TimeAmount
+    let group: any EventLoopGroup
+    let tls: TLSClients
+    let connectTimeout: TimeAmount
     private let timeout: TimeAmount
     private let bodyLimit: Int
 
@@ -102,7 +102,7 @@ public struct ProbeClient: Sendable {
         }
     }
 
-    private static func head(_ method: HTTPMethod, _ path: String, bodyLength: Int?, _ endpoint: Endpoint) -> HTTPRequestHead {
+    static func head(_ method: HTTPMethod, _ path: String, bodyLength: Int?, _ endpoint: Endpoint) -> HTTPRequestHead {
         var headers: HTTPHeaders = [
             "Host": endpoint.address.authority,
             "User-Agent": "routerd/\(ProductVersion.current)",
@@ -118,7 +118,7 @@ public struct ProbeClient: Sendable {
         return HTTPRequestHead(version: .http1_1, method: method, uri: prefix + rest, headers: headers)
     }
 
-    private static func typed(_ error: any Error, _ timeout: TimeAmount) -> ProbeError {
+    static func typed(_ error: any Error, _ timeout: TimeAmount) -> ProbeError {
         switch error {
         case let error as ProbeError: return error
         case let error as NIOConnectionError:

@@ -13,6 +13,8 @@ final class RouterShared: Sendable {
     let pages: FleetPages
     let tls: TLSClients
     let tokens: TokenCounter
+    /// For requests of our own.
+    let client: ProbeClient
     /// Pages that take a question to the storage or to the workers. Set once, before the first request.
     let reports = NIOLockedValueBox<ReportPages?>(nil)
     /// Different for each start of the daemon.
@@ -21,12 +23,13 @@ final class RouterShared: Sendable {
     /// Client connections of all workers.
     let connections = Atomic<Int>(0)
 
-    init(scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, tokens: TokenCounter, logger: Logger) {
+    init(scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, tokens: TokenCounter, client: ProbeClient, logger: Logger) {
         self.scheduler = scheduler
         self.fleet = fleet
         self.pages = pages
         self.tls = tls
         self.tokens = tokens
+        self.client = client
         self.logger = logger
     }
 }
@@ -42,6 +45,9 @@ final class RuntimeSettings: Sendable {
     /// Whether answers name the endpoint and the request.
     let addsResponseHeaders: Bool
     let cors: CORS
+    let modelManagement: Config.ModelManagement
+    let contextShift: Bool
+    let retryWithout: Set<Config.RequestPart>
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
     init(config: Config, endpoints: [Endpoint]) throws {
@@ -50,6 +56,9 @@ final class RuntimeSettings: Sendable {
         accessLog = AccessLog(config.accessLog)
         addsResponseHeaders = config.responseHeaders
         cors = CORS(origins: config.corsOrigins)
+        modelManagement = config.modelManagement
+        contextShift = config.contextShift
+        retryWithout = config.retryWithout
         listenerTLS = try config.tls.map { settings throws(TLSError) in try TLSContext(server: settings) }
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -61,6 +70,9 @@ final class RuntimeSettings: Sendable {
         accessLog = other.accessLog
         addsResponseHeaders = other.addsResponseHeaders
         cors = other.cors
+        modelManagement = other.modelManagement
+        contextShift = other.contextShift
+        retryWithout = other.retryWithout
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 

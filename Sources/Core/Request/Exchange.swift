@@ -45,6 +45,12 @@ final class Exchange {
     var usageFilter: UsageFilter?
     /// What makes the answer when no single endpoint does. Cancelled when the client leaves.
     var job: Task<Void, Never>?
+    /// The endpoint may be silent for long: it moves models.
+    var isPatient = false
+    /// The endpoint's models are others now.
+    var pollsAfterwards = false
+    /// A body of any size on its way to endpoints.
+    var upload: BlobUpload?
     /// A task makes the answer, and keeps its own deadlines.
     var hasJob = false
     /// Whoever waits for the client to take more.

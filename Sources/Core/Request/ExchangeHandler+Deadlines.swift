@@ -21,7 +21,20 @@ extension ExchangeHandler {
             return fail(exchange, .tookTooLong(seconds: limits.requestTimeout.seconds))
         }
         // A task that makes the answer knows itself what it waits for.
-        if exchange.hasJob { return }
+        if exchange.upload != nil, now - exchange.lastActivity > limits.bodyTimeout {
+            machine.endAfterThis()
+            return answer(.bodyTooSlow)
+        }
+        if exchange.hasJob {
+            // A client that takes nothing more is the one thing that it cannot know.
+            if !context.channel.isWritable, now - exchange.lastActivity > limits.idleTimeout { context.close(promise: nil) }
+            return
+        }
+        if exchange.isPatient {
+            let patience = max(limits.idleTimeout, ModelManager.silence)
+            if now - exchange.lastActivity > patience { fail(exchange, .silence(endpoint: exchange.endpoint?.name ?? "", seconds: patience.seconds)) }
+            return
+        }
         switch exchange.phase {
         case .receiving:
             if machine.request == .receiving, now - exchange.started > limits.bodyTimeout {

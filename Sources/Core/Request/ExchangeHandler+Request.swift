@@ -29,7 +29,7 @@ extension ExchangeHandler {
             }
         }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) }
-        if let length, length > settings.limits.maxBodyBytes {
+        if let length, length > settings.limits.maxBodyBytes, route.action != .blob {
             return refuse(.bodyTooLarge(limit: settings.limits.maxBodyBytes), route.dialect, head, now)
         }
         if case .forward = route.action, let encoding = head.headers.first(name: "content-encoding"), !encoding.caseInsensitiveEquals("identity") {
@@ -50,6 +50,7 @@ extension ExchangeHandler {
             // The body is wanted: everything that can be said against the request without it has been said.
             context?.writeAndFlush(wrapOutboundOut(ResponseSerializer.continueLine), promise: nil)
         }
+        if route.action == .blob { beginBlob(exchange) }
     }
 
     /// The client waits for our word before it sends its body.
@@ -75,6 +76,7 @@ extension ExchangeHandler {
 
     func keepBody(_ bytes: ByteBuffer) {
         guard let exchange else { return }
+        if let upload = exchange.upload { return uploadPart(exchange, upload, bytes) }
         let limit = worker.settings.limits.maxBodyBytes
         guard (exchange.body?.readableBytes ?? 0) + bytes.readableBytes <= limit else {
             exchange.body = nil
@@ -112,8 +114,10 @@ extension ExchangeHandler {
             forward(exchange, to: endpoint)
         case .report(let page):
             report(page, exchange)
-        case .manage, .blob:
-            answer(.noSuchRoute(Self.split(exchange.head.uri).path))
+        case .manage(let operation):
+            manage(operation, exchange)
+        case .blob:
+            exchange.upload?.clientEnded()
         }
     }
 
@@ -156,7 +160,7 @@ extension ExchangeHandler {
     }
 
     /// To this endpoint, without a slot: what costs it next to nothing.
-    private func forward(_ exchange: Exchange, to endpoint: Endpoint) {
+    func forward(_ exchange: Exchange, to endpoint: Endpoint) {
         exchange.placement = Placement(endpoint: endpoint.id, model: "", understandsAskedName: true, fit: .native, kind: endpoint.kind)
         carry(exchange, to: endpoint)
     }

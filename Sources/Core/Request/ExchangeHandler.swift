@@ -39,6 +39,8 @@ final class ExchangeHandler: ChannelDuplexHandler {
     private var held: Deque<HTTPServerRequestPart> = []
     private var isReplaying = false
     private var heldRead = false
+    /// The request's body must wait: those that it goes to are slower than the client.
+    var holdsReads = false
 
     /// When the connection opened, became idle, or began to linger: what the sweeper measures by.
     var restingSince: NIODeadline
@@ -72,7 +74,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
 
     /// Reads are withheld while requests that came early wait for their turn: the memory for them is one read's worth.
     func read(context: ChannelHandlerContext) {
-        if held.isEmpty {
+        if held.isEmpty, !holdsReads {
             context.read()
         } else {
             heldRead = true
@@ -157,9 +159,16 @@ final class ExchangeHandler: ChannelDuplexHandler {
         }
     }
 
+    func resumeHeldRead() {
+        guard heldRead, held.isEmpty, !holdsReads else { return }
+        heldRead = false
+        context?.read()
+    }
+
     /// The exchange is over and the connection goes on: what was held back is due.
     func nextRequest() {
         exchange = nil
+        holdsReads = false
         restingSince = worker.coarseNow
         guard !isReplaying else { return }
         isReplaying = true
@@ -167,9 +176,8 @@ final class ExchangeHandler: ChannelDuplexHandler {
         isReplaying = false
         if worker.isStopping, machine.isIdle, held.isEmpty {
             context?.close(promise: nil)
-        } else if heldRead, held.isEmpty {
-            heldRead = false
-            context?.read()
+        } else {
+            resumeHeldRead()
         }
     }
 

@@ -23,6 +23,8 @@ public enum RouterError: Error, Sendable, Equatable {
     case ambiguousEndpoint(path: String, endpoints: [String])
     /// `?endpoint=` names none.
     case noSuchEndpoint(String, known: [String])
+    /// `model_management: off`.
+    case managementIsOff
     /// A field that cannot be said to the endpoint that has the model, or is malformed.
     case untranslatable(TranslationFault)
 
@@ -65,6 +67,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .methodNotAllowed: "method_not_allowed"
         case .ambiguousEndpoint: "ambiguous_endpoint"
         case .noSuchEndpoint: "no_such_endpoint"
+        case .managementIsOff: "management_is_off"
         case .untranslatable(let fault): fault.status == 400 ? "invalid_field" : "unsupported_field"
         case .endpointRefused: "endpoint_refused"
         case .refused(let refusal, _, _): refusal.label
@@ -94,6 +97,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .methodNotAllowed: .methodNotAllowed
         case .ambiguousEndpoint: .badRequest
         case .noSuchEndpoint: .notFound
+        case .managementIsOff: .forbidden
         case .untranslatable(let fault): HTTPResponseStatus(statusCode: fault.status)
         case .endpointRefused(let status, _): HTTPResponseStatus(statusCode: status)
         case .refused(let refusal, _, _): refusal.status
@@ -135,6 +139,7 @@ public enum RouterError: Error, Sendable, Equatable {
                 ? "no endpoint that is up speaks \(path)"
                 : "the request names no model, and several endpoints could be meant: \(endpoints.joined(separator: ", ")); add ?endpoint=NAME"
         case .noSuchEndpoint(let name, let known): "no endpoint '\(name)'; there is: \(known.joined(separator: ", "))"
+        case .managementIsOff: "models are not managed through this router (model_management: off)"
         case .untranslatable(let fault): fault.message
         case .endpointRefused(_, let message): message
         case .refused(let refusal, let model, let path): refusal.message(model: model, path: path)
