@@ -10,7 +10,7 @@ import NIOConcurrencyHelpers
 /// script, or as a well-behaved model server where it has none. A thread accepts, and each connection has a thread: a
 /// script may block as it likes.
 public final class FakeEndpoint: Sendable {
-    public enum Kind: Sendable { case ollama, llamaServer }
+    public enum Kind: Sendable { case ollama, llamaServer, openAI }
 
     /// Runs on the connection's thread for one request. What it leaves open is kept alive.
     public typealias Script = @Sendable (FakeConnection, ReceivedRequest) -> Void
@@ -62,7 +62,7 @@ public final class FakeEndpoint: Sendable {
 
     /// The entry of this endpoint in a configuration.
     public func entry(limit: Int? = nil, weight: Double? = nil, key: String? = nil) -> String {
-        var entry = "  - {url: \"\(url)\", name: \(name)"
+        var entry = "  - {url: \"\(url)\(kind == .openAI ? "/v1" : "")\", name: \(name)"
         if let limit { entry += ", max_concurrent_connections: \(limit)" }
         if let weight { entry += ", weight: \(weight)" }
         if let key { entry += ", api_key: \(key)" }
@@ -170,10 +170,13 @@ public final class FakeEndpoint: Sendable {
     }
 
     private func isPoll(_ request: ReceivedRequest) -> Bool {
+        // The question whether there is such a route at all.
+        if kind == .openAI, request.body == Array("{}".utf8) { return true }
         guard request.method == "GET" else { return false }
         switch kind {
         case .ollama: return ["/api/version", "/api/tags", "/api/ps"].contains(request.path)
         case .llamaServer: return ["/health", "/v1/models", "/props", "/slots"].contains(request.path)
+        case .openAI: return request.path == "/v1/models"
         }
     }
 

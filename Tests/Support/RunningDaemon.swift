@@ -57,8 +57,8 @@ public final class RunningDaemon: Sendable {
     /// The two lists of a configuration.
     public static func entries(_ endpoints: [FakeEndpoint], limit: Int? = nil) -> String {
         var text = ""
-        for (key, kind) in [("endpoints", FakeEndpoint.Kind.ollama), ("llama_server_endpoints", .llamaServer)] {
-            let entries = endpoints.filter { $0.kind == kind }.map { $0.entry(limit: limit) }
+        for (key, isLlamaServer) in [("endpoints", false), ("llama_server_endpoints", true)] {
+            let entries = endpoints.filter { ($0.kind == .llamaServer) == isLlamaServer }.map { $0.entry(limit: limit) }
             if !entries.isEmpty { text += "\(key):\n" + entries.joined() }
         }
         return text

@@ -15,6 +15,8 @@ enum RequestTranslation {
         case .ollamaGenerate: return try OllamaToChat.generate(body, model: model, words: words)
         case .ollamaEmbed: return try OllamaEmbeddings.embed(body, model: model)
         case .ollamaEmbeddings: return try OllamaEmbeddings.embeddings(body, model: model)
+        case .messages: return try AnthropicMessages.request(body, model: model, words: words, id: id)
+        case .responses: return try OpenAIResponses.request(body, model: model, id: id, unixSeconds: unixSeconds)
         default: throw .unsupported("model", "\(operation.rawValue) has no translation")
         }
     }

@@ -24,7 +24,7 @@ extension ExchangeHandler {
                 return false
             }
             let call = try RequestTranslation.make(
-                operation, json, model: placement.model, words: EndpointWords(placement.kind), id: String(exchange.id, radix: 36),
+                operation, json, model: placement.model, words: EndpointWords(placement.kind), id: worker.name(exchange.id, given: nil),
                 unixSeconds: WallClock.unixSeconds())
             switch call {
             case .immediate(let value):
