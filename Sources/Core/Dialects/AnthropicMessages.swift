@@ -28,7 +28,9 @@ enum AnthropicMessages {
         try thinking(body, into: &request, words: words)
         let format = (body["output_config"]?["format"] ?? body["output_format"]).given
         if let format {
-            guard format["type"] == "json_schema", let schema = format["schema"] else { throw .unsupported("output_config.format", "only a json_schema can be asked for") }
+            guard format["type"] == "json_schema", let schema = format["schema"] else {
+                throw .unsupported("output_config.format", "only a json_schema can be asked for")
+            }
             request["response_format"] = ["type": "json_schema", "json_schema": ["name": "answer", "schema": schema]]
         }
         return .request(
@@ -123,7 +125,8 @@ enum AnthropicMessages {
                 functions.append([
                     "type": "function",
                     "function": [
-                        "name": tool["name"] ?? "", "description": tool["description"].given, "parameters": tool["input_schema"].given ?? ["type": "object"],
+                        "name": tool["name"] ?? "", "description": tool["description"].given,
+                        "parameters": tool["input_schema"].given ?? ["type": "object"],
                     ],
                 ])
             }

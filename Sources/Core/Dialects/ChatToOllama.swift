@@ -16,6 +16,8 @@ struct ChatToOllama: AnswerTranslation {
     let route: Route
     /// The client wants no thinking, and the endpoint thinks all the same.
     let hidesThinking: Bool
+    /// Tokens of other requests that were made for this answer: counted as its own.
+    var spent = TokenSum()
     private var calls = ToolCallDeltas()
     private var reason: String?
     private var usage: JSONValue?
@@ -112,9 +114,9 @@ struct ChatToOllama: AnswerTranslation {
         let prompt = usage?["prompt_tokens"]?.integer ?? sum(timings?["cache_n"]?.integer, timings?["prompt_n"]?.integer)
         return [
             "total_duration": .integer(time.total),
-            "prompt_eval_count": prompt.map(JSONValue.integer),
+            "prompt_eval_count": prompt.map { .integer($0 + spent.input) },
             "prompt_eval_duration": nanoseconds("prompt_ms"),
-            "eval_count": (usage?["completion_tokens"]?.integer ?? timings?["predicted_n"]?.integer).map(JSONValue.integer),
+            "eval_count": (usage?["completion_tokens"]?.integer ?? timings?["predicted_n"]?.integer).map { .integer($0 + spent.output) },
             "eval_duration": nanoseconds("predicted_ms") ?? eval.map(JSONValue.integer),
         ]
     }

@@ -61,7 +61,10 @@ struct ChatToResponses: AnswerTranslation {
         return events
             + event(
                 "response.failed",
-                ["response": response("failed", error: ["code": status == 429 ? "rate_limit_exceeded" : "server_error", "message": .string(message)])])
+                [
+                    "response": response(
+                        "failed", error: ["code": status == 429 ? "rate_limit_exceeded" : "server_error", "message": .string(message)])
+                ])
     }
 
     private mutating func event(_ name: String, _ fields: JSONValue) -> String {
@@ -91,7 +94,8 @@ struct ChatToResponses: AnswerTranslation {
 
     private mutating func reasoning(_ part: String) -> String {
         var events = ""
-        if case .reasoning? = open {} else {
+        if case .reasoning? = open {
+        } else {
             events += close()
             open = .reasoning
             events += event(
@@ -105,7 +109,8 @@ struct ChatToResponses: AnswerTranslation {
 
     private mutating func message(_ part: String) -> String {
         var events = ""
-        if case .message? = open {} else {
+        if case .message? = open {
+        } else {
             events += close()
             open = .message
             events += event(
@@ -113,7 +118,10 @@ struct ChatToResponses: AnswerTranslation {
                 ["output_index": index, "item": ["id": itemID, "type": "message", "role": "assistant", "status": "in_progress", "content": []]])
             events += event(
                 "response.content_part.added",
-                ["item_id": itemID, "output_index": index, "content_index": 0, "part": ["type": "output_text", "text": "", "annotations": [], "logprobs": []]])
+                [
+                    "item_id": itemID, "output_index": index, "content_index": 0,
+                    "part": ["type": "output_text", "text": "", "annotations": [], "logprobs": []],
+                ])
         }
         text += part
         return events
@@ -219,7 +227,8 @@ struct ChatToResponses: AnswerTranslation {
             "max_output_tokens": repeated("max_output_tokens", .null), "parallel_tool_calls": repeated("parallel_tool_calls", true),
             "previous_response_id": JSONValue.null, "reasoning": repeated("reasoning", .null), "store": false,
             "temperature": repeated("temperature", .null), "text": repeated("text", ["format": ["type": "text"]]),
-            "tool_choice": repeated("tool_choice", "auto"), "tools": repeated("tools", []), "top_p": repeated("top_p", .null), "truncation": "disabled",
+            "tool_choice": repeated("tool_choice", "auto"), "tools": repeated("tools", []), "top_p": repeated("top_p", .null),
+            "truncation": "disabled",
             "usage": usageObject ?? .null,
         ]
     }

@@ -5,7 +5,8 @@
 enum OpenAIResponses {
     /// Fields that have a counterpart, or need none.
     private static let known: Set<String> = [
-        "model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls", "text", "reasoning",
+        "model", "input", "instructions", "max_output_tokens", "temperature", "top_p", "tools", "tool_choice", "parallel_tool_calls", "text",
+        "reasoning",
         "metadata", "user", "store", "stream", "include", "truncation", "service_tier", "top_logprobs", "safety_identifier", "prompt_cache_key",
         "prompt_cache_retention", "stream_options", "background", "max_tool_calls",
     ]
@@ -17,7 +18,9 @@ enum OpenAIResponses {
             throw .unsupported(member.key, "\(member.key) has no counterpart in chat completions: the router keeps no state between requests")
         }
         if body["background"].given?.bool == true { throw .unsupported("background", "the router runs nothing in the background") }
-        if body["truncation"].given.map({ $0 != "disabled" }) ?? false { throw .unsupported("truncation", "truncation has no counterpart in chat completions") }
+        if body["truncation"].given.map({ $0 != "disabled" }) ?? false {
+            throw .unsupported("truncation", "truncation has no counterpart in chat completions")
+        }
         var messages: [JSONValue] = []
         if let instructions = body["instructions"].given?.string { messages.append(["role": "system", "content": .string(instructions)]) }
         switch body["input"].given {
@@ -83,7 +86,9 @@ enum OpenAIResponses {
                 texts.append(text)
                 parts.append(["type": "text", "text": .string(text)])
             case "input_image"?:
-                guard let url = part["image_url"].given else { throw .unsupported("\(field)[\(index)].file_id", "the router keeps no files: send the image itself") }
+                guard let url = part["image_url"].given else {
+                    throw .unsupported("\(field)[\(index)].file_id", "the router keeps no files: send the image itself")
+                }
                 parts.append(["type": "image_url", "image_url": ["url": url, "detail": part["detail"].given]])
             case let type: throw .unsupported("\(field)[\(index)]", "a part of type '\(type ?? "")' has no counterpart in chat completions")
             }

@@ -41,6 +41,7 @@ final class Exchange {
     var translated: TranslatedAnswer?
     /// What was done to the request beyond passing it on; told in a response header.
     var notes: [String] = []
+    var mixture: Mixture?
     /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
     var usageFilter: UsageFilter?
     /// What makes the answer when no single endpoint does. Cancelled when the client leaves.
@@ -119,12 +120,8 @@ final class Exchange {
         writable = nil
     }
 
-    /// As the endpoint told them, or as they were counted.
-    var tokens: TokenSum {
-        var sum = TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0)
-        sum += innerTokens
-        return sum
-    }
+    /// Of the answer, as the endpoint told them or as they were counted.
+    var tokens: TokenSum { TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0) }
 
     func info(client: String, now: NIODeadline) -> RequestInfo {
         RequestInfo(

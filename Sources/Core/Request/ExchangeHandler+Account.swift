@@ -44,7 +44,7 @@ extension ExchangeHandler {
             why: exchange.lease?.grant.why.rawValue ?? exchange.why, status: status, bytes: exchange.bytesSent,
             waitMs: ((exchange.grantedAt ?? now) - exchange.started).milliseconds,
             firstByteMs: exchange.firstByteAt.map { ($0 - exchange.started).milliseconds }, durationMs: (now - exchange.started).milliseconds,
-            tokens: tokens)
+            tokens: tokens + exchange.innerTokens)
         worker.log(record)
     }
 }

@@ -106,6 +106,7 @@ extension ExchangeHandler {
                 return answer(error)
             }
             if exchange.facts?.model.isEmpty ?? true { return forwardWithoutModel(exchange, operation) }
+            if isMixture(exchange, operation) { return mix(exchange, operation) }
             schedule(exchange)
         case .firstOllama:
             guard let endpoint = worker.shared.fleet.firstUp(that: { $0.isSuperset(of: .ollamaAPI) }) else {
@@ -171,7 +172,9 @@ extension ExchangeHandler {
     func schedule(_ exchange: Exchange) {
         guard case .forward(let operation) = exchange.route.action, let facts = exchange.facts, let context else { return }
         exchange.enter(.waiting, now: .now())
-        let ask = Ask(model: facts.model, needs: operation.needs, tenant: tenant, excluding: exchange.failedEndpoints)
+        // A mixture's last request is made of chat completions, which everybody speaks.
+        let needs = exchange.mixture == nil ? operation.needs : RouteNeeds(.chat)
+        let ask = Ask(model: facts.model, needs: needs, tenant: tenant, excluding: exchange.failedEndpoints)
         if !operation.takesSlot {
             switch worker.shared.scheduler.locate(ask) {
             case .success(let placement): return located(placement, exchange)

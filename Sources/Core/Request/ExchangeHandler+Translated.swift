@@ -12,6 +12,11 @@ extension ExchangeHandler {
     func translate(_ exchange: Exchange, for endpoint: Endpoint) -> Bool {
         guard case .forward(let operation) = exchange.route.action, let placement = exchange.placement, let body = exchange.body else { return false }
         do throws(TranslationError) {
+            if let mixture = exchange.mixture {
+                return take(
+                    try mixture.request.final(
+                        mixture.outcome.choice, model: placement.model, words: EndpointWords(placement.kind), spent: mixture.outcome.spent), exchange)
+            }
             let json: JSONValue
             do throws(JSONError) {
                 json = try body.withUnsafeReadableBytes { bytes throws(JSONError) in try JSONValue(parsing: bytes) }
@@ -26,20 +31,24 @@ extension ExchangeHandler {
             let call = try RequestTranslation.make(
                 operation, json, model: placement.model, words: EndpointWords(placement.kind), id: worker.name(exchange.id, given: nil),
                 unixSeconds: WallClock.unixSeconds())
-            switch call {
-            case .immediate(let value):
-                exchange.release(.completed, now: .now())
-                answer(.json(ByteBuffer(string: value.text)))
-                return false
-            case .request(let request):
-                exchange.outgoing = (request.path, ByteBuffer(string: request.body.text))
-                exchange.translated = TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes)
-                return true
-            }
+            return take(call, exchange)
         } catch {
             exchange.release(.completed, now: .now())
             answer(.untranslatable(TranslationFault(error)))
             return false
+        }
+    }
+
+    private func take(_ call: TranslatedCall, _ exchange: Exchange) -> Bool {
+        switch call {
+        case .immediate(let value):
+            exchange.release(.completed, now: .now())
+            answer(.json(ByteBuffer(string: value.text)))
+            return false
+        case .request(let request):
+            exchange.outgoing = (request.path, ByteBuffer(string: request.body.text))
+            exchange.translated = TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes)
+            return true
         }
     }
 

@@ -30,7 +30,7 @@ extension ExchangeHandler: UpstreamDelegate {
 
     func carry(_ exchange: Exchange, to endpoint: Endpoint) {
         exchange.endpoint = endpoint
-        if exchange.placement?.fit == .translated {
+        if exchange.placement?.fit == .translated || exchange.mixture != nil {
             guard translate(exchange, for: endpoint) else { return }
         }
         if let connection = worker.pool.take(endpoint.id) {

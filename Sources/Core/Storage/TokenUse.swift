@@ -19,6 +19,10 @@ struct TokenSum: Hashable, Sendable {
 
     var total: Int { input + output }
 
+    static func + (left: TokenSum, right: TokenSum) -> TokenSum {
+        TokenSum(input: left.input + right.input, output: left.output + right.output)
+    }
+
     static func += (left: inout TokenSum, right: TokenSum) {
         left.input += right.input
         left.output += right.output

@@ -40,11 +40,13 @@ import Testing
                 #"{"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"t1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}}]},{"role":"tool","tool_call_id":"t1","content":"Error: no"},{"role":"user","content":"go on"}],"stream":false,"max_tokens":9,"tools":[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object"}}}],"tool_choice":"required","parallel_tool_calls":false}"#
         ),
         Row(
-            name: "streamed, thinking told to the template", body: #"{"max_tokens":1,"messages":[],"stream":true,"thinking":{"type":"enabled","budget_tokens":1024}}"#,
+            name: "streamed, thinking told to the template",
+            body: #"{"max_tokens":1,"messages":[],"stream":true,"thinking":{"type":"enabled","budget_tokens":1024}}"#,
             wanted:
                 #"{"model":"m","messages":[],"stream":true,"stream_options":{"include_usage":true},"max_tokens":1,"chat_template_kwargs":{"enable_thinking":true}}"#,
             kind: .llamaServer),
-        Row(name: "a tool of Anthropic's", body: #"{"messages":[],"tools":[{"type":"web_search_20250305","name":"w"}]}"#, wanted: "501 tools[0].type"),
+        Row(
+            name: "a tool of Anthropic's", body: #"{"messages":[],"tools":[{"type":"web_search_20250305","name":"w"}]}"#, wanted: "501 tools[0].type"),
         Row(name: "a document", body: #"{"messages":[{"role":"user","content":[{"type":"document"}]}]}"#, wanted: "501 messages[0].content[0]"),
         Row(name: "a field from the future", body: #"{"messages":[],"container":"c"}"#, wanted: "501 container"),
         Row(name: "no messages", body: #"{"max_tokens":1}"#, wanted: "400 messages"),
@@ -63,8 +65,12 @@ import Testing
             operation: .responses),
         Row(name: "responses: state", body: #"{"input":"x","previous_response_id":"r"}"#, wanted: "501 previous_response_id", operation: .responses),
         Row(name: "responses: background", body: #"{"input":"x","background":true}"#, wanted: "501 background", operation: .responses),
-        Row(name: "responses: a tool of OpenAI's", body: #"{"input":"x","tools":[{"type":"web_search"}]}"#, wanted: "501 tools[0].type", operation: .responses),
-        Row(name: "responses: a file", body: #"{"input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}"#, wanted: "501 input[0].content[0].file_id", operation: .responses),
+        Row(
+            name: "responses: a tool of OpenAI's", body: #"{"input":"x","tools":[{"type":"web_search"}]}"#, wanted: "501 tools[0].type",
+            operation: .responses),
+        Row(
+            name: "responses: a file", body: #"{"input":[{"role":"user","content":[{"type":"input_image","file_id":"f"}]}]}"#,
+            wanted: "501 input[0].content[0].file_id", operation: .responses),
         Row(name: "responses: nothing", body: #"{}"#, wanted: "400 input", operation: .responses),
     ]
 
@@ -90,7 +96,8 @@ import Testing
 
     /// Thinking, text, and two calls whose pieces come in turns.
     private static let events = [
-        delta(#"{"role":"assistant","content":""}"#), delta(#"{"reasoning_content":"hm"}"#), delta(#"{"content":"Hel"}"#), delta(#"{"content":"lo"}"#),
+        delta(#"{"role":"assistant","content":""}"#), delta(#"{"reasoning_content":"hm"}"#), delta(#"{"content":"Hel"}"#),
+        delta(#"{"content":"lo"}"#),
         delta(#"{"tool_calls":[{"index":0,"id":"a","function":{"name":"f","arguments":""}}]}"#),
         delta(#"{"tool_calls":[{"index":0,"function":{"arguments":"{\"x\""}},{"index":1,"id":"b","function":{"name":"g","arguments":"{}"}}]}"#),
         delta(#"{"tool_calls":[{"index":0,"function":{"arguments":":1}"}}]}"#), delta("{}", #""tool_calls""#),
@@ -137,7 +144,8 @@ import Testing
                 "created", "in_progress", "output_item.added", "reasoning_text.delta", "reasoning_text.done", "output_item.done", "output_item.added",
                 "content_part.added", "output_text.delta", "output_text.delta", "output_text.done", "content_part.done", "output_item.done",
                 "output_item.added", "function_call_arguments.delta", "function_call_arguments.delta", "function_call_arguments.done",
-                "output_item.done", "output_item.added", "function_call_arguments.delta", "function_call_arguments.done", "output_item.done", "completed",
+                "output_item.done", "output_item.added", "function_call_arguments.delta", "function_call_arguments.done", "output_item.done",
+                "completed",
             ])
         #expect(events.compactMap { $0.data["sequence_number"]?.integer } == Array(0..<events.count))
         let last = try #require(events.last?.data["response"])
