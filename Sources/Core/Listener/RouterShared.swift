@@ -13,6 +13,7 @@ final class RouterShared: Sendable {
     let pages: FleetPages
     let tls: TLSClients
     let tokens: TokenCounter
+    let contexts = KnownContexts()
     /// For requests of our own.
     let client: ProbeClient
     /// Pages that take a question to the storage or to the workers. Set once, before the first request.
@@ -48,6 +49,7 @@ final class RuntimeSettings: Sendable {
     let modelManagement: Config.ModelManagement
     let contextShift: Bool
     let retryWithout: Set<Config.RequestPart>
+    let fallbacks: [String: [String]]
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
     init(config: Config, endpoints: [Endpoint]) throws {
@@ -59,6 +61,7 @@ final class RuntimeSettings: Sendable {
         modelManagement = config.modelManagement
         contextShift = config.contextShift
         retryWithout = config.retryWithout
+        fallbacks = config.fallbacks
         listenerTLS = try config.tls.map { settings throws(TLSError) in try TLSContext(server: settings) }
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -73,6 +76,7 @@ final class RuntimeSettings: Sendable {
         modelManagement = other.modelManagement
         contextShift = other.contextShift
         retryWithout = other.retryWithout
+        fallbacks = other.fallbacks
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 

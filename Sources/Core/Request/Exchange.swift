@@ -42,6 +42,15 @@ final class Exchange {
     /// What was done to the request beyond passing it on; told in a response header.
     var notes: [String] = []
     var mixture: Mixture?
+    /// What may be done about a refusal.
+    var repair: RequestRepair?
+    /// A refusal that is held back until it is clear whether the request goes again.
+    var held: (head: ResponseHead, body: [UInt8])?
+    /// Its length has been looked at before it was sent.
+    var wasMeasured = false
+    /// The model that is asked for instead of the one that is not there, and how many of them have been.
+    var substitute: String?
+    var substitutions = 0
     /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
     var usageFilter: UsageFilter?
     /// What makes the answer when no single endpoint does. Cancelled when the client leaves.

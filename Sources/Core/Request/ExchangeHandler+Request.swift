@@ -174,7 +174,7 @@ extension ExchangeHandler {
         exchange.enter(.waiting, now: .now())
         // A mixture's last request is made of chat completions, which everybody speaks.
         let needs = exchange.mixture == nil ? operation.needs : RouteNeeds(.chat)
-        let ask = Ask(model: facts.model, needs: needs, tenant: tenant, excluding: exchange.failedEndpoints)
+        let ask = Ask(model: exchange.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: exchange.failedEndpoints)
         if !operation.takesSlot {
             switch worker.shared.scheduler.locate(ask) {
             case .success(let placement): return located(placement, exchange)
@@ -203,11 +203,30 @@ extension ExchangeHandler {
         case .unknownModel, .noEndpointUp: worker.shared.fleet.pollAllSoon()
         case .unsupportedRoute, .lineFull, .waitedTooLong, .allFailed: break
         }
+        if substitutes(exchange, after: refusal) { return }
         // Where endpoints were tried, what they did says more than that none is left.
         switch (refusal, exchange.lastFailure) {
         case (.allFailed, let failure?), (.noEndpointUp, let failure?), (.unknownModel, let failure?): answer(failure)
         default: answer(.refused(refusal, model: exchange.facts?.model ?? "", path: Self.split(exchange.head.uri).path))
         }
+    }
+
+    /// Asks for the next model that the configuration names instead of one that cannot be had.
+    private func substitutes(_ exchange: Exchange, after refusal: Refusal) -> Bool {
+        switch refusal {
+        case .unknownModel, .noEndpointUp, .allFailed: break
+        case .unsupportedRoute, .lineFull, .waitedTooLong: return false
+        }
+        guard let asked = exchange.facts?.model, let others = worker.settings.fallbacks[asked], exchange.substitutions < others.count else {
+            return false
+        }
+        let other = others[exchange.substitutions]
+        exchange.substitutions += 1
+        exchange.substitute = other
+        exchange.failedEndpoints = []
+        exchange.notes = ["model \(other) instead of \(asked), which cannot be had"]
+        schedule(exchange)
+        return true
     }
 
     /// The scheduler's way to a waiting exchange: a hop to its event loop, and there the question whether it is still the same one.

@@ -30,6 +30,7 @@ extension ExchangeHandler: UpstreamDelegate {
 
     func carry(_ exchange: Exchange, to endpoint: Endpoint) {
         exchange.endpoint = endpoint
+        if trimsFirst(exchange, endpoint) { return }
         if exchange.placement?.fit == .translated || exchange.mixture != nil {
             guard translate(exchange, for: endpoint) else { return }
         }
@@ -105,7 +106,7 @@ extension ExchangeHandler: UpstreamDelegate {
             method: exchange.head.method, path: exchange.target, body: exchange.body ?? ByteBuffer(), isChunked: exchange.isChunked)
         guard let facts = exchange.facts else { return request }
         var edits: [BodyEdit] = []
-        if !placement.understandsAskedName, !facts.modelRange.isEmpty {
+        if !placement.understandsAskedName || exchange.substitute != nil, !facts.modelRange.isEmpty {
             edits.append(BodyEdit(range: facts.modelRange, text: facts.isForm ? placement.model : JSONText.quoted(placement.model)))
         }
         exchange.usageFilter = nil
@@ -132,6 +133,12 @@ extension ExchangeHandler: UpstreamDelegate {
             // The model has just been loaded for us: what is in memory there has changed.
             worker.shared.fleet.pollSoon(lease.grant.endpoint)
         }
+        if holdsBack(exchange, head) { return }
+        beginForwarded(exchange, head)
+    }
+
+    /// The answer's head goes to the client.
+    func beginForwarded(_ exchange: Exchange, _ head: ResponseHead) {
         exchange.status = head.status
         if exchange.translated != nil { return beginTranslated(exchange, head) }
         if head.status != 200 { exchange.usageFilter = nil }
@@ -149,6 +156,7 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.tap?.watch(payload)
         exchange.lastActivity = worker.coarseNow
+        if exchange.held != nil { return hold(payload, exchange) }
         if exchange.translated != nil { return writeTranslated(exchange, payload) }
         exchange.bytesSent += payload.count
         if exchange.usageFilter != nil, case .replace(let bytes)? = exchange.usageFilter?.judge(payload) {
@@ -161,6 +169,7 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.tap?.watch(bytes)
         exchange.lastActivity = worker.coarseNow
+        if exchange.held != nil { return hold(bytes.readableBytesView, exchange) }
         if exchange.translated != nil { return bytes.withUnsafeReadableBytes { writeTranslated(exchange, $0) } }
         exchange.bytesSent += bytes.readableBytes
         if exchange.usageFilter != nil, framing == .chunked || framing == .none,
@@ -179,6 +188,7 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.upstream = nil
         exchange.tap?.finish()
+        if exchange.held != nil, repairs(exchange) { return }
         if exchange.translated != nil { return endTranslated(exchange) }
         if let rest = exchange.usageFilter?.finish(), !rest.isEmpty { writeBody(ByteBuffer(bytes: rest)) }
         if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: trailers, into: &out) }
@@ -189,6 +199,7 @@ extension ExchangeHandler: UpstreamDelegate {
     func upstreamFailed(_ failure: UpstreamFailure) {
         guard let exchange, let endpoint = exchange.endpoint else { return }
         exchange.upstream = nil
+        exchange.held = nil
         let now = NIODeadline.now()
         if machine.answerHasBegun {
             cutAnswer(.answerCut(endpoint: endpoint.name, reason: failure.reason))
