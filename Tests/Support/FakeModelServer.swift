@@ -80,8 +80,10 @@ public struct FakeModelServer: Sendable {
         case "/v1/chat/completions": openAI(request, model, connection, chat: true)
         case "/v1/completions": openAI(request, model, connection, chat: false)
         case "/v1/embeddings":
+            let count = (request.json["input"] as? [Any])?.count ?? 1
+            let rows = (0..<count).map { #"{"object":"embedding","embedding":[0.25,-0.5,0.125],"index":\#($0)}"# }.joined(separator: ",")
             connection.answer(
-                #"{"object":"list","data":[{"object":"embedding","embedding":[0.25,-0.5,0.125],"index":0}],"#
+                #"{"object":"list","data":[\#(rows)],"#
                     + #""model":"\#(model)","usage":{"prompt_tokens":8,"total_tokens":8}}"#)
         default: connection.answer("404 page not found", status: "404 Not Found", contentType: "text/plain")
         }
