@@ -155,13 +155,19 @@ struct ResponseTap {
             readFigures(line)
         } else if line.hasPrefix("{\"error\":") {
             sawError = true
+        } else if line.hasPrefix("{\"status\":\"success\"") {
+            // The end of a pull and its like.
+            sawEnd = true
         } else if line.count > 2 {
             streamedItems += 1
         }
     }
 
     private mutating func readEvent(_ line: UnsafeRawBufferPointer) {
-        guard line.hasPrefix("data:") else { return }
+        guard line.hasPrefix("data:") else {
+            if line.hasPrefix("event:") { readEventName(line) }
+            return
+        }
         if line.contains("[DONE]"), line.count < 16 {
             sawEnd = true
             return
@@ -178,6 +184,15 @@ struct ResponseTap {
         streamedItems += 1
     }
 
+    /// The newer routes name their events, and end without `[DONE]`.
+    private mutating func readEventName(_ line: UnsafeRawBufferPointer) {
+        if line.hasSuffix("message_stop") || line.hasSuffix("response.completed") || line.hasSuffix("response.incomplete") {
+            sawEnd = true
+        } else if line.hasSuffix(" error") || line.hasSuffix("response.failed") {
+            sawError = true
+        }
+    }
+
     // MARK: Whole answers
 
     private mutating func keepWindow(_ bytes: UnsafeRawBufferPointer) {
@@ -192,12 +207,17 @@ struct ResponseTap {
 
     private mutating func readFigures(_ bytes: UnsafeRawBufferPointer) {
         if let value = bytes.integer(after: "\"eval_count\":") ?? bytes.integer(after: "\"completion_tokens\":")
-            ?? bytes.integer(after: "\"predicted_n\":")
+            ?? bytes.integer(after: "\"output_tokens\":") ?? bytes.integer(after: "\"tokens_predicted\":") ?? bytes.integer(after: "\"predicted_n\":")
         {
             figures.answerTokens = value
         }
-        if let value = bytes.integer(after: "\"prompt_eval_count\":") ?? bytes.integer(after: "\"prompt_tokens\":") {
+        if let value = bytes.integer(after: "\"prompt_eval_count\":") ?? bytes.integer(after: "\"prompt_tokens\":")
+            ?? bytes.integer(after: "\"input_tokens\":") ?? bytes.integer(after: "\"tokens_evaluated\":")
+        {
             figures.promptTokens = value
+        } else if let fresh = bytes.integer(after: "\"prompt_n\":") {
+            // llama-server's timings: what it had in its cache it did not count as new.
+            figures.promptTokens = fresh + (bytes.integer(after: "\"cache_n\":") ?? 0)
         }
         if let value = bytes.integer(after: "\"load_duration\":") { figures.loadDuration = value }
     }

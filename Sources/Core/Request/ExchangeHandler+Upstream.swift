@@ -192,7 +192,8 @@ extension ExchangeHandler: UpstreamDelegate {
         if exchange.translated != nil { return endTranslated(exchange) }
         if let rest = exchange.usageFilter?.finish(), !rest.isEmpty { writeBody(ByteBuffer(bytes: rest)) }
         if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: trailers, into: &out) }
-        let isWhole = exchange.tap?.isWhole ?? true
+        var isWhole = exchange.tap?.isWhole ?? true
+        if case .forward(let operation) = exchange.route.action, !operation.streamsTellTheirEnd { isWhole = true }
         finishExchange(isWhole && exchange.tap?.isServerError != true ? .completed : .failed)
     }
 

@@ -61,6 +61,14 @@ public enum Operation: String, Sendable, CaseIterable {
     /// Whether it waits for a slot of its model. What costs the endpoint next to nothing does not.
     public var takesSlot: Bool { self != .ollamaShow && self != .tokenize && self != .countTokens }
 
+    /// Streams of it say when they are complete; one that ends without having said so is cut.
+    public var streamsTellTheirEnd: Bool {
+        switch self {
+        case .ollamaChat, .ollamaGenerate, .chat, .completions, .responses, .messages: true
+        default: false
+        }
+    }
+
     /// Whether the request may go without naming a model, where only one endpoint could be meant.
     public var mayLackModel: Bool {
         switch self {

@@ -33,6 +33,26 @@ import Testing
                 """#,
             items: 2, isWhole: true, figures: .init(promptTokens: 7, answerTokens: 2, loadDuration: 5)),
         Row(
+            name: "Anthropic's messages", type: sse,
+            text:
+                "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"delta\":{\"text\":\"a\"}}\n\nevent: message_delta\ndata: {\"usage\":{\"output_tokens\":4}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
+            items: 4, isWhole: true, figures: .init(promptTokens: 9, answerTokens: 4)),
+        Row(
+            name: "OpenAI's responses", type: sse,
+            text:
+                "event: response.created\ndata: {}\n\nevent: response.completed\ndata: {\"response\":{\"usage\":{\"input_tokens\":3,\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens\":2}}}\n\n",
+            items: 2, isWhole: true, figures: .init(promptTokens: 3, answerTokens: 2)),
+        Row(
+            name: "messages, failed", type: sse, text: "event: message_start\ndata: {}\n\nevent: error\ndata: {\"type\":\"error\"}\n\n", items: 2,
+            isWhole: false),
+        Row(
+            name: "llama-server's timings, some of the prompt cached", type: sse,
+            text: "data: {\"choices\":[{}],\"timings\":{\"cache_n\":5,\"prompt_n\":2,\"predicted_n\":3}}\n\ndata: [DONE]\n\n", items: 1,
+            isWhole: true,
+            figures: .init(promptTokens: 7, answerTokens: 3)),
+        Row(
+            name: "a pull", type: ndjson, text: "{\"status\":\"pulling\"}\n{\"status\":\"success\"}\n", items: 1, isWhole: true),
+        Row(
             name: "Ollama chat, cut", type: ndjson,
             text: #"{"message":{"content":"Hi"},"done":false}"# + "\n" + #"{"message":{"content":"#, items: 1, isWhole: false),
         Row(
@@ -55,7 +75,7 @@ import Testing
         Row(
             name: "llama-server's timings", type: sse,
             text: "data: {\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":1,\"predicted_n\":8}}\n\ndata: [DONE]\n\n", items: 1, isWhole: true,
-            figures: .init(answerTokens: 8)),
+            figures: .init(promptTokens: 1, answerTokens: 8)),
         Row(name: "OpenAI chat, no end", type: sse, text: "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n", items: 1, isWhole: false),
         Row(name: "OpenAI chat, error", type: sse, text: "data: {\"error\":{\"message\":\"x\"}}\n\n", items: 0, isWhole: false),
         Row(name: "comments and names of events", type: sse, text: ": ping\nevent: x\nid: 1\n\ndata: [DONE]\n\n", items: 0, isWhole: true),

@@ -16,6 +16,7 @@ import Testing
     static let groups = [
         Group(description: "routes of Ollama", exchanges: ExchangeTable.routes(.ollama)),
         Group(description: "routes of llama-server", exchanges: ExchangeTable.routes(.llamaServer)),
+        Group(description: "routes of OpenAI-compatible services", exchanges: ExchangeTable.routes(.openAI)),
         Group(description: "requests", exchanges: ExchangeTable.requests),
         Group(description: "answers", exchanges: ExchangeTable.answers),
     ]

@@ -21,8 +21,49 @@ enum ExchangeTable {
         ("/v1/embeddings", #""input":"a""#),
     ]
 
+    /// Routes beyond those, by who speaks them, in the words that only the endpoint understands.
+    private static let further: [(kinds: [FakeEndpoint.Kind], method: String, path: String, body: String)] = [
+        ([.llamaServer], "POST", "/v1/responses", #"{"model":"m1","input":"x","stream":true}"#),
+        ([.llamaServer], "POST", "/v1/messages", #"{"model":"m1","max_tokens":1,"messages":[],"stream":true}"#),
+        ([.llamaServer], "POST", "/v1/messages/count_tokens", #"{"model":"m1","messages":[]}"#),
+        ([.llamaServer, .openAI], "POST", "/v1/rerank", #"{"model":"m1","query":"a","documents":["b"],"top_n":1}"#),
+        ([.llamaServer], "POST", "/tokenize", #"{"content":"x"}"#), ([.llamaServer], "POST", "/tokenize", #"{"model":"m1","content":"x"}"#),
+        ([.llamaServer], "POST", "/detokenize", #"{"tokens":[1]}"#), ([.llamaServer], "POST", "/apply-template", #"{"messages":[]}"#),
+        ([.llamaServer], "POST", "/infill", #"{"input_prefix":"a","input_suffix":"b"}"#), ([.llamaServer], "POST", "/completion", #"{"prompt":"x"}"#),
+        ([.llamaServer], "GET", "/lora-adapters", ""), ([.llamaServer], "POST", "/slots/0?action=erase", ""),
+        ([.llamaServer, .ollama, .openAI], "POST", "/v1/systemone", #"{"model":"m1","x":1}"#),
+        ([.llamaServer, .ollama, .openAI], "POST", "/v1/some/new?route=1", #"{"model":"m1"}"#),
+        ([.ollama], "POST", "/api/pull", #"{"model":"m1"}"#), ([.ollama], "POST", "/api/push", #"{"model":"m1","stream":false}"#),
+        ([.ollama], "POST", "/api/create", #"{"model":"new","from":"m1","files":{}}"#),
+        ([.ollama], "POST", "/api/copy", #"{"source":"m1","destination":"x"}"#), ([.ollama], "DELETE", "/api/delete", #"{"model":"m1"}"#),
+        ([.ollama], "POST", "/api/me", ""), ([.ollama], "POST", "/api/signout", ""), ([.ollama], "DELETE", "/api/user/keys/abc", ""),
+        ([.ollama], "POST", "/api/experimental/web_search", #"{"query":"x"}"#), ([.ollama], "GET", "/api/status", ""),
+        ([.ollama], "POST", "/api/new-route", #"{"model":"m1"}"#),
+    ]
+
+    /// A form with a file, as speech goes to text.
+    private static func transcription(_ kind: FakeEndpoint.Kind) -> Exchange {
+        let file = String(repeating: "RIFF\u{1}", count: 5000)
+        let form =
+            "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n\(file)\r\n--b\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nm1\r\n--b--\r\n"
+        return Exchange(
+            name: "speech of \(kind)", kind: kind, path: "/v1/audio/transcriptions", headers: ["Content-Type: multipart/form-data; boundary=b"],
+            body: json(form))
+    }
+
     /// Every native route, streamed and not, as a model server answers it.
     static func routes(_ kind: FakeEndpoint.Kind) -> [Exchange] {
+        texts(kind) + [transcription(kind)]
+            + further.enumerated().filter { $0.element.kinds.contains(kind) }.map { number, row in
+                let body = "{\"own\":\"\(number)\"}"
+                let answer = json("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)")
+                return Exchange(
+                    name: "\(row.method) \(row.path) of \(kind) (\(number))", kind: kind, method: row.method, path: row.path, body: json(row.body),
+                    answer: [answer])
+            }
+    }
+
+    private static func texts(_ kind: FakeEndpoint.Kind) -> [Exchange] {
         bodies.filter { kind == .ollama || $0.path.hasPrefix("/v1") }.flatMap { path, members in
             ["", #","stream":true"#, #","stream":false"#].map { stream in
                 Exchange(
