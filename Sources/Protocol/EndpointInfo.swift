@@ -5,7 +5,7 @@
 public struct EndpointInfo: Codable, Sendable, Equatable {
     public var name: String
     public var url: String
-    /// `ollama` or `llama-server`.
+    /// `ollama`, `llama-server` or `openai`.
     public var kind: String
     /// `starting`, `up`, `loading`, `degraded`, `down`, `draining` or `maintenance`.
     public var state: String

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import NIOCore
+
 /// What a browser is told of the pages of other origins that may use the router (Fetch standard, section 3.2).
 struct CORS: Sendable, Equatable {
     private let any: Bool
@@ -21,11 +23,11 @@ struct CORS: Sendable, Equatable {
     }
 
     /// For every answer. Nothing for whoever is no browser.
-    func addFields(to fields: inout [(String, String)], origin: String?) {
+    func writeFields(origin: String?, into buffer: inout ByteBuffer) {
         guard let origin, isOn else { return }
-        if let allowed = allowed(origin) { fields.append(("Access-Control-Allow-Origin", allowed)) }
+        if let allowed = allowed(origin) { ForwardedHeaders.write("Access-Control-Allow-Origin", allowed, into: &buffer) }
         // Caches must not give one origin's answer to another.
-        if !any { fields.append(("Vary", "Origin")) }
+        if !any { ForwardedHeaders.write("Vary", "Origin", into: &buffer) }
     }
 
     /// What a preflight is answered besides.

@@ -82,21 +82,24 @@ extension MetricsText {
             ("completed", counters.completed), ("failed", counters.failed), ("aborted", counters.aborted), ("rejected", counters.rejected),
         ] { sample("routerd_outcomes_total", [("outcome", outcome)], Double(count)) }
         family("routerd_requests_total", "counter", "Requests by route, model, endpoint and status; 499 is a client that left.")
-        for (key, count) in metrics.requests.sorted(by: { "\($0.key)" < "\($1.key)" }) {
-            sample(
-                "routerd_requests_total",
-                [("route", key.route), ("model", key.model), ("endpoint", key.endpoint), ("status", String(key.status))], Double(count))
+        let places = metrics.places.values.sorted { ($0.endpointName, $0.model) < ($1.endpointName, $1.model) }
+        func requests(_ counts: [WorkerMetrics.Kind: Int], _ endpoint: String, _ model: String) {
+            for (kind, count) in counts.sorted(by: { ($0.key.action.label, $0.key.status) < ($1.key.action.label, $1.key.status) }) {
+                let labels = [("route", kind.action.label), ("model", model), ("endpoint", endpoint), ("status", String(kind.status))]
+                sample("routerd_requests_total", labels, Double(count))
+            }
         }
-        let places = metrics.places.sorted { ($0.key.endpoint, $0.key.model) < ($1.key.endpoint, $1.key.model) }
-        func labels(_ key: WorkerMetrics.PlaceKey) -> Labels { [("endpoint", key.endpoint), ("model", key.model)] }
+        for place in places { requests(place.requests, place.endpointName, place.model) }
+        requests(metrics.others, "", "")
+        func labels(_ place: WorkerMetrics.Place) -> Labels { [("endpoint", place.endpointName), ("model", place.model)] }
         family("routerd_tokens_total", "counter", "Tokens of prompts and of answers, as the endpoints tell them.")
-        for (key, place) in places {
-            sample("routerd_tokens_total", labels(key) + [("type", "prompt")], Double(place.tokens.input))
-            sample("routerd_tokens_total", labels(key) + [("type", "answer")], Double(place.tokens.output))
+        for place in places {
+            sample("routerd_tokens_total", labels(place) + [("type", "prompt")], Double(place.tokens.input))
+            sample("routerd_tokens_total", labels(place) + [("type", "answer")], Double(place.tokens.output))
         }
         family("routerd_time_to_first_byte_seconds", "histogram", "From sending a request to an endpoint to the first byte of its answer.")
-        for (key, place) in places { histogram("routerd_time_to_first_byte_seconds", labels(key), place.timeToFirstByte) }
+        for place in places { histogram("routerd_time_to_first_byte_seconds", labels(place), place.timeToFirstByte) }
         family("routerd_time_per_output_token_seconds", "histogram", "Of a stream, after its first byte: its length by its tokens.")
-        for (key, place) in places { histogram("routerd_time_per_output_token_seconds", labels(key), place.timePerToken) }
+        for place in places { histogram("routerd_time_per_output_token_seconds", labels(place), place.timePerToken) }
     }
 }

@@ -37,12 +37,7 @@ final class TokenCounter: Service {
     private let clock: @Sendable () -> Int
     /// The database belongs to this queue: everything that touches the disk runs there, one after the other.
     private let disk = DispatchQueue(label: "routerd.tokens")
-    private let database: NIOLockedValueBox<UnsafeBox>
-
-    /// `@unchecked Sendable`: only the `disk` queue opens it.
-    private struct UnsafeBox: @unchecked Sendable {
-        let database: TokenDatabase?
-    }
+    private let database: TokenDatabase?
 
     static let flushInterval = 500
     /// Minutes that are kept while the database is out of order; older ones are joined.
@@ -55,7 +50,7 @@ final class TokenCounter: Service {
         self.path = path
         self.logger = logger
         self.clock = clock
-        database = NIOLockedValueBox(UnsafeBox(database: path.map { TokenDatabase(path: $0) }))
+        database = path.map { TokenDatabase(path: $0) }
     }
 
     // MARK: From the requests' way
@@ -120,9 +115,9 @@ final class TokenCounter: Service {
                 state.isLoaded = true
                 for (key, sum) in stored { state.totals[key, default: TokenSum()] += sum }
             }
-            note(fault: nil)
+            await note(fault: nil)
         } catch {
-            note(fault: "\(error)")
+            await note(fault: "\(error)")
         }
     }
 
@@ -139,10 +134,10 @@ final class TokenCounter: Service {
         let points = pending.flatMap { minute, sums in sums.map { TokenPoint(key: $0.key, timestamp: minute, sum: $0.value) } }
         do {
             try await onDisk { try $0?.add(points) }
-            note(fault: nil)
+            await note(fault: nil)
         } catch {
             putBack(pending)
-            note(fault: "\(error)")
+            await note(fault: "\(error)")
         }
     }
 
@@ -161,8 +156,8 @@ final class TokenCounter: Service {
         }
     }
 
-    private func note(fault: String?) {
-        let setAside = database.withLockedValue { $0.database?.setAside }
+    private func note(fault: String?) async {
+        let setAside = try? await onDisk { $0?.setAside }
         let (before, after) = state.withLockedValue { state in
             let before = state.health
             state.health = Health(fault: fault ?? "", setAside: setAside)
@@ -182,10 +177,7 @@ final class TokenCounter: Service {
 
     private func onDisk<Result: Sendable>(_ body: @escaping @Sendable (TokenDatabase?) throws -> Result) async throws -> Result {
         try await withCheckedThrowingContinuation { continuation in
-            disk.async {
-                let database = self.database.withLockedValue { $0 }
-                continuation.resume(with: Swift.Result { try body(database.database) })
-            }
+            disk.async { continuation.resume(with: Swift.Result { try body(self.database) }) }
         }
     }
 }

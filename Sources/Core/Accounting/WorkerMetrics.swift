@@ -2,86 +2,83 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 /// What one event loop has measured: plain values, added up over all loops when somebody asks.
+///
+/// A request costs it two look-ups by small numbers: names are put to them only when they are shown.
 struct WorkerMetrics: Sendable {
-    struct RequestKey: Hashable, Sendable {
-        /// A row of the route table, never a path.
-        var route: String
-        /// As the endpoint spells it; what no endpoint has is "other".
-        var model: String
-        var endpoint: String
+    /// What was asked for, and how it was answered.
+    struct Kind: Hashable, Sendable {
+        var action: Route.Action
         /// 499 for a client that left.
         var status: Int
     }
 
-    struct PlaceKey: Hashable, Sendable {
-        var endpoint: String
-        var model: String
-    }
-
-    struct OfPlace: Sendable {
+    /// One model on one endpoint.
+    struct Place: Sendable {
+        let endpoint: EndpointID
+        var endpointName: String
+        /// As the endpoint spells it.
+        let model: String
+        let tokenKey: TokenKey
+        var requests: [Kind: Int] = [:]
         var timeToFirstByte = Histogram(bounds: Histogram.seconds)
         var timePerToken = Histogram(bounds: Histogram.tokenSeconds)
         var tokens = TokenSum()
-    }
+        /// What the token counter has not been told yet.
+        var untold = TokenSum()
 
-    private(set) var requests: [RequestKey: Int] = [:]
-    private(set) var places: [PlaceKey: OfPlace] = [:]
+        init(_ placement: Placement, _ endpoint: Endpoint) {
+            self.endpoint = endpoint.id
+            endpointName = endpoint.name
+            model = placement.model
+            tokenKey = TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(placement.model, placement.kind))
+        }
 
-    /// More combinations than this are counted as one: a page that grows without end is of no use to anybody.
-    static let limit = 4096
-
-    mutating func count(_ key: RequestKey) {
-        if requests[key] == nil, requests.count >= Self.limit {
-            requests[RequestKey(route: "other", model: "other", endpoint: "other", status: key.status), default: 0] += 1
-        } else {
-            requests[key, default: 0] += 1
+        fileprivate mutating func add(_ other: Place) {
+            for (kind, count) in other.requests { requests[kind, default: 0] += count }
+            timeToFirstByte.add(other.timeToFirstByte)
+            timePerToken.add(other.timePerToken)
+            tokens += other.tokens
         }
     }
 
-    mutating func measure(_ key: PlaceKey, timeToFirstByte: Double?, timePerToken: Double?, tokens: TokenSum) {
-        let key = places[key] != nil || places.count < Self.limit ? key : PlaceKey(endpoint: "other", model: "other")
-        places[key, default: OfPlace()].tokens += tokens
-        if let timeToFirstByte { places[key]?.timeToFirstByte.record(timeToFirstByte) }
-        if let timePerToken { places[key]?.timePerToken.record(timePerToken) }
+    /// By the scheduler's number of the pair, of which there are as many as endpoints have models: no client can make more.
+    private(set) var places: [Int: Place] = [:]
+    /// Requests that went to no model of an endpoint.
+    private(set) var others: [Kind: Int] = [:]
+
+    mutating func count(_ kind: Kind) { others[kind, default: 0] += 1 }
+
+    mutating func count(
+        _ kind: Kind, _ placement: Placement, _ endpoint: Endpoint, timeToFirstByte: Double?, timePerToken: Double?, tokens: TokenSum
+    ) {
+        if places[placement.pair] == nil { places[placement.pair] = Place(placement, endpoint) }
+        places[placement.pair]?.requests[kind, default: 0] += 1
+        if let timeToFirstByte { places[placement.pair]?.timeToFirstByte.record(timeToFirstByte) }
+        if let timePerToken { places[placement.pair]?.timePerToken.record(timePerToken) }
+        guard tokens.total > 0 else { return }
+        places[placement.pair]?.tokens += tokens
+        places[placement.pair]?.untold += tokens
+    }
+
+    /// Tells the token counter what it has not been told.
+    mutating func tell(_ counter: TokenCounter) {
+        for (pair, place) in places where place.untold.total > 0 {
+            counter.record(place.tokenKey, place.untold)
+            places[pair]?.untold = TokenSum()
+        }
+    }
+
+    /// A reload has given an endpoint another name.
+    mutating func rename(_ names: (EndpointID) -> String?) {
+        for (pair, place) in places {
+            if let name = names(place.endpoint), name != place.endpointName { places[pair]?.endpointName = name }
+        }
     }
 
     mutating func add(_ other: WorkerMetrics) {
-        for (key, count) in other.requests { requests[key, default: 0] += count }
-        for (key, place) in other.places {
-            places[key, default: OfPlace()].tokens += place.tokens
-            places[key]?.timeToFirstByte.add(place.timeToFirstByte)
-            places[key]?.timePerToken.add(place.timePerToken)
+        for (kind, count) in other.others { others[kind, default: 0] += count }
+        for (pair, place) in other.places {
+            if places[pair] == nil { places[pair] = place } else { places[pair]?.add(place) }
         }
-    }
-}
-
-/// Counts of values by ranges, as Prometheus' histograms have them.
-struct Histogram: Sendable, Equatable {
-    /// Upper ends, rising; what is above the last is counted in one more.
-    let bounds: [Double]
-    /// Not cumulative.
-    private(set) var counts: [Int]
-    private(set) var sum = 0.0
-
-    /// For a first byte: from a warm answer to a cold load.
-    static let seconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300]
-    /// For one token.
-    static let tokenSeconds = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1]
-
-    init(bounds: [Double]) {
-        self.bounds = bounds
-        counts = Array(repeating: 0, count: bounds.count + 1)
-    }
-
-    var count: Int { counts.reduce(0, +) }
-
-    mutating func record(_ value: Double) {
-        counts[bounds.firstIndex { value <= $0 } ?? bounds.count] += 1
-        sum += value
-    }
-
-    mutating func add(_ other: Histogram) {
-        for index in counts.indices where index < other.counts.count { counts[index] += other.counts[index] }
-        sum += other.sum
     }
 }

@@ -26,6 +26,8 @@ actor Poller {
     private var published: EndpointReport?
     private var isStopped = false
     private var routesAreKnown = false
+    /// Found out since the endpoint was last down.
+    private var kindIsKnown = false
     /// Raised when the endpoint turns into another server: answers of a round that began before mean nothing.
     private var generation = 0
     /// The wait between two rounds, cancelled to end it early.
@@ -124,6 +126,7 @@ actor Poller {
             machine.wished(wish, at: .now())
             report = EndpointReport(state: machine.state)
             routesAreKnown = false
+            kindIsKnown = false
             published = nil
             publish()
         }
@@ -136,7 +139,7 @@ actor Poller {
     private func poll(_ due: Set<PollPart>) async {
         let endpoint = endpoint
         let began = generation
-        if endpoint.kindIsOpen, report.kind == nil {
+        if endpoint.kindIsOpen, !kindIsKnown {
             schedule.began(due, at: .now())
             let failure = await findKind(of: endpoint)
             if isStopped || Task.isCancelled || generation != began { return }
@@ -169,7 +172,7 @@ actor Poller {
         for answer in answers { answer.store(in: &report) }
         machine.polled(outcome, at: .now())
         // Whatever listens there next may be something else.
-        if machine.observed == .down, endpoint.kindIsOpen { report.kind = nil }
+        if machine.observed == .down { kindIsKnown = false }
         publish()
     }
 
@@ -183,7 +186,10 @@ actor Poller {
                 detection.failed(question, error)
             }
         }
-        if let kind = detection.kind { report.kind = kind }
+        if let kind = detection.kind {
+            report.kind = kind
+            kindIsKnown = true
+        }
         return detection.failure
     }
 

@@ -59,12 +59,30 @@ final class Worker {
         return nextID
     }
 
-    /// The client's own name for its request, if it is fit for a log, else ours.
-    func name(_ id: UInt64, given: String?) -> String {
+    /// The client's own name for its request, if it is fit for a log; nil for ours (`name(_:)`).
+    func name(given: String?) -> String? {
         if let given, (1...128).contains(given.utf8.count), given.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7f && $0 != UInt8(ascii: "\"") }) {
             return given
         }
-        return namePrefix + String(id, radix: 36)
+        return nil
+    }
+
+    func name(_ id: UInt64) -> String {
+        var buffer = ByteBuffer()
+        writeName(id, into: &buffer)
+        return String(buffer: buffer)
+    }
+
+    /// Without a string: every answer carries one.
+    func writeName(_ id: UInt64, into buffer: inout ByteBuffer) {
+        buffer.writeString(namePrefix)
+        var divisor: UInt64 = 1
+        while id / divisor >= 36 { divisor *= 36 }
+        while divisor > 0 {
+            let digit = UInt8(truncatingIfNeeded: id / divisor % 36)
+            buffer.writeInteger(digit < 10 ? UInt8(ascii: "0") + digit : UInt8(ascii: "a") + digit - 10)
+            divisor /= 36
+        }
     }
 
     func log(_ record: AccessRecord) {
@@ -73,6 +91,12 @@ final class Worker {
     }
 
     private static let accessBuffer = 64 * 1024
+
+    /// Hands over what has gathered: lines, tokens.
+    func flush() {
+        flushAccessLog()
+        metrics.tell(shared.tokens)
+    }
 
     private func flushAccessLog() {
         guard !accessLines.isEmpty else { return }
@@ -105,7 +129,7 @@ final class Worker {
         // A sweep may close connections, which changes the list.
         for connection in connections { connection.sweep(now: now) }
         pool.prune(now: now)
-        flushAccessLog()
+        flush()
         shared.scheduler.expire()
     }
 
@@ -116,6 +140,7 @@ final class Worker {
         self.settings = settings
         flushAccessLog()
         accessLog = settings.accessLog
+        metrics.rename { settings.endpoints[$0]?.name }
         pool.idleTimeout = settings.limits.upstreamIdleTimeout
         pool.idleLimit = settings.limits.upstreamIdleConnections
         for (id, endpoint) in old.endpoints where settings.endpoints[id]?.address != endpoint.address || settings.endpoints[id]?.tls != endpoint.tls {
@@ -139,7 +164,7 @@ final class Worker {
         ticker?.cancel()
         for connection in connections { connection.abort() }
         pool.close()
-        flushAccessLog()
+        flush()
     }
 
     var connectionCount: Int { connections.count }

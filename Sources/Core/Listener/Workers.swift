@@ -62,6 +62,9 @@ final class Workers: Sendable {
         await each { $0.counters }.reduce(WorkerCounters(), +)
     }
 
+    /// Everything that has been counted is in the common books.
+    func flush() async { await each { $0.flush() } }
+
     func metrics() async -> WorkerMetrics {
         await each { $0.metrics }.reduce(into: WorkerMetrics()) { $0.add($1) }
     }

@@ -34,15 +34,19 @@ struct LocalAnswer: Equatable {
     }
 
     /// - Parameter isHead: the answer to a HEAD is its head alone.
-    func write(version: HTTPVersion, closes: Bool, isHead: Bool, into buffer: inout ByteBuffer) {
-        writeHead(version: version, framing: .counted(body.readableBytes), closes: closes, into: &buffer)
+    func write(version: HTTPVersion, closes: Bool, isHead: Bool, into buffer: inout ByteBuffer, writeMore: (inout ByteBuffer) -> Void = { _ in }) {
+        writeHead(version: version, framing: .counted(body.readableBytes), closes: closes, into: &buffer, writeMore: writeMore)
         if !isHead { buffer.writeImmutableBuffer(body) }
     }
 
-    func writeHead(version: HTTPVersion, framing: ForwardedHeaders.Framing, closes: Bool, into buffer: inout ByteBuffer) {
+    func writeHead(
+        version: HTTPVersion, framing: ForwardedHeaders.Framing, closes: Bool, into buffer: inout ByteBuffer,
+        writeMore: (inout ByteBuffer) -> Void = { _ in }
+    ) {
         ResponseSerializer.writeStatusLine(status, version: version, into: &buffer)
         if !contentType.isEmpty { ForwardedHeaders.write("Content-Type", contentType, into: &buffer) }
         for (name, value) in extra { ForwardedHeaders.write(name, value, into: &buffer) }
+        writeMore(&buffer)
         ForwardedHeaders.write("Date", HTTPDate.now(), into: &buffer)
         ForwardedHeaders.write(framing, into: &buffer)
         if closes {

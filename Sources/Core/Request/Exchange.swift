@@ -11,8 +11,8 @@ import Protocol
 final class Exchange {
     /// Unique while the daemon runs.
     let id: UInt64
-    /// As the client calls it (`X-Request-Id`), or as we do: in logs and answers.
-    let name: String
+    /// As the client calls it (`X-Request-Id`); nil if it does not.
+    let givenName: String?
     let head: HTTPRequestHead
     let route: Route
     /// Path and query for the endpoint: the router's own key is gone from the query.
@@ -90,9 +90,9 @@ final class Exchange {
     /// Tokens that the router's own inner requests took for it.
     var innerTokens = TokenSum()
 
-    init(id: UInt64, name: String, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
+    init(id: UInt64, givenName: String?, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
         self.id = id
-        self.name = name
+        self.givenName = givenName
         self.head = head
         self.route = route
         self.target = target
@@ -132,7 +132,7 @@ final class Exchange {
     /// Of the answer, as the endpoint told them or as they were counted.
     var tokens: TokenSum { TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0) }
 
-    func info(client: String, now: NIODeadline) -> RequestInfo {
+    func info(name: String, client: String, now: NIODeadline) -> RequestInfo {
         RequestInfo(
             id: name, client: client, method: head.method.rawValue,
             route: String(head.uri.prefix { $0 != "?" }), model: facts?.model ?? "", endpoint: endpoint?.name ?? "", phase: phase,

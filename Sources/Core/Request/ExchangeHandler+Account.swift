@@ -17,29 +17,22 @@ extension ExchangeHandler {
         if exchange.pollsAfterwards, let endpoint = exchange.endpoint { worker.shared.fleet.pollSoon(endpoint.id, models: true) }
         let now = NIODeadline.now()
         let status = status ?? exchange.status
-        let model = exchange.placement?.model ?? ""
         let tokens = exchange.tokens
         let endpoint = exchange.endpoint
-        worker.metrics.count(
-            WorkerMetrics.RequestKey(
-                // A model that no endpoint has is a name of the client's own making.
-                route: exchange.route.label, model: model.isEmpty && exchange.facts != nil ? "other" : model, endpoint: endpoint?.name ?? "",
-                status: status))
-        if let endpoint, !model.isEmpty {
+        let kind = WorkerMetrics.Kind(action: exchange.route.action, status: status)
+        if let endpoint, let placement = exchange.placement, placement.pair >= 0 {
             let firstByte = exchange.firstByteAt
             var perToken: Double?
             if let firstByte, exchange.tap?.framing != nil, tokens.output > 1 { perToken = (now - firstByte).seconds / Double(tokens.output - 1) }
-            worker.metrics.measure(
-                WorkerMetrics.PlaceKey(endpoint: endpoint.name, model: model),
-                timeToFirstByte: exchange.sentAt.flatMap { sent in firstByte.map { ($0 - sent).seconds } }, timePerToken: perToken, tokens: tokens)
-            if tokens.total > 0 {
-                let kind = exchange.placement?.kind ?? endpoint.kind
-                worker.shared.tokens.record(TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(model, kind)), tokens)
-            }
+            worker.metrics.count(
+                kind, placement, endpoint, timeToFirstByte: exchange.sentAt.flatMap { sent in firstByte.map { ($0 - sent).seconds } },
+                timePerToken: perToken, tokens: tokens)
+        } else {
+            worker.metrics.count(kind)
         }
         guard worker.accessLog.isOn else { return }
         let record = AccessRecord(
-            time: WallClock.rfc3339(), id: exchange.name, peer: clientAddress, method: exchange.head.method.rawValue,
+            time: WallClock.rfc3339(), id: name(of: exchange), peer: clientAddress, method: exchange.head.method.rawValue,
             path: RouterKeys.pathWithoutKey(exchange.head.uri), model: exchange.facts?.model ?? "", endpoint: endpoint?.name ?? "",
             why: exchange.lease?.grant.why.rawValue ?? exchange.why, status: status, bytes: exchange.bytesSent,
             waitMs: ((exchange.grantedAt ?? now) - exchange.started).milliseconds,
@@ -49,10 +42,15 @@ extension ExchangeHandler {
     }
 }
 
-extension Route {
+extension ExchangeHandler {
+    /// As logs and answers call it.
+    func name(of exchange: Exchange) -> String { exchange.givenName ?? worker.name(exchange.id) }
+}
+
+extension Route.Action {
     /// For counters: a row of the table, never a client's own path.
     var label: String {
-        switch action {
+        switch self {
         case .forward(let operation): operation.rawValue
         case .local(let page): "page:\(page)"
         case .report(let page): "page:\(page)"

@@ -28,10 +28,9 @@ extension ExchangeHandler {
         machine.beginAnswer()
         framing = .none
         if !exchange.head.version.knowsChunks, !exchange.head.isKeepAlive { machine.endAfterThis() }
-        var local = local
-        local.extra += answerFields(exchange)
-        local.write(
-            version: exchange.head.version, closes: !machine.keepsAlive, isHead: exchange.head.method == .HEAD, into: &out)
+        local.write(version: exchange.head.version, closes: !machine.keepsAlive, isHead: exchange.head.method == .HEAD, into: &out) { buffer in
+            writeAnswerFields(exchange, into: &buffer)
+        }
         exchange.bytesSent += local.body.readableBytes
         exchange.status = Int(local.status.code)
         finishExchange(outcome)
@@ -58,18 +57,18 @@ extension ExchangeHandler {
     /// What the router adds to an answer's head.
     ///
     /// - Parameter head: the endpoint's own, where there is one: it may have answered the browser's question itself.
-    func answerFields(_ exchange: Exchange, beside head: ResponseHead? = nil) -> [(String, String)] {
+    func writeAnswerFields(_ exchange: Exchange, beside head: ResponseHead? = nil, into buffer: inout ByteBuffer) {
         let settings = worker.settings
-        var fields: [(String, String)] = []
         if settings.addsResponseHeaders {
-            if let endpoint = exchange.endpoint { fields.append(("X-Routerd-Endpoint", endpoint.name)) }
-            fields.append(("X-Routerd-Request-Id", exchange.name))
+            if let endpoint = exchange.endpoint { ForwardedHeaders.write("X-Routerd-Endpoint", endpoint.name, into: &buffer) }
+            buffer.writeStaticString("X-Routerd-Request-Id: ")
+            if let name = exchange.givenName { buffer.writeString(name) } else { worker.writeName(exchange.id, into: &buffer) }
+            buffer.writeStaticString("\r\n")
         }
-        for note in exchange.notes { fields.append(("X-Routerd-Note", note)) }
+        for note in exchange.notes { ForwardedHeaders.write("X-Routerd-Note", note, into: &buffer) }
         if settings.cors.isOn, head?.withField("access-control-allow-origin", { _ in true }) == nil {
-            settings.cors.addFields(to: &fields, origin: exchange.head.headers.first(name: "origin"))
+            settings.cors.writeFields(origin: exchange.head.headers.first(name: "origin"), into: &buffer)
         }
-        return fields
     }
 
     // MARK: Bytes

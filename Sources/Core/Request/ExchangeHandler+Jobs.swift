@@ -35,7 +35,9 @@ extension ExchangeHandler {
             guard page == .usageStream else { return try await writer.answer(await pages.answer(page, query: query, body: body)) }
             try await writer.begin("text/event-stream")
             var last = ""
-            while true {
+            // A daemon that stops does not wait for those who watch it.
+            while !pages.isStopping {
+                await pages.refresh()
                 let now = pages.usage().text
                 if now != last {
                     last = now
@@ -44,6 +46,7 @@ extension ExchangeHandler {
                 }
                 try await Task.sleep(for: .milliseconds(ReportPages.streamInterval))
             }
+            try await writer.end()
         }
     }
 
@@ -59,8 +62,10 @@ extension ExchangeHandler {
         let version = exchange.head.version
         framing = version.knowsChunks ? .chunked : .none
         if framing == .none { machine.endAfterThis() }
-        LocalAnswer(status: .ok, contentType: contentType, body: ByteBuffer(), extra: answerFields(exchange))
-            .writeHead(version: version, framing: framing, closes: !machine.keepsAlive, into: &out)
+        LocalAnswer(status: .ok, contentType: contentType, body: ByteBuffer())
+            .writeHead(version: version, framing: framing, closes: !machine.keepsAlive, into: &out) { buffer in
+                writeAnswerFields(exchange, into: &buffer)
+            }
         flushOut()
     }
 

@@ -70,8 +70,8 @@ extension ExchangeHandler {
 
     private func newExchange(_ head: HTTPRequestHead, _ route: Route, _ target: Substring, _ now: NIODeadline) -> Exchange {
         let id = worker.newExchangeID()
-        let name = worker.name(id, given: head.headers.first(name: "x-request-id"))
-        return Exchange(id: id, name: name, head: head, route: route, target: target, now: now)
+        let name = worker.name(given: head.headers.first(name: "x-request-id"))
+        return Exchange(id: id, givenName: name, head: head, route: route, target: target, now: now)
     }
 
     func keepBody(_ bytes: ByteBuffer) {

@@ -29,7 +29,7 @@ extension ExchangeHandler {
                 return false
             }
             let call = try RequestTranslation.make(
-                operation, json, model: placement.model, words: EndpointWords(placement.kind), id: worker.name(exchange.id, given: nil),
+                operation, json, model: placement.model, words: EndpointWords(placement.kind), id: worker.name(exchange.id),
                 unixSeconds: WallClock.unixSeconds())
             return take(call, exchange)
         } catch {
@@ -61,8 +61,10 @@ extension ExchangeHandler {
         machine.beginAnswer()
         framing = version.knowsChunks ? .chunked : .none
         if framing == .none { machine.endAfterThis() }
-        LocalAnswer(status: .ok, contentType: type, body: ByteBuffer(), extra: answerFields(exchange))
-            .writeHead(version: version, framing: framing, closes: !machine.keepsAlive, into: &out)
+        LocalAnswer(status: .ok, contentType: type, body: ByteBuffer())
+            .writeHead(version: version, framing: framing, closes: !machine.keepsAlive, into: &out) { buffer in
+                writeAnswerFields(exchange, into: &buffer)
+            }
     }
 
     func writeTranslated(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {

@@ -73,14 +73,14 @@ extension ExchangeHandler {
     }
 
     private func uploadEnded(_ outcome: ManagementOutcome, created: Bool) {
-        holdsReads = false
+        // What the client still sends is read and forgotten, so that it comes to read the answer.
+        releaseReads()
         if let fault = outcome.fault(.create) {
             machine.endAfterThis()
             // Where it is on some and not on others, a later `create` would fail there: the client must know.
             return answer(.endpointRefused(status: outcome.succeeded.isEmpty ? outcome.status : 502, message: fault))
         }
         answer(LocalAnswer(status: created ? .created : .ok, contentType: "", body: ByteBuffer()))
-        releaseReads()
     }
 
     private func releaseReads() {

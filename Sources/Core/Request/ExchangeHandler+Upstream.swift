@@ -148,7 +148,10 @@ extension ExchangeHandler: UpstreamDelegate {
         machine.beginAnswer()
         if framing == .none, hasBody { machine.endAfterThis() }
         ForwardedHeaders.writeResponse(
-            head, version: version, framing: framing, closes: !machine.keepsAlive, extra: answerFields(exchange, beside: head), into: &out)
+            head, version: version, framing: framing, closes: !machine.keepsAlive, into: &out
+        ) { buffer in
+            writeAnswerFields(exchange, beside: head, into: &buffer)
+        }
         if !hasBody { framing = .none }
     }
 

@@ -184,7 +184,7 @@ final class ExchangeHandler: ChannelDuplexHandler {
     // MARK: From the worker
 
     func requestInfo(now: NIODeadline) -> RequestInfo? {
-        exchange?.info(client: clientAddress, now: now)
+        exchange.map { $0.info(name: name(of: $0), client: clientAddress, now: now) }
     }
 
     /// SIGTERM: nothing new.

@@ -23,12 +23,18 @@ final class ReportPages: Sendable {
         self.requiresKey = NIOLockedValueBox(requiresKey)
     }
 
+    /// What the workers have counted is told by the next pages.
+    func refresh() async { await workers.flush() }
+
+    var isStopping: Bool { workers.isStopping }
+
     func setRequiresKey(_ requires: Bool) { requiresKey.withLockedValue { $0 = requires } }
 
     /// - Parameters:
     ///   - query: of the request.
     ///   - body: of the request; what is no JSON counts as empty.
     func answer(_ page: Route.ReportPage, query: Substring?, body: JSONValue) async -> LocalAnswer {
+        await workers.flush()
         do {
             switch page {
             case .usage, .usageStream: return Self.json(usage())

@@ -17,7 +17,7 @@ public enum Dialect: Sendable, Equatable {
 
 /// One row of the table: what is done with a request.
 public struct Route: Sendable, Equatable {
-    public enum Action: Sendable, Equatable {
+    public enum Action: Sendable, Hashable {
         /// To one endpoint that has the model.
         case forward(Operation)
         /// Answered here, at once.
@@ -32,11 +32,11 @@ public struct Route: Sendable, Equatable {
         case firstOllama
     }
 
-    public enum LocalPage: Sendable, Equatable {
+    public enum LocalPage: Sendable, Hashable {
         case root, tags, runningModels, runningModelsInDetail, version, openAIModels, openAIModel, health, live, ready, preflight, cacheStats
     }
 
-    public enum ReportPage: Sendable, Equatable {
+    public enum ReportPage: Sendable, Hashable {
         case usage, usageStream, config, tokenCounts, stats, foldSeries, cacheInvalidate, metrics
     }
 

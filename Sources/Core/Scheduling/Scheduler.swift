@@ -154,7 +154,7 @@ public struct Scheduler: Sendable {
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
                     endpoint: place.endpoint.id, model: pair.name, understandsAskedName: candidate.understandsAskedName, fit: fit,
-                    kind: place.endpoint.kind)
+                    kind: place.endpoint.kind, pair: candidate.pair)
                 best = (placement, rank)
             }
             return best.map { .success($0.placement) } ?? .failure(RefusalError(refusal: .allFailed))
@@ -195,7 +195,7 @@ public struct Scheduler: Sendable {
         return Grant(
             lease: leases.add(LeaseTable.Record(pair: pair, loads: loads)), endpoint: places[index].endpoint.id, model: pairs[pair].name,
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: pairs[pair].isLoaded, why: choice.why,
-            fit: choice.fit, kind: places[index].endpoint.kind)
+            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair)
     }
 
     // MARK: The line

@@ -60,6 +60,8 @@ public struct Placement: Sendable, Equatable {
     public var fit: RouteFit
     /// What the endpoint is.
     public var kind: EndpointKind
+    /// The scheduler's own number for the model on the endpoint; -1 where the request names no model.
+    public var pair: Int = -1
 }
 
 /// A slot on an endpoint, given to one request.
@@ -78,6 +80,8 @@ public struct Grant: Sendable, Equatable {
     public var fit: RouteFit
     /// What the endpoint is.
     public var kind: EndpointKind
+    /// The scheduler's own number for the model on the endpoint.
+    public var pair: Int
 
     public enum Reason: String, Sendable {
         /// The model is in memory there and a slot was free.
@@ -92,7 +96,7 @@ public struct Grant: Sendable, Equatable {
 
     public init(
         lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
-        fit: RouteFit = .native, kind: EndpointKind = .ollama
+        fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0
     ) {
         self.lease = lease
         self.endpoint = endpoint
@@ -102,10 +106,11 @@ public struct Grant: Sendable, Equatable {
         self.why = why
         self.fit = fit
         self.kind = kind
+        self.pair = pair
     }
 
     public var placement: Placement {
-        Placement(endpoint: endpoint, model: model, understandsAskedName: understandsAskedName, fit: fit, kind: kind)
+        Placement(endpoint: endpoint, model: model, understandsAskedName: understandsAskedName, fit: fit, kind: kind, pair: pair)
     }
 }
 

@@ -11,7 +11,9 @@ import GRDB
 /// whatever the disk says.
 ///
 /// Calls block on the disk and come one at a time: `TokenCounter` makes them, off the event loops.
-final class TokenDatabase {
+///
+/// `@unchecked Sendable`: one serial queue makes all calls.
+final class TokenDatabase: @unchecked Sendable {
     let path: String
     private var queue: DatabaseQueue?
     /// Where a file went that was no sound database.

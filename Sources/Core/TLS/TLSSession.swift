@@ -75,9 +75,9 @@ final class TLSSession {
     }
 
     private static func isAddress(_ host: String) -> Bool {
-        var four = in_addr()
-        var six = in6_addr()
-        return inet_pton(AF_INET, host, &four) == 1 || inet_pton(AF_INET6, host, &six) == 1
+        // Room for an IPv6 address.
+        var address: (UInt64, UInt64) = (0, 0)
+        return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
     }
 
     var wasResumed: Bool { SSL_session_reused(ssl) == 1 }

@@ -54,13 +54,16 @@ enum ForwardedHeaders {
 
     /// The answer's head for the client, in bytes.
     ///
-    /// - Parameter closes: the connection ends after this answer.
+    /// - Parameters:
+    ///   - closes: the connection ends after this answer.
+    ///   - writeMore: writes the router's own fields.
     static func writeResponse(
-        _ head: ResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, extra: [(String, String)] = [], into buffer: inout ByteBuffer
+        _ head: ResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, into buffer: inout ByteBuffer,
+        writeMore: (inout ByteBuffer) -> Void = { _ in }
     ) {
         head.writeStatusLine(version: version, into: &buffer)
         head.writeFields(into: &buffer)
-        for (name, value) in extra { write(name, value, into: &buffer) }
+        writeMore(&buffer)
         write(framing, into: &buffer)
         if closes {
             buffer.writeStaticString("Connection: close\r\n")

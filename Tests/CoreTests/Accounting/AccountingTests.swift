@@ -54,15 +54,21 @@ import Testing
                 """#)
     }
 
-    @Test func labelsAreBounded() {
-        var metrics = WorkerMetrics()
-        for number in 0..<10_000 {
-            metrics.count(.init(route: "/api/chat", model: "m\(number)", endpoint: "e", status: 200))
-            metrics.measure(.init(endpoint: "e", model: "m\(number)"), timeToFirstByte: 1, timePerToken: nil, tokens: TokenSum(input: 1, output: 1))
-        }
-        #expect(metrics.requests.count <= WorkerMetrics.limit + 1 && metrics.places.count <= WorkerMetrics.limit + 1)
-        #expect(metrics.requests.values.reduce(0, +) == 10_000)
-        #expect(metrics.places.values.reduce(0) { $0 + $1.tokens.total } == 20_000)
+    /// A model that a client makes up is no label.
+    @Test func countsAreOfPlacesAndNotOfNames() {
+        let endpoint = Endpoint(
+            id: EndpointID(1), name: "e", address: EndpointAddress(host: "h", port: 1, url: "http://h:1"), kind: .ollama, limit: 1)
+        let placement = Placement(endpoint: endpoint.id, model: "m", understandsAskedName: true, fit: .native, kind: .ollama, pair: 3)
+        let kind = WorkerMetrics.Kind(action: .forward(.ollamaChat), status: 200)
+        var one = WorkerMetrics()
+        one.count(kind, placement, endpoint, timeToFirstByte: 1, timePerToken: nil, tokens: TokenSum(input: 1, output: 2))
+        one.count(WorkerMetrics.Kind(action: .forward(.ollamaChat), status: 404))
+        var both = one
+        both.add(one)
+        #expect(both.places.count == 1 && both.places[3]?.requests[kind] == 2 && both.places[3]?.tokens == TokenSum(input: 2, output: 4))
+        #expect(both.others.values.reduce(0, +) == 2)
+        one.rename { _ in "renamed" }
+        #expect(one.places[3]?.endpointName == "renamed")
     }
 
     @Test func theLogIsWrittenAndOpenedAnew() throws {
