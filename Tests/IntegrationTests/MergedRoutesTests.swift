@@ -109,6 +109,8 @@ import Testing
             try #expect(RawClient.get(port: daemon.port, "/new?x=1&endpoint=one&y=2").text == #"{"path":"/new?x=1&y=2"}"#)
             #expect(one.requestCount == 1, "the operator's name tells, and goes no further")
             try #expect(RawClient.get(port: daemon.port, "/new?endpoint=three").status == 404)
+            let deleted = try RawClient.exchange(port: daemon.port, RawClient.request("DELETE", "/v1/models/b", body: ""), method: "DELETE")
+            #expect(deleted.text == #"{"path":"/v1/models/b"}"# && two.requestCount == 2, "the path tells")
             try #expect(RawClient.post(port: daemon.port, "/api/me", "").status == 200)
             #expect(one.requestCount == 2, "an account is the first endpoint's")
         }

@@ -134,8 +134,9 @@ extension ExchangeHandler {
         }
         guard operation.mayLackModel else { return try RequestFacts.read(exchange.body) }
         if let facts = try? RequestFacts.read(exchange.body) { return facts }
-        // No JSON, or none that names a model: the query may.
-        let model = Self.split(exchange.head.uri).query.flatMap { QueryText.value("model", in: $0) } ?? ""
+        // No JSON, or none that names a model: path or query may.
+        let (path, query) = Self.split(exchange.head.uri)
+        let model = RouteTable.model(inPath: path) ?? query.flatMap { QueryText.value("model", in: $0) } ?? ""
         return RequestFacts(model: model, modelRange: 0..<0, stream: nil)
     }
 

@@ -164,6 +164,8 @@ public enum RouteTable {
         if let exact = rows[path] {
             row = exact
         } else if path.hasPrefix(modelPrefix), path.utf8.count > modelPrefix.utf8.count {
+            // Other methods on a model are its endpoint's business.
+            if modelRow(method) == nil, method != .OPTIONS { return .route(Route(action: .forward(.otherOpenAI), dialect: .openAI)) }
             row = modelRow
         } else if path.hasPrefix(blobPrefix) {
             row = blobRow
@@ -192,6 +194,13 @@ public enum RouteTable {
     /// The model's name in a path of `/v1/models/{model}`, percent-decoded by the caller.
     static func modelName(inPath path: String) -> Substring {
         path.dropFirst(modelPrefix.count)
+    }
+
+    /// The model that a path names; nil if it names none.
+    static func model(inPath path: String) -> String? {
+        guard path.hasPrefix(modelPrefix) else { return nil }
+        let name = PercentEncoding.decode(modelName(inPath: path))
+        return name.isEmpty ? nil : name
     }
 
     static func dialect(ofPath path: String) -> Dialect {

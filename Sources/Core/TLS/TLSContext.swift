@@ -4,6 +4,10 @@
 import COpenSSL
 import NIOConcurrencyHelpers
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// What connections of one configuration share: certificates, trust, sessions to take up again.
 ///
 /// `@unchecked Sendable`: an `SSL_CTX` is set up in `init` and only read afterwards, and OpenSSL locks what it changes in it
@@ -107,7 +111,9 @@ public final class TLSContext: @unchecked Sendable {
     private static func check(_ result: Int32, _ path: String, _ what: String) throws(TLSError) {
         guard result != 1 else { return }
         let reason = TLSError.queued()
-        throw .file(path, reason.contains("No such file") ? "no such file" : "\(what) (\(reason))")
+        // OpenSSL has no words for what the system says.
+        guard access(path, R_OK) == 0 else { throw .file(path, errno == ENOENT ? "no such file" : String(cString: strerror(errno))) }
+        throw .file(path, "\(what) (\(reason))")
     }
 
     // MARK: Sessions
