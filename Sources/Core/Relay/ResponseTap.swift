@@ -47,6 +47,8 @@ struct ResponseTap {
     private var tail: [UInt8] = []
 
     private static let windowLength = 2048
+    /// Longer than any key and its number.
+    private static let overlap = 64
 
     init(response: ResponseHead, lineLimit: Int) {
         self.lineLimit = lineLimit
@@ -105,7 +107,7 @@ struct ResponseTap {
             }
         case .whole:
             head.withUnsafeBytes { readFigures($0) }
-            tail.withUnsafeBytes { readFigures($0) }
+            if !tail.isEmpty { tail.withUnsafeBytes { readFigures($0) } }
         }
     }
 
@@ -196,10 +198,20 @@ struct ResponseTap {
     // MARK: Whole answers
 
     private mutating func keepWindow(_ bytes: UnsafeRawBufferPointer) {
-        if head.count < Self.windowLength { head.append(contentsOf: bytes.prefix(Self.windowLength - head.count)) }
+        var bytes = bytes
+        if head.count < Self.windowLength {
+            // Nearly every answer ends within the first window, and is read once.
+            let taken = min(bytes.count, Self.windowLength - head.count)
+            head.append(contentsOf: bytes.prefix(taken))
+            bytes = UnsafeRawBufferPointer(rebasing: bytes[taken...])
+            // What is cut between the windows stands in both.
+            if !bytes.isEmpty { tail = Array(head.suffix(Self.overlap)) }
+        }
+        guard !bytes.isEmpty else { return }
         if bytes.count >= Self.windowLength {
             tail = Array(bytes.suffix(Self.windowLength))
         } else {
+            if tail.isEmpty { tail = Array(head.suffix(Self.overlap)) }
             tail.append(contentsOf: bytes)
             if tail.count > 2 * Self.windowLength { tail.removeFirst(tail.count - Self.windowLength) }
         }

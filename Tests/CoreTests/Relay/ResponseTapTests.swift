@@ -136,4 +136,23 @@ import Testing
     static func head(_ type: String) throws -> ResponseHead {
         try ResponseHead(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Type: \(type)\r\n\r\n"))
     }
+
+    /// Long answers are not kept: their figures stand near an end, and may be cut anywhere.
+    @Test func figuresOfLongAnswersAreFoundWhereverTheyAreCut() throws {
+        for padding in [0, 1900, 2000, 2030, 2048, 2100, 5000, 100_000] {
+            for place in ["before", "after"] {
+                let figures = #""prompt_eval_count":123,"eval_count":45"#
+                let text = String(repeating: "x", count: padding)
+                let body = place == "before" ? "{\"pad\":\"\",\(figures),\"text\":\"\(text)\"}" : "{\"text\":\"\(text)\",\(figures)}"
+                for piece in [1, 100, 2048, 1_000_000] where padding < 50_000 || piece > 1 {
+                    let head = try ResponseHead(ByteBuffer(string: "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n"))
+                    var tap = ResponseTap(response: head, lineLimit: 1000)
+                    var rest = ByteBuffer(string: body)
+                    while let part = rest.readSlice(length: min(piece, rest.readableBytes)), part.readableBytes > 0 { tap.watch(part) }
+                    tap.finish()
+                    #expect(tap.figures == .init(promptTokens: 123, answerTokens: 45), "\(padding) \(place) in pieces of \(piece)")
+                }
+            }
+        }
+    }
 }
