@@ -66,6 +66,7 @@ simulate old --models qwen2.5:7b,mistral:7b --loaded qwen2.5:7b --load-time 2s -
 
 cat >"$folder/config.yaml" <<YAML
 listen: 127.0.0.1:0
+db_path: ""
 control_socket: $folder/control.sock
 poll_interval: 1s
 endpoints:

@@ -42,6 +42,8 @@ struct Routerd: AsyncParsableCommand {
     func run() async throws {
         // A client that goes away in the middle of a write is an error there, not a signal that ends us.
         signal(SIGPIPE, SIG_IGN)
+        // Nor does a file that may grow no further end us: the write fails, and is told.
+        signal(SIGXFSZ, SIG_IGN)
         let source = ConfigSource(option: config, listen: listen)
         let loaded: Config
         do {

@@ -90,6 +90,21 @@ import Testing
         try #expect(daemon.stop() == 0)
     }
 
+    @Test func aFullDiskIsToldAndServedOn() throws {
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"])
+        defer { endpoint.die() }
+        // Room for the tables, and for little more.
+        let daemon = try RunningDaemon(RunningDaemon.entries([endpoint]), fileBlocks: 96)
+        var sent = 0
+        try eventually("the disk is full: \(daemon.log.suffix(300))", within: 40) {
+            for _ in 0..<5 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat + "}").status == 200) }
+            sent += 5
+            return try daemon.status().storage?.fault.isEmpty == false
+        }
+        try #expect(Self.json(daemon, "/api/token_counts")["total_tokens"] as? Int == 16 * sent, "counting goes on")
+        try #expect(daemon.stop() == 0)
+    }
+
     @Test func prometheusReadsTheMetrics() throws {
         let endpoint = try FakeEndpoint("gpu\"1".replacingOccurrences(of: "\"", with: "-"), available: ["m"], loaded: ["m"])
         defer { endpoint.die() }

@@ -109,10 +109,56 @@ import Testing
             try #expect(RawClient.get(port: daemon.port, "/new?x=1&endpoint=one&y=2").text == #"{"path":"/new?x=1&y=2"}"#)
             #expect(one.requestCount == 1, "the operator's name tells, and goes no further")
             try #expect(RawClient.get(port: daemon.port, "/new?endpoint=three").status == 404)
+            let ask = #"{"model":"b","messages":[]}"#
+            try #expect(RawClient.post(port: daemon.port, "/api/chat?endpoint=two", ask).text == #"{"path":"/api/chat"}"#)
+            let elsewhere = try RawClient.post(port: daemon.port, "/api/chat?endpoint=one", ask)
+            #expect(elsewhere.status == 404 && elsewhere.text.contains("not found on endpoint one"))
+            try #expect(RawClient.post(port: daemon.port, "/api/chat?endpoint=three", ask).status == 404)
             let deleted = try RawClient.exchange(port: daemon.port, RawClient.request("DELETE", "/v1/models/b", body: ""), method: "DELETE")
-            #expect(deleted.text == #"{"path":"/v1/models/b"}"# && two.requestCount == 2, "the path tells")
+            #expect(deleted.text == #"{"path":"/v1/models/b"}"# && two.requestCount == 3, "the path tells")
             try #expect(RawClient.post(port: daemon.port, "/api/me", "").status == 200)
             #expect(one.requestCount == 2, "an account is the first endpoint's")
+        }
+    }
+
+    @Test func otherNamesOfARouteAreSentByItsOwn() throws {
+        let script: FakeEndpoint.Script = { connection, request in connection.answer(#"{"path":"\#(request.target)"}"#) }
+        let endpoint = try FakeEndpoint(kind: .llamaServer, available: ["a"], script: script)
+        defer { endpoint.die() }
+        try RunningDaemon.run([endpoint], "nomyo-router-api-key: k\n") { daemon in
+            for (asked, sent) in [
+                ("/rerank?api_key=k&x=1", "/v1/rerank?x=1"), ("/v1/reranking?api_key=k", "/v1/rerank"),
+                ("/chat/completions?api_key=k", "/v1/chat/completions"),
+                ("/embeddings?api_key=k", "/v1/embeddings"), ("/tokenize?api_key=k", "/tokenize"),
+                ("/v1/messages/count_tokens?api_key=k", "/v1/messages/count_tokens"),
+            ] {
+                try #expect(RawClient.post(port: daemon.port, asked, #"{"model":"a"}"#).text == #"{"path":"\#(sent)"}"#)
+            }
+            // Anthropic's clients send their key by a field of its own.
+            let answer = try RawClient.post(port: daemon.port, "/v1/messages", #"{"model":"a"}"#, headers: ["X-Api-Key: k"])
+            #expect(answer.status == 200 && endpoint.requests.last?.head["x-api-key"] == nil)
+            let refused = try RawClient.post(port: daemon.port, "/v1/messages", #"{"model":"a"}"#, headers: ["X-Api-Key: other"])
+            #expect(refused.status == 403 && refused.text.hasPrefix(#"{"type":"error","error":{"type":"permission_error""#))
+        }
+    }
+
+    @Test func browsersOfConfiguredOriginsMayAsk() throws {
+        let endpoint = try FakeEndpoint(available: ["a"], loaded: ["a"])
+        defer { endpoint.die() }
+        try RunningDaemon.run([endpoint], "cors_origins: [\"https://app.example\"]\nnomyo-router-api-key: k\n") { daemon in
+            func ask(_ origin: String) throws -> RawResponse {
+                try RawClient.exchange(
+                    port: daemon.port,
+                    RawClient.request("OPTIONS", "/api/chat", headers: ["Origin: \(origin)", "Access-Control-Request-Method: POST"]),
+                    method: "OPTIONS")
+            }
+            let allowed = try ask("https://app.example")
+            #expect(allowed.status == 204 && allowed.head["access-control-allow-origin"] == "https://app.example")
+            #expect(allowed.head["access-control-allow-headers"]?.contains("Authorization") == true)
+            try #expect(ask("https://evil.example").head["access-control-allow-origin"] == nil)
+            let answer = try RawClient.post(
+                port: daemon.port, "/api/chat?api_key=k", #"{"model":"a","messages":[]}"#, headers: ["Origin: https://app.example"])
+            #expect(answer.head["access-control-allow-origin"] == "https://app.example" && answer.head["vary"] == "Origin")
         }
     }
 }

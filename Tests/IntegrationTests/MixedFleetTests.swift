@@ -61,7 +61,7 @@ import Testing
     }
 
     /// SmolLM2 and MiniLM as two presets of which one fits: loading and unloading are real.
-    @Test(.enabled(if: RealModel.folder != nil || RealModel.isRequired, "the cache of the real model is empty: `make real-model`"))
+    @Test(.enabled(if: RealModel.folder != nil || RealModel.isRequired, "SKIPPED: no real models in the cache; `make real-model` makes them, once"))
     func aRealLlamaServerSwapsItsModels() throws {
         let folder = try #require(RealModel.folder, "ROUTERD_REQUIRE_REAL_MODEL is set, and the cache is empty: run `make real-model`")
         let logs = try TemporaryFolder()

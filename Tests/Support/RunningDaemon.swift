@@ -27,13 +27,16 @@ public final class RunningDaemon: Sendable {
     /// - Parameters:
     ///   - config: the rest of the configuration.
     ///   - up: waits until so many endpoints are up.
-    public init(_ config: String, up: Int = 1, environment: [String: String] = [:]) throws {
+    ///   - fileBlocks: no file of the daemon may have more blocks of 512 bytes, as on a full disk.
+    public init(_ config: String, up: Int = 1, environment: [String: String] = [:], fileBlocks: Int? = nil) throws {
         folder = try TemporaryFolder()
         try folder.write(Self.preamble + config, to: "config.yaml")
         let socket = folder.path + "/s"
         let log = folder.path + "/log"
+        let command = try [Checkout.binary("routerd"), "--config", folder.path + "/config.yaml", "--control", socket, "--log-level", "debug"]
+        let limited = fileBlocks.map { ["/bin/sh", "-c", "ulimit -f \($0); exec \"$0\" \"$@\""] + command } ?? command
         let process = try ChildProcess(
-            Checkout.binary("routerd"), ["--config", folder.path + "/config.yaml", "--control", socket, "--log-level", "debug"],
+            limited[0], Array(limited.dropFirst()),
             environment: ["NOMYO_ROUTER_DB_PATH": folder.path + "/tokens.db"].merging(environment) { $1 }, output: log, errors: log)
         self.process = process
         do {

@@ -48,6 +48,9 @@ final class Exchange {
     var held: (head: ResponseHead, body: [UInt8])?
     /// Its length has been looked at before it was sent.
     var wasMeasured = false
+    /// By `?endpoint=`, as the client wrote it, and what it means.
+    var chosenName: String?
+    var chosen: EndpointID?
     /// The model that is asked for instead of the one that is not there, and how many of them have been.
     var substitute: String?
     var substitutions = 0

@@ -44,6 +44,8 @@ extension ExchangeHandler {
             machine.endAfterThis()
             return
         }
+        exchange?.endJob()
+        exchange?.upload?.cancel()
         exchange = nil
         machine.endAfterThis()
         LocalAnswer.error(error, .ollama).write(version: .http1_1, closes: true, isHead: false, into: &out)

@@ -16,11 +16,10 @@ extension ExchangeHandler {
         }
         let name = (operation == .copy ? body["source"] : body["model"].given ?? body["name"]).given?.string ?? ""
         guard !name.isEmpty else { return answer(operation == .copy ? .untranslatable(Self.noSource) : .missingModel) }
-        let query = Self.split(exchange.head.uri).query
         let targets: [Endpoint]
         do throws(RouterError) {
             targets = try ManagementPlan.targets(
-                operation, model: name, chosen: query.flatMap { QueryText.value("endpoint", in: $0) }, policy: worker.settings.modelManagement,
+                operation, model: name, chosen: exchange.chosenName, policy: worker.settings.modelManagement,
                 fleet: worker.shared.fleet.reports())
         } catch {
             return answer(error)

@@ -19,24 +19,26 @@ extension ExchangeHandler {
         switch RouteTable.match(head.method, path: path) {
         case .route(let found): route = found
         case .methodNotAllowed(let dialect, let allow):
-            return refuse(.methodNotAllowed(method: head.method.rawValue, path: path, allow: allow), dialect, head, now)
+            let nothing = Route(action: .local(.root), dialect: dialect)
+            return refuse(.methodNotAllowed(method: head.method.rawValue, path: path, allow: allow), nothing, head, now)
         }
         if settings.keys.isRequired, !route.isPublic {
             switch settings.keys.judge(headers: head.headers, query: query) {
             case .allowed: break
-            case .missing: return refuse(.missingKey, route.dialect, head, now)
-            case .wrong: return refuse(.wrongKey, route.dialect, head, now)
+            case .missing: return refuse(.missingKey, route, head, now)
+            case .wrong: return refuse(.wrongKey, route, head, now)
             }
         }
         let length = head.headers.first(name: "content-length").flatMap { Int($0) }
         if let length, length > settings.limits.maxBodyBytes, route.action != .blob {
-            return refuse(.bodyTooLarge(limit: settings.limits.maxBodyBytes), route.dialect, head, now)
+            return refuse(.bodyTooLarge(limit: settings.limits.maxBodyBytes), route, head, now)
         }
         if case .forward = route.action, let encoding = head.headers.first(name: "content-encoding"), !encoding.caseInsensitiveEquals("identity") {
-            return refuse(.encodedBody(encoding), route.dialect, head, now)
+            return refuse(.encodedBody(encoding), route, head, now)
         }
         var target = Substring(head.uri)
-        if let query, route.upstreamPath != nil || settings.keys.isRequired || QueryText.value("endpoint", in: query) != nil {
+        let chosen = query.flatMap { QueryText.value("endpoint", in: $0) }
+        if let query, route.upstreamPath != nil || settings.keys.isRequired || chosen != nil {
             // The router's own parameters are nobody else's business.
             let rest = QueryText.removing(settings.keys.isRequired ? ["api_key", "endpoint"] : ["endpoint"], from: query)
             target = Substring((route.upstreamPath ?? path) + (rest.map { "?\($0)" } ?? ""))
@@ -44,6 +46,7 @@ extension ExchangeHandler {
             target = Substring(other)
         }
         let exchange = newExchange(head, route, target, now)
+        exchange.chosenName = chosen
         exchange.isChunked = length == nil && head.headers.contains(name: "transfer-encoding")
         self.exchange = exchange
         if Self.expectsContinue(head) {
@@ -59,11 +62,10 @@ extension ExchangeHandler {
     }
 
     /// Answers before the body has come. A small body is read and forgotten; a large one ends the connection.
-    private func refuse(_ error: RouterError, _ dialect: Dialect, _ head: HTTPRequestHead, _ now: NIODeadline) {
+    private func refuse(_ error: RouterError, _ route: Route, _ head: HTTPRequestHead, _ now: NIODeadline) {
         let length = head.headers.first(name: "content-length").map { Int($0) ?? .max } ?? 0
         let isLarge = length > Self.discardedBody || head.headers.contains(name: "transfer-encoding")
         if isLarge || Self.expectsContinue(head) { machine.endAfterThis() }
-        let route = Route(action: .local(.root), dialect: dialect)
         exchange = newExchange(head, route, Substring(head.uri), now)
         answer(error)
     }
@@ -106,6 +108,12 @@ extension ExchangeHandler {
                 return answer(error)
             }
             if exchange.facts?.model.isEmpty ?? true { return forwardWithoutModel(exchange, operation) }
+            if let name = exchange.chosenName {
+                guard case .found(let endpoint) = worker.shared.fleet.endpoint(matching: name) else {
+                    return answer(.noSuchEndpoint(name, known: worker.shared.fleet.reports().map(\.0.name)))
+                }
+                exchange.chosen = endpoint.id
+            }
             if isMixture(exchange, operation) { return mix(exchange, operation) }
             schedule(exchange)
         case .firstOllama:
@@ -144,9 +152,9 @@ extension ExchangeHandler {
 
     /// The request names no model: it goes where it can only mean one endpoint.
     private func forwardWithoutModel(_ exchange: Exchange, _ operation: Operation) {
-        let (path, query) = Self.split(exchange.head.uri)
+        let path = Self.split(exchange.head.uri).path
         let fleet = worker.shared.fleet
-        if let name = query.flatMap({ QueryText.value("endpoint", in: $0) }) {
+        if let name = exchange.chosenName {
             guard case .found(let endpoint) = fleet.endpoint(matching: name) else {
                 return answer(.noSuchEndpoint(name, known: fleet.reports().map(\.0.name)))
             }
@@ -175,7 +183,9 @@ extension ExchangeHandler {
         exchange.enter(.waiting, now: .now())
         // A mixture's last request is made of chat completions, which everybody speaks.
         let needs = exchange.mixture == nil ? operation.needs : RouteNeeds(.chat)
-        let ask = Ask(model: exchange.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: exchange.failedEndpoints)
+        var excluding = exchange.failedEndpoints
+        if let chosen = exchange.chosen { excluding += worker.settings.endpoints.keys.filter { $0 != chosen && !excluding.contains($0) }.sorted() }
+        let ask = Ask(model: exchange.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
         if !operation.takesSlot {
             switch worker.shared.scheduler.locate(ask) {
             case .success(let placement): return located(placement, exchange)
@@ -205,6 +215,9 @@ extension ExchangeHandler {
         case .unsupportedRoute, .lineFull, .waitedTooLong, .allFailed: break
         }
         if substitutes(exchange, after: refusal) { return }
+        if let name = exchange.chosenName, exchange.lastFailure == nil, refusal == .allFailed {
+            return answer(.notThere(endpoint: name, model: exchange.facts?.model ?? ""))
+        }
         // Where endpoints were tried, what they did says more than that none is left.
         switch (refusal, exchange.lastFailure) {
         case (.allFailed, let failure?), (.noEndpointUp, let failure?), (.unknownModel, let failure?): answer(failure)

@@ -8,11 +8,10 @@ import NIOHTTP1
 extension ExchangeHandler {
     /// After the head of the request: nothing of the body is read before it is known where it goes.
     func beginBlob(_ exchange: Exchange) {
-        let query = Self.split(exchange.head.uri).query
         let targets: [Endpoint]
         do throws(RouterError) {
             targets = try ManagementPlan.targets(
-                .create, model: nil, chosen: query.flatMap { QueryText.value("endpoint", in: $0) }, policy: worker.settings.modelManagement,
+                .create, model: nil, chosen: exchange.chosenName, policy: worker.settings.modelManagement,
                 fleet: worker.shared.fleet.reports())
         } catch {
             machine.endAfterThis()

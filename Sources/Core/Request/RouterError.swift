@@ -23,6 +23,8 @@ public enum RouterError: Error, Sendable, Equatable {
     case ambiguousEndpoint(path: String, endpoints: [String])
     /// `?endpoint=` names none.
     case noSuchEndpoint(String, known: [String])
+    /// The endpoint that `?endpoint=` names does not have the model, or is not up.
+    case notThere(endpoint: String, model: String)
     /// `model_management: off`.
     case managementIsOff
     /// A field that cannot be said to the endpoint that has the model, or is malformed.
@@ -67,6 +69,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .methodNotAllowed: "method_not_allowed"
         case .ambiguousEndpoint: "ambiguous_endpoint"
         case .noSuchEndpoint: "no_such_endpoint"
+        case .notThere: "not_there"
         case .managementIsOff: "management_is_off"
         case .untranslatable(let fault): fault.status == 400 ? "invalid_field" : "unsupported_field"
         case .endpointRefused: "endpoint_refused"
@@ -96,7 +99,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .noSuchRoute: .notFound
         case .methodNotAllowed: .methodNotAllowed
         case .ambiguousEndpoint: .badRequest
-        case .noSuchEndpoint: .notFound
+        case .noSuchEndpoint, .notThere: .notFound
         case .managementIsOff: .forbidden
         case .untranslatable(let fault): HTTPResponseStatus(statusCode: fault.status)
         case .endpointRefused(let status, _): HTTPResponseStatus(statusCode: status)
@@ -139,6 +142,7 @@ public enum RouterError: Error, Sendable, Equatable {
                 ? "no endpoint that is up speaks \(path)"
                 : "the request names no model, and several endpoints could be meant: \(endpoints.joined(separator: ", ")); add ?endpoint=NAME"
         case .noSuchEndpoint(let name, let known): "no endpoint '\(name)'; there is: \(known.joined(separator: ", "))"
+        case .notThere(let endpoint, let model): "model '\(model)' not found on endpoint \(endpoint), or the endpoint is not up"
         case .managementIsOff: "models are not managed through this router (model_management: off)"
         case .untranslatable(let fault): fault.message
         case .endpointRefused(_, let message): message
