@@ -146,6 +146,16 @@ import Testing
         }
     }
 
+    @Test func theLastLinesOfTheLogSurviveAStop() throws {
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"])
+        defer { endpoint.die() }
+        let folder = try TemporaryFolder()
+        let daemon = try RunningDaemon([endpoint], "access_log: \(folder.path)/access.log\n")
+        for _ in 0..<20 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat + "}").status == 200) }
+        try #expect(daemon.stop() == 0)
+        #expect(folder.read("access.log").split(separator: "\n").count == 20)
+    }
+
     @Test func usageIsStreamedAtEveryChange() throws {
         let gate = Gate()
         let endpoint = try FakeEndpoint("one", available: ["m"], loaded: ["m"]) { connection, _ in

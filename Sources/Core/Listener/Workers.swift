@@ -74,7 +74,11 @@ final class Workers: Sendable {
         for worker in bound { worker.eventLoop.execute { worker.value.beginStopping() } }
     }
 
-    func stop() async { await each { $0.stop() } }
+    func stop() async {
+        await each { $0.stop() }
+        // The last lines reach the disk before the daemon ends.
+        for log in await each({ $0.accessLog }) { log.flush() }
+    }
 
     @discardableResult
     private func each<T: Sendable>(_ body: @escaping @Sendable (Worker) -> T) async -> [T] {
