@@ -33,6 +33,14 @@ struct WorkerMetrics: Sendable {
             tokenKey = TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(placement.model, placement.kind))
         }
 
+        fileprivate mutating func count(_ kind: Kind, _ firstByte: Double?, _ perToken: Double?, _ tokens: TokenSum) {
+            requests[kind, default: 0] += 1
+            if let firstByte { timeToFirstByte.record(firstByte) }
+            if let perToken { timePerToken.record(perToken) }
+            self.tokens += tokens
+            untold += tokens
+        }
+
         fileprivate mutating func add(_ other: Place) {
             for (kind, count) in other.requests { requests[kind, default: 0] += count }
             timeToFirstByte.add(other.timeToFirstByte)
@@ -51,13 +59,8 @@ struct WorkerMetrics: Sendable {
     mutating func count(
         _ kind: Kind, _ placement: Placement, _ endpoint: Endpoint, timeToFirstByte: Double?, timePerToken: Double?, tokens: TokenSum
     ) {
-        if places[placement.pair] == nil { places[placement.pair] = Place(placement, endpoint) }
-        places[placement.pair]?.requests[kind, default: 0] += 1
-        if let timeToFirstByte { places[placement.pair]?.timeToFirstByte.record(timeToFirstByte) }
-        if let timePerToken { places[placement.pair]?.timePerToken.record(timePerToken) }
-        guard tokens.total > 0 else { return }
-        places[placement.pair]?.tokens += tokens
-        places[placement.pair]?.untold += tokens
+        // Looked up once: each access to a value in a dictionary moves it out and in again.
+        places[placement.pair, default: Place(placement, endpoint)].count(kind, timeToFirstByte, timePerToken, tokens)
     }
 
     /// Tells the token counter what it has not been told.
