@@ -34,8 +34,8 @@ public struct Endpoint: Sendable, Equatable {
     public var key: Secret?
     /// Memory for models, bytes, where the operator told us; nil means unknown.
     public var vramBytes: Int?
-    /// Means something where the address is `https`.
-    public var tls = TLSClientSettings()
+    /// Where the address is `https`; nil for the usual settings. An endpoint is copied for each request, and few have any.
+    public var tls: TLSClientSettings?
 
     public init(
         id: EndpointID, name: String, address: EndpointAddress, kind: EndpointKind, limit: Int, weight: Double = 1, key: Secret? = nil,

@@ -184,6 +184,6 @@ extension Endpoint {
             vramBytes: config.vramBytes)
         kindIsOpen = config.kindIsOpen
         limitIsOwn = config.limitIsOwn
-        tls = config.tls
+        tls = config.tls == TLSClientSettings() ? nil : config.tls
     }
 }

@@ -35,39 +35,26 @@ final class Exchange {
     var endpoint: Endpoint?
     /// How the request must be said there.
     var placement: Placement?
-    /// The translated request: its path and body.
-    var outgoing: (path: String, body: ByteBuffer)?
-    /// The way back of a translated request.
-    var translated: TranslatedAnswer?
-    /// What was done to the request beyond passing it on; told in a response header.
-    var notes: [String] = []
-    var mixture: Mixture?
-    /// What may be done about a refusal.
-    var repair: RequestRepair?
-    /// A refusal that is held back until it is clear whether the request goes again.
-    var held: (head: ResponseHead, body: [UInt8])?
-    /// Its length has been looked at before it was sent.
-    var wasMeasured = false
+    /// What only the few need that do not go straight to one endpoint; made when the first of it is set.
+    private(set) var existingDetour: Detour?
+    var detour: Detour {
+        if let existingDetour { return existingDetour }
+        let made = Detour()
+        existingDetour = made
+        return made
+    }
+
+    /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
+    var usageFilter: UsageFilter?
     /// By `?endpoint=`, as the client wrote it, and what it means.
     var chosenName: String?
     var chosen: EndpointID?
-    /// The model that is asked for instead of the one that is not there, and how many of them have been.
-    var substitute: String?
-    var substitutions = 0
-    /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
-    var usageFilter: UsageFilter?
-    /// What makes the answer when no single endpoint does. Cancelled when the client leaves.
-    var job: Task<Void, Never>?
     /// The endpoint may be silent for long: it moves models.
     var isPatient = false
     /// The endpoint's models are others now.
     var pollsAfterwards = false
-    /// A body of any size on its way to endpoints.
-    var upload: BlobUpload?
     /// A task makes the answer, and keeps its own deadlines.
     var hasJob = false
-    /// Whoever waits for the client to take more.
-    var writable: EventLoopPromise<Void>?
     var upstream: UpstreamHandler?
     /// Endpoints that have failed this request.
     var failedEndpoints: [EndpointID] = []
@@ -77,8 +64,6 @@ final class Exchange {
 
     var sentAt: NIODeadline?
     var firstByteAt: NIODeadline?
-    /// Of a translated stream.
-    var firstItemAt: NIODeadline?
     /// The sweeper's tick at the last sign of life of the endpoint.
     var lastActivity: NIODeadline
     var tap: ResponseTap?
@@ -90,8 +75,6 @@ final class Exchange {
     var grantedAt: NIODeadline?
     /// Why it went where it went, after its lease is gone.
     var why = ""
-    /// Tokens that the router's own inner requests took for it.
-    var innerTokens = TokenSum()
 
     init(id: UInt64, givenName: String?, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
         self.id = id
@@ -122,14 +105,6 @@ final class Exchange {
                 serviceTime: now - sent,
                 tokens: tap?.tokens ?? 0,
                 loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) }))
-    }
-
-    /// The exchange is over: nobody waits for what the task may still make.
-    func endJob() {
-        job?.cancel()
-        job = nil
-        writable?.fail(AnswerWriter.ClientLeft())
-        writable = nil
     }
 
     /// Of the answer, as the endpoint told them or as they were counted.

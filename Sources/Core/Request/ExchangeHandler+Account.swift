@@ -11,9 +11,7 @@ extension ExchangeHandler {
 
     /// - Parameter status: nil for that of the answer.
     func account(_ exchange: Exchange, status: Int? = nil) {
-        exchange.endJob()
-        exchange.upload?.cancel()
-        exchange.upload = nil
+        exchange.endDetour()
         if exchange.pollsAfterwards, let endpoint = exchange.endpoint { worker.shared.fleet.pollSoon(endpoint.id, models: true) }
         let now = NIODeadline.now()
         let status = status ?? exchange.status

@@ -44,8 +44,7 @@ extension ExchangeHandler {
             machine.endAfterThis()
             return
         }
-        exchange?.endJob()
-        exchange?.upload?.cancel()
+        exchange?.endDetour()
         exchange = nil
         machine.endAfterThis()
         LocalAnswer.error(error, .ollama).write(version: .http1_1, closes: true, isHead: false, into: &out)
@@ -122,7 +121,7 @@ extension ExchangeHandler {
         exchange.tap?.finish()
         if framing == .chunked, let stream = exchange.tap?.framing {
             let text =
-                exchange.translated?.fail(error.message, status: Int(error.status.code))
+                exchange.existingDetour?.translated?.fail(error.message, status: Int(error.status.code))
                 ?? ErrorBody.streamEnd(error, framing: stream, dialect: exchange.route.dialect, midLine: exchange.tap?.isMidLine ?? false)
             writeBody(ByteBuffer(string: text))
             ResponseSerializer.writeLastChunk(trailers: nil, into: &out)

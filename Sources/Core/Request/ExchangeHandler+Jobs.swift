@@ -14,7 +14,7 @@ extension ExchangeHandler {
         exchange.enter(.processing, now: .now())
         exchange.hasJob = true
         let writer = AnswerWriter(handler: self, eventLoop: context.eventLoop, exchange: exchange.id)
-        exchange.job = Task {
+        exchange.detour.job = Task {
             do {
                 try await body(writer)
             } catch let error as RouterError {
@@ -77,8 +77,8 @@ extension ExchangeHandler {
         writeBody(bytes)
         flushOut()
         if context.channel.isWritable { return context.eventLoop.makeSucceededVoidFuture() }
-        let promise = exchange.writable ?? context.eventLoop.makePromise(of: Void.self)
-        exchange.writable = promise
+        let promise = exchange.detour.writable ?? context.eventLoop.makePromise(of: Void.self)
+        exchange.detour.writable = promise
         return promise.futureResult
     }
 

@@ -28,8 +28,8 @@ extension ExchangeHandler {
             let outcome = try await run.run()
             try await writer.run { handler, exchange in
                 exchange.hasJob = false
-                exchange.innerTokens = outcome.spent
-                exchange.mixture = Exchange.Mixture(request: request, outcome: outcome)
+                exchange.detour.innerTokens = outcome.spent
+                exchange.detour.mixture = Exchange.Mixture(request: request, outcome: outcome)
                 exchange.facts?.model = request.model
                 handler.schedule(exchange)
             }

@@ -14,28 +14,28 @@ extension ExchangeHandler {
         guard case .forward(let operation) = exchange.route.action, operation.isRepairable, RequestRepair.mayRepair(status: head.status),
             head.contentLength ?? 0 <= Self.heldLimit, exchange.body != nil
         else { return false }
-        if exchange.repair == nil {
+        if exchange.detour.repair == nil {
             let repair = RequestRepair(contextShift: worker.settings.contextShift, retryWithout: worker.settings.retryWithout)
             guard repair.isOn else { return false }
-            exchange.repair = repair
+            exchange.detour.repair = repair
         }
-        exchange.held = (head, [])
+        exchange.detour.held = (head, [])
         return true
     }
 
     /// One piece of a refusal.
     func hold(_ bytes: some Sequence<UInt8>, _ exchange: Exchange) {
-        exchange.held?.body.append(contentsOf: bytes)
-        if exchange.held?.body.count ?? 0 > Self.heldLimit { passOnHeld(exchange) }
+        exchange.detour.held?.body.append(contentsOf: bytes)
+        if exchange.detour.held?.body.count ?? 0 > Self.heldLimit { passOnHeld(exchange) }
     }
 
     /// The refusal goes to the client after all.
     private func passOnHeld(_ exchange: Exchange) {
-        guard let (head, body) = exchange.held else { return }
-        exchange.held = nil
+        guard let (head, body) = exchange.detour.held else { return }
+        exchange.existingDetour?.held = nil
         beginForwarded(exchange, head)
         guard !body.isEmpty else { return }
-        if exchange.translated != nil { return body.withUnsafeBytes { writeTranslated(exchange, $0) } }
+        if exchange.isTranslated { return body.withUnsafeBytes { writeTranslated(exchange, $0) } }
         exchange.bytesSent += body.count
         writeBody(ByteBuffer(bytes: body))
     }
@@ -44,16 +44,16 @@ extension ExchangeHandler {
     ///
     /// - Returns: whether the request is on its way again.
     func repairs(_ exchange: Exchange) -> Bool {
-        guard let held = exchange.held, let endpoint = exchange.endpoint, let bytes = exchange.body,
+        guard let held = exchange.detour.held, let endpoint = exchange.endpoint, let bytes = exchange.body,
             let body = bytes.withUnsafeReadableBytes({ try? JSONValue(parsing: $0) }),
-            let step = exchange.repair?.next(status: held.head.status, answer: held.body, body: body)
+            let step = exchange.detour.repair?.next(status: held.head.status, answer: held.body, body: body)
         else {
             passOnHeld(exchange)
             return false
         }
-        exchange.held = nil
-        exchange.translated = nil
-        exchange.outgoing = nil
+        exchange.existingDetour?.held = nil
+        exchange.existingDetour?.translated = nil
+        exchange.existingDetour?.outgoing = nil
         switch step {
         case .dropTools(let why): sendAgain(exchange, RequestRepair.withoutTools(body), "tools dropped: \(why)")
         case .dropImages: sendAgain(exchange, RequestRepair.withoutImages(body), "images dropped: the model takes none")
@@ -68,7 +68,8 @@ extension ExchangeHandler {
     ///
     /// - Returns: whether it is being trimmed; it goes on by itself then.
     func trimsFirst(_ exchange: Exchange, _ endpoint: Endpoint) -> Bool {
-        guard worker.settings.contextShift, !exchange.wasMeasured, case .forward(let operation) = exchange.route.action, operation.isRepairable,
+        guard worker.settings.contextShift, !exchange.detour.wasMeasured, case .forward(let operation) = exchange.route.action,
+            operation.isRepairable,
             let placement = exchange.placement, let bytes = exchange.body,
             let context = worker.shared.contexts.known(endpoint.id, placement.model)
                 ?? worker.shared.fleet.report(of: endpoint.id)?.loaded.first(where: { $0.name == placement.model })?.contextLength,
@@ -77,7 +78,7 @@ extension ExchangeHandler {
             bytes.readableBytes > ContextTrimming.target(context: context) * 2,
             let body = bytes.withUnsafeReadableBytes({ try? JSONValue(parsing: $0) })
         else { return false }
-        exchange.wasMeasured = true
+        exchange.detour.wasMeasured = true
         trim(exchange, body, ContextTrimming.Excess(context: context, prompt: 0), endpoint)
         return true
     }
@@ -105,7 +106,7 @@ extension ExchangeHandler {
 
     private func sendAgain(_ exchange: Exchange, _ body: JSONValue, _ note: String?) {
         guard let endpoint = exchange.endpoint else { return }
-        if let note { exchange.notes.append(note) }
+        if let note { exchange.detour.notes.append(note) }
         exchange.body = ByteBuffer(string: body.text)
         // Its places have moved.
         if let facts = try? RequestFacts.read(exchange.body) { exchange.facts = facts }

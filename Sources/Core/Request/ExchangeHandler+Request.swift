@@ -231,14 +231,14 @@ extension ExchangeHandler {
         case .unknownModel, .noEndpointUp, .allFailed: break
         case .unsupportedRoute, .lineFull, .waitedTooLong: return false
         }
-        guard let asked = exchange.facts?.model, let others = worker.settings.fallbacks[asked], exchange.substitutions < others.count else {
+        guard let asked = exchange.facts?.model, let others = worker.settings.fallbacks[asked], exchange.detour.substitutions < others.count else {
             return false
         }
-        let other = others[exchange.substitutions]
-        exchange.substitutions += 1
-        exchange.substitute = other
+        let other = others[exchange.detour.substitutions]
+        exchange.detour.substitutions += 1
+        exchange.detour.substitute = other
         exchange.failedEndpoints = []
-        exchange.notes = ["model \(other) instead of \(asked), which cannot be had"]
+        exchange.detour.notes = ["model \(other) instead of \(asked), which cannot be had"]
         schedule(exchange)
         return true
     }

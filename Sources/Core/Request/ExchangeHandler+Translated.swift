@@ -46,15 +46,15 @@ extension ExchangeHandler {
             answer(.json(ByteBuffer(string: value.text)))
             return false
         case .request(let request):
-            exchange.outgoing = (request.path, ByteBuffer(string: request.body.text))
-            exchange.translated = TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes)
+            exchange.detour.outgoing = (request.path, ByteBuffer(string: request.body.text))
+            exchange.detour.translated = TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes)
             return true
         }
     }
 
     func beginTranslated(_ exchange: Exchange, _ head: ResponseHead) {
         let isEventStream = head.withField("content-type") { $0.hasPrefix("text/event-stream") } ?? false
-        exchange.translated?.begin(status: head.status, isEventStream: isEventStream)
+        exchange.existingDetour?.translated?.begin(status: head.status, isEventStream: isEventStream)
         guard exchange.translated?.mode == .stream, let type = exchange.translated?.streamType else { return }
         let version = exchange.head.version
         exchange.status = 200
@@ -69,15 +69,15 @@ extension ExchangeHandler {
 
     func writeTranslated(_ exchange: Exchange, _ bytes: UnsafeRawBufferPointer) {
         let now = NIODeadline.now()
-        let text = exchange.translated?.feed(bytes) { isItem in
-            if isItem, exchange.firstItemAt == nil { exchange.firstItemAt = now }
+        let text = exchange.existingDetour?.translated?.feed(bytes) { isItem in
+            if isItem, exchange.detour.firstItemAt == nil { exchange.detour.firstItemAt = now }
             return Self.time(exchange, now)
         }
         write(text ?? "", exchange)
     }
 
     func endTranslated(_ exchange: Exchange) {
-        switch exchange.translated?.finish(Self.time(exchange, .now())) {
+        switch exchange.existingDetour?.translated?.finish(Self.time(exchange, .now())) {
         case .text(let text, let isWhole)?:
             write(text, exchange)
             if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: nil, into: &out) }
@@ -97,7 +97,7 @@ extension ExchangeHandler {
 
     private static func time(_ exchange: Exchange, _ now: NIODeadline) -> AnswerTime {
         AnswerTime(
-            total: Int((now - exchange.started).nanoseconds), sinceFirstItem: exchange.firstItemAt.map { Int((now - $0).nanoseconds) },
+            total: Int((now - exchange.started).nanoseconds), sinceFirstItem: exchange.detour.firstItemAt.map { Int((now - $0).nanoseconds) },
             now: WallClock.rfc3339())
     }
 }

@@ -29,7 +29,7 @@ extension ExchangeHandler {
         }
         guard let context else { return }
         let length = exchange.head.headers.first(name: "content-length").flatMap { Int($0) }
-        exchange.upload = BlobUpload(
+        exchange.detour.upload = BlobUpload(
             BlobUpload.Settings(
                 head: exchange.head, path: path, length: exchange.isChunked ? nil : length ?? 0,
                 connectTimeout: worker.settings.limits.connectTimeout,

@@ -75,7 +75,7 @@ extension ExchangeHandler: UpstreamDelegate {
         ForwardedHeaders.writeRequest(
             exchange.head, method: request.method, path: request.path, endpoint: endpoint,
             framing: request.isChunked ? .chunked : .counted(body.readableBytes),
-            dropsAuthorization: worker.settings.keys.isRequired, isRewritten: exchange.translated != nil, into: &head)
+            dropsAuthorization: worker.settings.keys.isRequired, isRewritten: exchange.isTranslated, into: &head)
         if request.isChunked, body.readableBytes > 0 { ResponseSerializer.writeChunkSize(body.readableBytes, into: &head) }
         if isSmall { head.writeImmutableBuffer(body) }
         var tail: ByteBuffer?
@@ -99,7 +99,7 @@ extension ExchangeHandler: UpstreamDelegate {
 
     /// The request as the endpoint gets it: as it came, but for the name of the model and the question for token counts.
     private func outgoing(_ exchange: Exchange, _ placement: Placement) -> Outgoing {
-        if let translated = exchange.outgoing {
+        if let translated = exchange.existingDetour?.outgoing {
             return Outgoing(method: .POST, path: Substring(translated.path), body: translated.body, isChunked: false)
         }
         var request = Outgoing(
@@ -140,7 +140,7 @@ extension ExchangeHandler: UpstreamDelegate {
     /// The answer's head goes to the client.
     func beginForwarded(_ exchange: Exchange, _ head: ResponseHead) {
         exchange.status = head.status
-        if exchange.translated != nil { return beginTranslated(exchange, head) }
+        if exchange.isTranslated { return beginTranslated(exchange, head) }
         if head.status != 200 { exchange.usageFilter = nil }
         let version = exchange.head.version
         let hasBody = head.mayHaveBody && exchange.head.method != .HEAD
@@ -159,8 +159,8 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.tap?.watch(payload)
         exchange.lastActivity = worker.coarseNow
-        if exchange.held != nil { return hold(payload, exchange) }
-        if exchange.translated != nil { return writeTranslated(exchange, payload) }
+        if exchange.isHeld { return hold(payload, exchange) }
+        if exchange.isTranslated { return writeTranslated(exchange, payload) }
         exchange.bytesSent += payload.count
         if exchange.usageFilter != nil, case .replace(let bytes)? = exchange.usageFilter?.judge(payload) {
             return writeBody(ByteBuffer(bytes: bytes))
@@ -172,8 +172,8 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.tap?.watch(bytes)
         exchange.lastActivity = worker.coarseNow
-        if exchange.held != nil { return hold(bytes.readableBytesView, exchange) }
-        if exchange.translated != nil { return bytes.withUnsafeReadableBytes { writeTranslated(exchange, $0) } }
+        if exchange.isHeld { return hold(bytes.readableBytesView, exchange) }
+        if exchange.isTranslated { return bytes.withUnsafeReadableBytes { writeTranslated(exchange, $0) } }
         exchange.bytesSent += bytes.readableBytes
         if exchange.usageFilter != nil, framing == .chunked || framing == .none,
             case .replace(let kept)? = bytes.withUnsafeReadableBytes({ exchange.usageFilter?.judge($0) })
@@ -191,8 +191,8 @@ extension ExchangeHandler: UpstreamDelegate {
         guard let exchange else { return }
         exchange.upstream = nil
         exchange.tap?.finish()
-        if exchange.held != nil, repairs(exchange) { return }
-        if exchange.translated != nil { return endTranslated(exchange) }
+        if exchange.isHeld, repairs(exchange) { return }
+        if exchange.isTranslated { return endTranslated(exchange) }
         if let rest = exchange.usageFilter?.finish(), !rest.isEmpty { writeBody(ByteBuffer(bytes: rest)) }
         if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: trailers, into: &out) }
         var isWhole = exchange.tap?.isWhole ?? true
@@ -203,7 +203,7 @@ extension ExchangeHandler: UpstreamDelegate {
     func upstreamFailed(_ failure: UpstreamFailure) {
         guard let exchange, let endpoint = exchange.endpoint else { return }
         exchange.upstream = nil
-        exchange.held = nil
+        exchange.existingDetour?.held = nil
         let now = NIODeadline.now()
         if machine.answerHasBegun {
             cutAnswer(.answerCut(endpoint: endpoint.name, reason: failure.reason))
@@ -231,8 +231,8 @@ extension ExchangeHandler: UpstreamDelegate {
     private func tryElsewhere(_ exchange: Exchange) {
         exchange.endpoint = nil
         exchange.sentAt = nil
-        exchange.translated = nil
-        exchange.outgoing = nil
+        exchange.existingDetour?.translated = nil
+        exchange.existingDetour?.outgoing = nil
         // Without a model there is no other endpoint that could be meant.
         if exchange.facts?.model.isEmpty ?? true, let failure = exchange.lastFailure { return answer(failure) }
         if RetryRule.triesElsewhere(lostRequests: exchange.lostRequests) {

@@ -86,8 +86,8 @@ final class ExchangeHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, let waiting = exchange?.writable {
-            exchange?.writable = nil
+        if context.channel.isWritable, let waiting = exchange?.existingDetour?.writable {
+            exchange?.existingDetour?.writable = nil
             waiting.succeed(())
         }
         guard let upstream = exchange?.upstream else { return }

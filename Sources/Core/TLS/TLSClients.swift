@@ -10,12 +10,13 @@ final class TLSClients: Sendable {
     /// Nil for an endpoint that is reached without TLS.
     func context(for endpoint: Endpoint) throws(TLSError) -> TLSContext? {
         guard endpoint.address.scheme == .https else { return nil }
-        if let known = contexts.withLockedValue({ $0[endpoint.tls] }) { return known }
-        let made = try TLSContext(client: endpoint.tls)
+        let settings = endpoint.tls ?? TLSClientSettings()
+        if let known = contexts.withLockedValue({ $0[settings] }) { return known }
+        let made = try TLSContext(client: settings)
         return contexts.withLockedValue { contexts in
             // Somebody else may have been faster; sessions are worth sharing.
-            if let known = contexts[endpoint.tls] { return known }
-            contexts[endpoint.tls] = made
+            if let known = contexts[settings] { return known }
+            contexts[settings] = made
             return made
         }
     }
