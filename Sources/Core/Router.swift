@@ -52,10 +52,13 @@ public final class Router: Sendable {
         let tokens = TokenCounter(path: config.databasePath.isEmpty ? nil : config.databasePath, logger: logger)
         let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
         scheduler.setEndpoints(endpoints)
-        shared = RouterShared(scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, client: client, logger: logger)
+        let cache = ResponseCache(group: group, logger: logger)
+        await cache.apply(config.cache)
+        shared = RouterShared(
+            scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, cache: cache, client: client, logger: logger)
         workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
         shared.reports.withLockedValue {
-            $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, workers: workers, requiresKey: config.routerKey != nil)
+            $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, cache: cache, workers: workers, requiresKey: config.routerKey != nil)
         }
     }
 
@@ -65,6 +68,7 @@ public final class Router: Sendable {
         return [
             // It outlives all that counts.
             shared.tokens,
+            shared.cache,
             FleetService(fleet: shared.fleet),
             ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
             ListenerService(group: group, workers: workers, config: config, logger: logger),
@@ -113,6 +117,7 @@ public final class Router: Sendable {
         // Fails before anything has changed.
         let settings = try RuntimeSettings(config: new, endpoints: before)
         shared.tls.forget()
+        await shared.cache.apply(new.cache)
         let after = await shared.fleet.apply(new.endpoints, polling: new.polling)
         let kept = Set(after.map(\.id))
         await workers.apply(settings.with(endpoints: after + before.filter { !kept.contains($0.id) }))
@@ -190,7 +195,7 @@ public final class Router: Sendable {
             state: workers.isStopping ? "stopping" : "running", listen: workers.listening, configPath: configPath,
             connections: workers.connections, endpoints: view.endpoints,
             queue: view.queue(limit: config.queueLimit, timeout: config.queueTimeout), requests: view.totals,
-            cache: .init(enabled: false), storage: storage)
+            cache: await shared.cache.info(), storage: storage)
         return (status, requests)
     }
 }

@@ -45,14 +45,6 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         }
     }
 
-    public struct Cache: Codable, Sendable, Equatable {
-        public var enabled: Bool
-
-        public init(enabled: Bool) {
-            self.enabled = enabled
-        }
-    }
-
     /// Where token counts are stored.
     public struct Storage: Codable, Sendable, Equatable {
         /// Empty while all is well; else why counts are kept in memory only.
@@ -80,13 +72,13 @@ public struct StatusInfo: Codable, Sendable, Equatable {
     public var endpoints: [EndpointInfo]
     public var queue: Queue
     public var requests: Requests
-    public var cache: Cache
+    public var cache: CacheInfo
     /// Nil from a daemon that does not tell.
     public var storage: Storage?
 
     public init(
         version: String, pid: Int, uptimeS: Double, state: String, listen: [String], configPath: String, connections: Int,
-        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: Cache, storage: Storage? = nil
+        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: CacheInfo, storage: Storage? = nil
     ) {
         self.version = version
         self.pid = pid

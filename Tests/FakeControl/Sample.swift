@@ -23,7 +23,7 @@ public enum Sample {
     public static let status = StatusInfo(
         version: "0.1.0", pid: 4711, uptimeS: 273_600.25, state: "running", listen: ["127.0.0.1:12434"], configPath: "/etc/routerd/config.yaml",
         connections: 9, endpoints: endpoints, queue: .init(waiting: 2, oldestMs: 1500, limit: 256, timeoutS: 300),
-        requests: .init(inFlight: 4, waiting: 2, total: 2010, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: .init(enabled: false),
+        requests: .init(inFlight: 4, waiting: 2, total: 2010, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: CacheInfo(),
         storage: .init(fault: "", setAside: ""))
 
     public static let models = [

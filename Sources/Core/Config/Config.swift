@@ -39,6 +39,7 @@ public struct Config: Sendable, Equatable {
     public var contextShift = false
     /// What a request may lose if the model says that it takes none of it.
     public var retryWithout: Set<RequestPart> = []
+    public var cache = CacheSettings()
     /// Origins that browsers may ask from; `*` for any.
     public var corsOrigins: [String] = []
     /// How long streams may go on after SIGTERM.

@@ -6,7 +6,7 @@ import Yams
 
 /// One top-level key: its name, how it is read, how a reload shows it, and whether a running daemon can take a new value.
 ///
-/// Keys of endpoints and of the seed system's cache are read elsewhere (`EndpointSection`, `ConfigKey.notBuiltYet`).
+/// Keys of endpoints are read elsewhere (`EndpointSection`).
 struct ConfigKey: Sendable {
     let name: String
     /// A change has no effect before the next start.
@@ -20,7 +20,9 @@ struct ConfigKey: Sendable {
         name == "nomyo-router-api-key" ? "NOMYO_ROUTER_API_KEY" : "NOMYO_ROUTER_\(name.uppercased())"
     }
 
-    static let table: [ConfigKey] = [
+    static let table: [ConfigKey] = mainKeys + cacheKeys
+
+    private static let mainKeys: [ConfigKey] = [
         listen,
         listenerTLS,
         optionalInteger("threads", \.threads, 1...1024, restart: true),
@@ -51,7 +53,7 @@ struct ConfigKey: Sendable {
         accessLogFormat,
         bool("response_headers", \.responseHeaders),
         corsOrigins,
-        modelManagement,
+        choice("model_management", \.modelManagement),
         fallbacks,
         bool("context_shift", \.contextShift),
         retryWithout,
@@ -67,9 +69,9 @@ struct ConfigKey: Sendable {
 
     // MARK: Common kinds
 
-    private typealias Path<Value> = any WritableKeyPath<Config, Value> & Sendable
+    typealias Path<Value> = any WritableKeyPath<Config, Value> & Sendable
 
-    private static func integer(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> ConfigKey {
+    static func integer(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> ConfigKey {
         ConfigKey(name: name, needsRestart: false) { reader, node, config in
             if let value = reader.integer(node, range) { config[keyPath: path] = value }
         } show: {
@@ -95,7 +97,7 @@ struct ConfigKey: Sendable {
         }
     }
 
-    private static func size(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> ConfigKey {
+    static func size(_ name: String, _ path: Path<Int>, _ range: ClosedRange<Int>) -> ConfigKey {
         ConfigKey(name: name, needsRestart: false) { reader, node, config in
             if let value = reader.size(node, range) { config[keyPath: path] = value }
         } show: {
@@ -111,20 +113,31 @@ struct ConfigKey: Sendable {
         }
     }
 
-    private static func text(_ name: String, _ path: Path<String>, _ expectation: String, restart: Bool = false) -> ConfigKey {
+    static func text(
+        _ name: String, _ path: Path<String>, _ expectation: String, mayBeEmpty: Bool = true, restart: Bool = false
+    ) -> ConfigKey {
         ConfigKey(name: name, needsRestart: restart) { reader, node, config in
-            if node.scalar?.string == "" { return config[keyPath: path] = "" }
+            if node.scalar?.string == "", mayBeEmpty { return config[keyPath: path] = "" }
             if let value = reader.text(node, expectation) { config[keyPath: path] = value }
         } show: {
             $0[keyPath: path]
         }
     }
 
-    private static func bool(_ name: String, _ path: Path<Bool>) -> ConfigKey {
+    static func bool(_ name: String, _ path: Path<Bool>) -> ConfigKey {
         ConfigKey(name: name, needsRestart: false) { reader, node, config in
             if let value = reader.bool(node) { config[keyPath: path] = value }
         } show: {
             "\($0[keyPath: path])"
+        }
+    }
+
+    /// One of the words that the type knows.
+    static func choice<Word: RawRepresentable<String> & CaseIterable & Sendable>(_ name: String, _ path: Path<Word>) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: false) { reader, node, config in
+            if let word = reader.choice(node, Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:)) { config[keyPath: path] = word }
+        } show: {
+            $0[keyPath: path].rawValue
         }
     }
 
@@ -143,13 +156,6 @@ struct ConfigKey: Sendable {
         }
     } show: {
         $0.accessLog.format.rawValue
-    }
-
-    private static let modelManagement = ConfigKey(name: "model_management", needsRestart: false) { reader, node, config in
-        let names = Config.ModelManagement.allCases.map(\.rawValue)
-        if let name = reader.choice(node, names) { config.modelManagement = Config.ModelManagement(rawValue: name) ?? .all }
-    } show: {
-        $0.modelManagement.rawValue
     }
 
     private static let fallbacks = ConfigKey(name: "fallbacks", needsRestart: false) { reader, node, config in

@@ -7,7 +7,6 @@ import Yams
 struct EndpointSection {
     static let keys = ["endpoints", "llama_server_endpoints"]
     private static let memberKeys = ["url", "name", "kind", "max_concurrent_connections", "weight", "api_key", "vram", "tls"]
-    private static let tlsKeys = ["ca_file", "certificate", "key", "insecure_skip_verify", "server_name"]
     private static let expectation = "expected a list of endpoints, such as 'endpoints: [http://127.0.0.1:11434]'"
     private static let entryExpectation = "expected a URL such as http://127.0.0.1:11434, or a mapping with url"
 
@@ -75,27 +74,9 @@ struct EndpointSection {
         return endpoint
     }
 
-    /// How its certificate is judged, and which one it is shown.
     private func readTLS(_ node: Node, into endpoint: inout Config.EndpointConfig, with reader: inout ValueReader) {
-        guard let members = reader.members(node, known: Self.tlsKeys, of: "tls") else { return }
         if endpoint.address.scheme == .http { reader.fault(node, "tls is for endpoints whose URL begins with https://") }
-        let file = "expected the path of a PEM file"
-        if let node = members["ca_file"] { endpoint.tls.caFile = reader.text(node, file) }
-        if let node = members["certificate"] { endpoint.tls.certificate = reader.text(node, file) }
-        if let node = members["key"] { endpoint.tls.key = reader.text(node, file) }
-        if (members["certificate"] == nil) != (members["key"] == nil) { reader.fault(node, "certificate and key belong together") }
-        if endpoint.tls.caFile != nil || endpoint.tls.certificate != nil, reader.errors.isEmpty {
-            do {
-                _ = try TLSContext(client: endpoint.tls)
-            } catch {
-                reader.fault(node, "\(error)")
-            }
-        }
-        if let node = members["server_name"] { endpoint.tls.serverName = reader.text(node, "expected a host name") }
-        if let node = members["insecure_skip_verify"], let skips = reader.bool(node) {
-            endpoint.tls.insecureSkipVerify = skips
-            if skips { reader.notice(node, "certificates of \(endpoint.address.url) are not checked: whoever is on the way can read its key") }
-        }
+        endpoint.tls = TLSSection.read(node, for: endpoint.address.url, with: &reader)
     }
 
     private func reading(_ node: Node, kind: EndpointKind?, with reader: inout ValueReader) -> EndpointURL.Reading? {

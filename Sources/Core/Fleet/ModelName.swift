@@ -43,6 +43,15 @@ public enum ModelName {
         return "\(host)/\(namespace)/\(parts.last ?? ""):\(tag)"
     }
 
+    /// As `ollamaKey`, without the parts that nearly every name has: short enough to be shown.
+    public static func shortKey(_ name: String) -> String {
+        let key = ollamaKey(name)
+        for prefix in ["registry.ollama.ai/library/", "registry.ollama.ai/"] where key.hasPrefix(prefix) {
+            return String(key.dropFirst(prefix.count))
+        }
+        return key
+    }
+
     /// All names by which a llama-server's model may be asked for, in lower case, best first, none twice.
     public static func serverForms(_ id: String) -> [(form: String, fit: Fit)] {
         let full = trimmed(id).lowercased()

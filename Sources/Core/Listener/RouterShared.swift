@@ -13,6 +13,7 @@ final class RouterShared: Sendable {
     let pages: FleetPages
     let tls: TLSClients
     let tokens: TokenCounter
+    let cache: ResponseCache
     let contexts = KnownContexts()
     /// For requests of our own.
     let client: ProbeClient
@@ -24,12 +25,16 @@ final class RouterShared: Sendable {
     /// Client connections of all workers.
     let connections = Atomic<Int>(0)
 
-    init(scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, tokens: TokenCounter, client: ProbeClient, logger: Logger) {
+    init(
+        scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, tokens: TokenCounter, cache: ResponseCache, client: ProbeClient,
+        logger: Logger
+    ) {
         self.scheduler = scheduler
         self.fleet = fleet
         self.pages = pages
         self.tls = tls
         self.tokens = tokens
+        self.cache = cache
         self.client = client
         self.logger = logger
     }
@@ -50,6 +55,8 @@ final class RuntimeSettings: Sendable {
     let contextShift: Bool
     let retryWithout: Set<Config.RequestPart>
     let fallbacks: [String: [String]]
+    let modelAliases: [String: String]
+    let cache: CacheSettings
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
     init(config: Config, endpoints: [Endpoint]) throws {
@@ -62,6 +69,8 @@ final class RuntimeSettings: Sendable {
         contextShift = config.contextShift
         retryWithout = config.retryWithout
         fallbacks = config.fallbacks
+        modelAliases = config.modelAliases
+        cache = config.cache
         listenerTLS = try config.tls.map { settings throws(TLSError) in try TLSContext(server: settings) }
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -77,6 +86,8 @@ final class RuntimeSettings: Sendable {
         contextShift = other.contextShift
         retryWithout = other.retryWithout
         fallbacks = other.fallbacks
+        modelAliases = other.modelAliases
+        cache = other.cache
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }
 

@@ -7,6 +7,12 @@
 
 /// The time of day, as answers and logs say it.
 enum WallClock {
+    static func unixMilliseconds() -> Int {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+    }
+
     static func unixSeconds() -> Int { Int(time(nil)) }
 
     /// `2026-01-02T03:04:05.678901234Z`, as Ollama writes it.

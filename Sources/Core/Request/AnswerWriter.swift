@@ -43,6 +43,16 @@ struct AnswerWriter: Sendable {
         try await ready.get()
     }
 
+    /// One piece of a stream, after `body` has seen the exchange. Returns when the client can take more.
+    func write(_ bytes: ByteBuffer, _ body: @escaping @Sendable (ExchangeHandler, Exchange) -> Void) async throws {
+        let ready = try await eventLoop.submit { () throws -> EventLoopFuture<Void> in
+            let (handler, exchange) = try current()
+            body(handler, exchange)
+            return handler.writeStream(exchange, bytes)
+        }.get()
+        try await ready.get()
+    }
+
     func end(failed: Bool = false) async throws {
         try await run { handler, exchange in handler.endStream(exchange, failed: failed) }
     }

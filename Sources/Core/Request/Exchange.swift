@@ -69,6 +69,11 @@ final class Exchange {
     var tap: ResponseTap?
     var bytesSent = 0
 
+    /// What the answer says of the cache; nil on routes without one.
+    var cacheMark: CacheMark?
+    /// The answer is being recorded for the cache, and for those who follow it.
+    var fill: CacheFill?
+
     /// Of the answer; 0 before it begins.
     var status = 0
     /// When it had a slot, or was to need none.

@@ -12,6 +12,8 @@ extension ExchangeHandler {
     /// - Parameter status: nil for that of the answer.
     func account(_ exchange: Exchange, status: Int? = nil) {
         exchange.endDetour()
+        // However it ended, without being complete: whoever follows shall know.
+        if exchange.fill != nil { stopRecording(exchange, machine.answerHasBegun ? .cut : nil) }
         if exchange.pollsAfterwards, let endpoint = exchange.endpoint { worker.shared.fleet.pollSoon(endpoint.id, models: true) }
         let now = NIODeadline.now()
         let status = status ?? exchange.status

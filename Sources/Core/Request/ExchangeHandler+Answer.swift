@@ -24,6 +24,7 @@ extension ExchangeHandler {
     }
 
     private func answer(_ local: LocalAnswer, as outcome: WorkerCounters.Outcome) {
+        if isDetached, !machine.answerHasBegun { return finishExchange(outcome) }
         guard let exchange, !machine.answerHasBegun, !machine.isClosed else { return }
         machine.beginAnswer()
         framing = .none
@@ -66,6 +67,7 @@ extension ExchangeHandler {
             if let name = exchange.givenName { buffer.writeString(name) } else { worker.writeName(exchange.id, into: &buffer) }
             buffer.writeStaticString("\r\n")
         }
+        exchange.cacheMark?.writeFields(into: &buffer)
         for note in exchange.notes { ForwardedHeaders.write("X-Routerd-Note", note, into: &buffer) }
         if settings.cors.isOn, head?.withField("access-control-allow-origin", { _ in true }) == nil {
             settings.cors.writeFields(origin: exchange.head.headers.first(name: "origin"), into: &buffer)
@@ -119,10 +121,13 @@ extension ExchangeHandler {
     func cutAnswer(_ error: RouterError) {
         guard let exchange else { return }
         exchange.tap?.finish()
-        if framing == .chunked, let stream = exchange.tap?.framing {
+        if isDetached { return finishExchange(.failed) }
+        let followed = exchange.existingDetour?.followed
+        if framing == .chunked, let stream = exchange.tap?.framing ?? followed?.framing {
             let text =
                 exchange.existingDetour?.translated?.fail(error.message, status: Int(error.status.code))
-                ?? ErrorBody.streamEnd(error, framing: stream, dialect: exchange.route.dialect, midLine: exchange.tap?.isMidLine ?? false)
+                ?? ErrorBody.streamEnd(
+                    error, framing: stream, dialect: exchange.route.dialect, midLine: exchange.tap?.isMidLine ?? followed?.isMidLine ?? false)
             writeBody(ByteBuffer(string: text))
             ResponseSerializer.writeLastChunk(trailers: nil, into: &out)
             finishExchange(.failed)
@@ -143,6 +148,12 @@ extension ExchangeHandler {
     func finishExchange(_ outcome: WorkerCounters.Outcome) {
         guard let exchange else { return }
         exchange.release(outcome == .completed ? .completed : .failed, now: .now())
+        if isDetached {
+            worker.count(.aborted)
+            account(exchange, status: Self.clientLeft)
+            self.exchange = nil
+            return endDetached()
+        }
         worker.count(outcome)
         account(exchange)
         self.exchange = nil
@@ -177,6 +188,7 @@ extension ExchangeHandler {
         exchange.release(.aborted, now: .now())
         worker.count(.aborted)
         account(exchange, status: Self.clientLeft)
+        endDetached()
     }
 }
 

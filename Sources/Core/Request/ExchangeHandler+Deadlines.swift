@@ -7,10 +7,10 @@ import Protocol
 /// What takes too long. Looked at by the worker's sweeper a few times a second: no request has a timer of its own.
 extension ExchangeHandler {
     func sweep(now: NIODeadline) {
-        guard let context else { return }
+        guard context != nil || isDetached else { return }
         let limits = worker.settings.limits
         if let closesBy {
-            if now > closesBy { context.close(promise: nil) }
+            if now > closesBy { context?.close(promise: nil) }
             return
         }
         guard let exchange else {
@@ -27,7 +27,7 @@ extension ExchangeHandler {
         }
         if exchange.hasJob {
             // A client that takes nothing more is the one thing that it cannot know.
-            if !context.channel.isWritable, now - exchange.lastActivity > limits.idleTimeout { context.close(promise: nil) }
+            if !clientTakesMore, now - exchange.lastActivity > limits.idleTimeout { context?.close(promise: nil) }
             return
         }
         if exchange.isPatient {
@@ -50,11 +50,11 @@ extension ExchangeHandler {
             }
         case .streaming:
             guard now - exchange.lastActivity > limits.idleTimeout else { return }
-            if context.channel.isWritable {
+            if clientTakesMore {
                 fail(exchange, .silence(endpoint: exchange.endpoint?.name ?? "", seconds: limits.idleTimeout.seconds))
             } else {
                 // It is the client that does not read. Closing cancels everything.
-                context.close(promise: nil)
+                context?.close(promise: nil)
             }
         }
     }

@@ -10,7 +10,8 @@ import Protocol
 extension ExchangeHandler {
     /// Starts the task. It must answer; if it throws instead, the exchange ends with an error.
     func start(_ exchange: Exchange, _ body: @escaping @Sendable (AnswerWriter) async throws -> Void) {
-        guard let context else { return }
+        // Only an answer that is under way goes on without its client.
+        guard let context, !isDetached else { return abandonExchange() }
         exchange.enter(.processing, now: .now())
         exchange.hasJob = true
         let writer = AnswerWriter(handler: self, eventLoop: context.eventLoop, exchange: exchange.id)

@@ -104,6 +104,7 @@ extension ExchangeHandler {
         case .forward(let operation):
             do throws(RouterError) {
                 exchange.facts = try facts(of: exchange, operation)
+                if exchange.facts?.hasRouterMember ?? false { try takeRouterMember(exchange) }
             } catch {
                 return answer(error)
             }
@@ -114,6 +115,7 @@ extension ExchangeHandler {
                 }
                 exchange.chosen = endpoint.id
             }
+            if asksCache(exchange, operation) { return }
             if isMixture(exchange, operation) { return mix(exchange, operation) }
             schedule(exchange)
         case .firstOllama:
@@ -148,6 +150,18 @@ extension ExchangeHandler {
         return RequestFacts(model: model, modelRange: 0..<0, stream: nil)
     }
 
+    /// What the body says to the router goes no further.
+    private func takeRouterMember(_ exchange: Exchange) throws(RouterError) {
+        guard let body = exchange.body, case .object(var object)? = body.withUnsafeReadableBytes({ try? JSONValue(parsing: $0) }) else {
+            throw .invalidJSON("the body is nested too deep")
+        }
+        let said = object.members.last { $0.key.caseInsensitiveEquals(RouterMember.name) }?.value
+        object.members.removeAll { $0.key.caseInsensitiveEquals(RouterMember.name) }
+        exchange.body = ByteBuffer(string: JSONValue.object(object).text)
+        exchange.facts = try RequestFacts.read(exchange.body)
+        exchange.facts?.cacheWish = try RouterMember.cache(said)
+    }
+
     // MARK: Without the scheduler
 
     /// The request names no model: it goes where it can only mean one endpoint.
@@ -179,7 +193,7 @@ extension ExchangeHandler {
 
     /// Asks for a slot: now, in line, or not at all.
     func schedule(_ exchange: Exchange) {
-        guard case .forward(let operation) = exchange.route.action, let facts = exchange.facts, let context else { return }
+        guard case .forward(let operation) = exchange.route.action, let facts = exchange.facts else { return }
         exchange.enter(.waiting, now: .now())
         // A mixture's last request is made of chat completions, which everybody speaks.
         let needs = exchange.mixture == nil ? operation.needs : RouteNeeds(.chat)
@@ -192,7 +206,7 @@ extension ExchangeHandler {
             case .failure(let error): return refused(error.refusal, exchange)
             }
         }
-        let mailbox = Mailbox(handler: self, eventLoop: context.eventLoop, exchange: exchange.id)
+        let mailbox = Mailbox(handler: self, eventLoop: worker.eventLoop, exchange: exchange.id)
         switch worker.shared.scheduler.submit(ask, onDecision: { mailbox.deliver($0) }) {
         case .granted(let lease): granted(lease, to: exchange)
         case .queued(let ticket, position: _): exchange.ticket = ticket

@@ -55,6 +55,7 @@ extension ExchangeHandler {
     func beginTranslated(_ exchange: Exchange, _ head: ResponseHead) {
         let isEventStream = head.withField("content-type") { $0.hasPrefix("text/event-stream") } ?? false
         exchange.existingDetour?.translated?.begin(status: head.status, isEventStream: isEventStream)
+        if exchange.fill != nil { beginRecording(exchange, head) }
         guard exchange.translated?.mode == .stream, let type = exchange.translated?.streamType else { return }
         let version = exchange.head.version
         exchange.status = 200
@@ -81,8 +82,13 @@ extension ExchangeHandler {
         case .text(let text, let isWhole)?:
             write(text, exchange)
             if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: nil, into: &out) }
+            if exchange.fill != nil { finishRecording(exchange, isWhole: isWhole) }
             finishExchange(isWhole ? .completed : .failed)
-        case .answer(let value)?: answer(.json(ByteBuffer(string: value.text)))
+        case .answer(let value)?:
+            let text = value.text
+            exchange.fill?.flight.append(text.utf8)
+            if exchange.fill != nil { finishRecording(exchange, isWhole: true) }
+            answer(.json(ByteBuffer(string: text)))
         case .error(let status, let message)?: answer(.endpointRefused(status: status, message: message))
         case nil: break
         }
@@ -91,6 +97,7 @@ extension ExchangeHandler {
     private func write(_ text: String, _ exchange: Exchange) {
         guard !text.isEmpty else { return }
         let bytes = ByteBuffer(string: text)
+        exchange.fill?.flight.append(text.utf8)
         exchange.bytesSent += bytes.readableBytes
         writeBody(bytes)
     }

@@ -42,13 +42,12 @@ extension ExchangeHandler: UpstreamDelegate {
     }
 
     private func connect(_ exchange: Exchange, to endpoint: Endpoint) {
-        guard let context else { return }
         exchange.enter(.connecting, now: .now())
         let timeout = worker.settings.limits.connectTimeout
-        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: context.eventLoop).whenComplete {
+        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: worker.eventLoop).whenComplete {
             result in
             // The client may have left meanwhile: the connection is as good for the next request.
-            guard self.exchange === exchange, exchange.phase == .connecting, !self.machine.isClosed else {
+            guard self.exchange === exchange, exchange.phase == .connecting, !self.machine.isClosed || self.isDetached else {
                 if case .success(let connection) = result { self.worker.pool.give(connection) }
                 return
             }
@@ -60,7 +59,7 @@ extension ExchangeHandler: UpstreamDelegate {
     }
 
     private func send(_ exchange: Exchange, to endpoint: Endpoint, over connection: UpstreamHandler) {
-        guard let context, let placement = exchange.placement else { return }
+        guard let placement = exchange.placement else { return }
         let now = NIODeadline.now()
         exchange.sentAt = now
         exchange.firstByteAt = nil
@@ -71,7 +70,7 @@ extension ExchangeHandler: UpstreamDelegate {
         let request = outgoing(exchange, placement)
         let body = request.body
         let isSmall = body.readableBytes <= Self.copiedBody
-        var head = context.channel.allocator.buffer(capacity: 512 + (isSmall ? body.readableBytes : 0))
+        var head = ByteBufferAllocator().buffer(capacity: 512 + (isSmall ? body.readableBytes : 0))
         ForwardedHeaders.writeRequest(
             exchange.head, method: request.method, path: request.path, endpoint: endpoint,
             framing: request.isChunked ? .chunked : .counted(body.readableBytes),
@@ -87,7 +86,7 @@ extension ExchangeHandler: UpstreamDelegate {
         }
         connection.send(method: request.method, head: head, body: isSmall ? nil : body, tail: tail, delegate: self)
         // The client may still be busy with the answer before this one.
-        if !context.channel.isWritable { connection.pauseReading() }
+        if !clientTakesMore { connection.pauseReading() }
     }
 
     private struct Outgoing {
@@ -140,6 +139,7 @@ extension ExchangeHandler: UpstreamDelegate {
     /// The answer's head goes to the client.
     func beginForwarded(_ exchange: Exchange, _ head: ResponseHead) {
         exchange.status = head.status
+        if exchange.fill != nil, !exchange.isTranslated { beginRecording(exchange, head) }
         if exchange.isTranslated { return beginTranslated(exchange, head) }
         if head.status != 200 { exchange.usageFilter = nil }
         let version = exchange.head.version
@@ -163,8 +163,10 @@ extension ExchangeHandler: UpstreamDelegate {
         if exchange.isTranslated { return writeTranslated(exchange, payload) }
         exchange.bytesSent += payload.count
         if exchange.usageFilter != nil, case .replace(let bytes)? = exchange.usageFilter?.judge(payload) {
+            exchange.fill?.flight.append(bytes)
             return writeBody(ByteBuffer(bytes: bytes))
         }
+        exchange.fill?.flight.append(payload)
         writeChunk(framed, payload: payload)
     }
 
@@ -178,8 +180,10 @@ extension ExchangeHandler: UpstreamDelegate {
         if exchange.usageFilter != nil, framing == .chunked || framing == .none,
             case .replace(let kept)? = bytes.withUnsafeReadableBytes({ exchange.usageFilter?.judge($0) })
         {
+            exchange.fill?.flight.append(kept)
             return writeBody(ByteBuffer(bytes: kept))
         }
+        exchange.fill?.flight.append(bytes.readableBytesView)
         writeBody(bytes)
     }
 
@@ -193,10 +197,14 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.tap?.finish()
         if exchange.isHeld, repairs(exchange) { return }
         if exchange.isTranslated { return endTranslated(exchange) }
-        if let rest = exchange.usageFilter?.finish(), !rest.isEmpty { writeBody(ByteBuffer(bytes: rest)) }
+        if let rest = exchange.usageFilter?.finish(), !rest.isEmpty {
+            exchange.fill?.flight.append(rest)
+            writeBody(ByteBuffer(bytes: rest))
+        }
         if framing == .chunked { ResponseSerializer.writeLastChunk(trailers: trailers, into: &out) }
         var isWhole = exchange.tap?.isWhole ?? true
         if case .forward(let operation) = exchange.route.action, !operation.streamsTellTheirEnd { isWhole = true }
+        if exchange.fill != nil { finishRecording(exchange, isWhole: isWhole) }
         finishExchange(isWhole && exchange.tap?.isServerError != true ? .completed : .failed)
     }
 

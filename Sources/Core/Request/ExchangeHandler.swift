@@ -48,6 +48,9 @@ final class ExchangeHandler: ChannelDuplexHandler {
     /// The connection is ending, and is closed by then whatever happens.
     var closesBy: NIODeadline?
 
+    /// The client has gone; what it asked for goes on for those who follow it.
+    var isDetached = false
+
     init(worker: Worker) {
         self.worker = worker
         restingSince = .now()
@@ -103,8 +106,8 @@ final class ExchangeHandler: ChannelDuplexHandler {
     func channelInactive(context: ChannelHandlerContext) {
         machine.closed()
         held.removeAll()
-        if exchange != nil { abandonExchange() }
-        worker.closed(self)
+        if exchange != nil, !detaches() { abandonExchange() }
+        if !isDetached { worker.closed(self) }
         worker.shared.connections.subtract(1, ordering: .relaxed)
     }
 
@@ -180,6 +183,16 @@ final class ExchangeHandler: ChannelDuplexHandler {
             resumeHeldRead()
         }
     }
+
+    /// Nobody is left who wants what was still going on.
+    func endDetached() {
+        guard isDetached else { return }
+        isDetached = false
+        worker.closed(self)
+    }
+
+    /// A client that has gone takes everything.
+    var clientTakesMore: Bool { isDetached || context?.channel.isWritable ?? true }
 
     // MARK: From the worker
 

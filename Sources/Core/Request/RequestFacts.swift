@@ -16,6 +16,10 @@ struct RequestFacts: Equatable {
     var stream: Bool?
     /// What makes an OpenAI stream tell its token counts; nil where the client has asked for them itself.
     var usageEdit: BodyEdit?
+    /// The body has a member that is for the router alone.
+    var hasRouterMember = false
+    /// What that member says of the cache; nil where it says nothing.
+    var cacheWish: Bool?
     /// The name stands in a form, without quotes.
     var isForm = false
 
@@ -38,6 +42,7 @@ struct RequestFacts: Equatable {
         var name: JSONCursor.Value?
         var stream: Bool?
         var options: JSONCursor.Value?
+        var hasRouterMember = false
         let saysNothing: Bool
         do throws(JSONError) {
             // `null` is a body that says nothing.
@@ -45,6 +50,7 @@ struct RequestFacts: Equatable {
             var members = saysNothing ? nil : try cursor.members()
             while let member = try members?.next() {
                 if cursor.keyMatches(member, "stream_options") { options = member.value }
+                if cursor.keyMatches(member, "nomyo") { hasRouterMember = true }
                 guard member.value.kind != .null else { continue }
                 if cursor.keyMatches(member, "model") {
                     model = member.value
@@ -63,7 +69,7 @@ struct RequestFacts: Equatable {
             guard let text = cursor.string(value) else { throw .invalidJSON("model is no string (at byte \(value.range.lowerBound))") }
             if !text.isEmpty {
                 let usage = stream == true ? usageEdit(cursor, options) : nil
-                return RequestFacts(model: text, modelRange: value.range, stream: stream, usageEdit: usage)
+                return RequestFacts(model: text, modelRange: value.range, stream: stream, usageEdit: usage, hasRouterMember: hasRouterMember)
             }
         }
         throw .missingModel

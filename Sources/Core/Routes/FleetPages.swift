@@ -43,7 +43,6 @@ final class FleetPages: Sendable {
         case .ready: ready()
         case .health: health()
         case .preflight: LocalAnswer(status: .noContent, contentType: "", body: ByteBuffer())
-        case .cacheStats: .json(ByteBuffer(staticString: #"{"enabled":false}"#))
         case .runningModelsInDetail: keep(.runningModelsInDetail) { .json(ByteBuffer(bytes: $0.psDetails())) }
         case .tags: keep(.tags) { .json(ByteBuffer(bytes: $0.tags())) }
         case .runningModels: keep(.runningModels) { .json(ByteBuffer(bytes: $0.ps())) }

@@ -12,13 +12,15 @@ final class ReportPages: Sendable {
     private let fleet: Fleet
     private let scheduler: SchedulerBox
     private let tokens: TokenCounter
+    private let cache: ResponseCache
     private let workers: Workers
     private let requiresKey: NIOLockedValueBox<Bool>
 
-    init(fleet: Fleet, scheduler: SchedulerBox, tokens: TokenCounter, workers: Workers, requiresKey: Bool) {
+    init(fleet: Fleet, scheduler: SchedulerBox, tokens: TokenCounter, cache: ResponseCache, workers: Workers, requiresKey: Bool) {
         self.fleet = fleet
         self.scheduler = scheduler
         self.tokens = tokens
+        self.cache = cache
         self.workers = workers
         self.requiresKey = NIOLockedValueBox(requiresKey)
     }
@@ -42,7 +44,8 @@ final class ReportPages: Sendable {
             case .tokenCounts: return Self.json(tokenCounts())
             case .stats: return try await stats(query: query, body: body)
             case .foldSeries: return try await fold(body)
-            case .cacheInvalidate: return Self.json(["enabled": false, "cleared": 0])
+            case .cacheStats: return Self.json(CachePages.stats(await cache.info(), cache.settings))
+            case .cacheInvalidate: return await CachePages.invalidate(cache, query: query, body: body)
             case .metrics: return await metrics()
             }
         } catch {

@@ -33,11 +33,11 @@ public struct Route: Sendable, Equatable {
     }
 
     public enum LocalPage: Sendable, Hashable {
-        case root, tags, runningModels, runningModelsInDetail, version, openAIModels, openAIModel, health, live, ready, preflight, cacheStats
+        case root, tags, runningModels, runningModelsInDetail, version, openAIModels, openAIModel, health, live, ready, preflight
     }
 
     public enum ReportPage: Sendable, Hashable {
-        case usage, usageStream, config, tokenCounts, stats, foldSeries, cacheInvalidate, metrics
+        case usage, usageStream, config, tokenCounts, stats, foldSeries, cacheStats, cacheInvalidate, metrics
     }
 
     public var action: Action
@@ -144,7 +144,7 @@ public enum RouteTable {
         "/api/token_counts": .report(.tokenCounts),
         "/api/stats": .report(.stats, .POST),
         "/api/aggregate_time_series_days": .report(.foldSeries, .POST),
-        "/api/cache/stats": .page(.cacheStats, .ollama, head: false),
+        "/api/cache/stats": .report(.cacheStats, .GET),
         "/api/cache/invalidate": .report(.cacheInvalidate, .POST),
     ]
 

@@ -24,4 +24,22 @@ enum Migrations {
         }
         return migrator
     }
+
+    /// Kept answers. The file may be the Python router's own, whose tables are left alone.
+    static var cache: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("routerd answers") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE routerd_answers (
+                        key BLOB PRIMARY KEY, namespace TEXT NOT NULL, model TEXT NOT NULL, tenant TEXT NOT NULL,
+                        created INTEGER NOT NULL, expires INTEGER, used INTEGER NOT NULL, size INTEGER NOT NULL, bytes BLOB NOT NULL
+                    ) WITHOUT ROWID;
+                    CREATE INDEX routerd_answers_by_use ON routerd_answers (used, created, size);
+                    CREATE INDEX routerd_answers_by_expiry ON routerd_answers (expires) WHERE expires IS NOT NULL;
+                    CREATE INDEX routerd_answers_by_namespace ON routerd_answers (namespace, model, tenant, created, expires, size);
+                    """)
+        }
+        return migrator
+    }
 }

@@ -81,7 +81,10 @@ import Testing
         ("endpoints: []\nmodel_aliases: {a: a}", "c.yaml:2:17: the alias 'a' stands for itself"),
         ("endpoints: []\ncache_enabled: maybe", "c.yaml:2:16: expected true or false, not 'maybe'"),
         ("endpoints: []\ncache_similarity: 2", "c.yaml:2:19: expected a number from 0 to 1, not '2'"),
-        ("endpoints: []\ncache_redis_url: \"http://u:hunter2@h\"", "c.yaml:2:18: expected a URL that begins with redis://"),
+        (
+            "endpoints: []\ncache_redis_url: \"http://u:hunter2@h\"",
+            "c.yaml:2:18: expected redis://[user:password@]host[:port][/database], rediss:// for TLS, or unix:///path; this scheme is none of them (the URL is not shown, as it may hold a password)"
+        ),
         (
             "endpoints: []\nnomyo-router-api-key: \"hunter 2\"",
             "c.yaml:2:23: expected a key of printable ASCII characters without spaces (it is not shown here)"

@@ -74,8 +74,8 @@ import Testing
         #expect(config.endpoints.map(\.limit) == [3, 3, 3])
         #expect(config.endpoints.map { $0.key?.exposed } == ["ollama", nil, "k1"])
         #expect(config.routerKey == nil)
-        #expect(config.notices.count == 7, "each key without effect is told: \(config.notices)")
-        #expect(config.notices.first == "config.yaml:12:16: cache_enabled has no effect yet: this version has no cache")
+        #expect(config.notices.count == 2, "each key without effect is told: \(config.notices)")
+        #expect(config.notices.first == "config.yaml:14:19: cache_similarity has no effect yet: this version keeps answers to equal requests only")
         #expect(!config.notices.joined().contains("hunter2"))
     }
 
@@ -127,6 +127,16 @@ import Testing
             fallbacks: {a: [b, c]}
             context_shift: true
             retry_without: [images, tools]
+            cache_enabled: true
+            cache_backend: redis
+            cache_mode: opt_in
+            cache_ttl: null
+            cache_max_entries: 5
+            cache_max_bytes: 6MiB
+            cache_max_entry_bytes: 7KiB
+            cache_db_path: /c.db
+            cache_redis_url: "rediss://u:p%40ss@[::1]:7000/3"
+            cache_redis_tls: {server_name: redis.example}
             """)
         #expect(config.listen.map(\.description) == ["127.0.0.1:1", "[::1]:2", "0.0.0.0:3"])
         #expect(config.threads == 3)
@@ -148,6 +158,12 @@ import Testing
         #expect(config.control.socketPath == "/run/x.sock" && config.control.mode == 0o660)
         #expect(config.control.group == "ops" && config.control.readGroup == "eyes")
         #expect(config.shutdownTimeout == .zero && config.logLevel == "debug")
+        let cache = config.cache
+        #expect(cache.isEnabled && cache.backend == .redis && cache.mode == .optIn && cache.timeToLive == nil)
+        #expect(cache.maxEntries == 5 && cache.maxBytes == 6 << 20 && cache.maxEntryBytes == 7 << 10 && cache.databasePath == "/c.db")
+        let redis = try #require(cache.place.redis)
+        #expect(redis.place == .tcp(host: "::1", port: 7000) && redis.isSecure && redis.user == "u" && redis.password?.exposed == "p@ss")
+        #expect(redis.database == 3 && redis.tls.serverName == "redis.example" && redis.description == "rediss://[::1]:7000/3")
         // Each key of the table was given, so each must have moved away from its default.
         for key in ConfigKey.table where key.name != "endpoints" {
             #expect(key.show(config) != key.show(Config()), "\(key.name) took no effect")
@@ -159,13 +175,17 @@ import Testing
             "endpoints: [http://a]\nqueue_limit: 1\nnomyo-router-api-key: file",
             [
                 "NOMYO_ROUTER_QUEUE_LIMIT": "9", "NOMYO_ROUTER_API_KEY": "env", "NOMYO_ROUTER_ENDPOINTS": "http://b:1, http://c:2",
-                "ROUTERD_HOST": "0.0.0.0", "ROUTERD_PORT": "80", "NOMYO_ROUTER_CACHE_TTL": "60", "NOMYO_ROUTER_CONFIG_PATH": "x",
+                "ROUTERD_HOST": "0.0.0.0", "ROUTERD_PORT": "80", "NOMYO_ROUTER_CACHE_TTL": "60", "NOMYO_ROUTER_CACHE_SIMILARITY": "0.9",
+                "NOMYO_ROUTER_CONFIG_PATH": "x",
             ])
-        #expect(config.queueLimit == 9)
+        #expect(config.queueLimit == 9 && config.cache.timeToLive == .seconds(60))
         #expect(config.routerKey?.exposed == "env")
         #expect(config.endpoints.map(\.name) == ["b:1", "c:2"])
         #expect(config.listen.map(\.description) == ["0.0.0.0:80"])
-        #expect(config.notices == ["$NOMYO_ROUTER_CACHE_TTL: cache_ttl has no effect yet: this version has no cache"])
+        #expect(
+            config.notices == [
+                "$NOMYO_ROUTER_CACHE_SIMILARITY: cache_similarity has no effect yet: this version keeps answers to equal requests only"
+            ])
     }
 
     /// A misspelt variable that does nothing is found only by whoever is told.

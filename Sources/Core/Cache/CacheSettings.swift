@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// Everything of the configuration that is about kept answers.
+public struct CacheSettings: Sendable, Equatable {
+    public enum Backend: String, Sendable, CaseIterable {
+        case memory, sqlite, redis
+    }
+
+    public enum Mode: String, Sendable, CaseIterable {
+        /// Every request that does not refuse.
+        case all
+        /// Only requests that say `"nomyo": {"cache": true}`.
+        case optIn = "opt_in"
+    }
+
+    public var isEnabled = false
+    public var backend = Backend.memory
+    public var mode = Mode.all
+    /// Nil: for ever.
+    public var timeToLive: TimeAmount? = .seconds(3600)
+    public var maxEntries = 100_000
+    public var maxBytes = 512 << 20
+    /// A longer answer is not kept.
+    public var maxEntryBytes = 1 << 20
+    public var databasePath = "llm_cache.db"
+    var redis: RedisAddress? = try? RedisAddress(url: "redis://127.0.0.1:6379/0")
+    var redisTLS = TLSClientSettings()
+
+    var limits: CacheLimits { CacheLimits(entries: maxEntries, bytes: maxBytes) }
+
+    /// Where entries are; another one is another store.
+    struct Place: Equatable, Sendable {
+        var backend: Backend
+        var databasePath: String
+        var redis: RedisAddress?
+    }
+
+    var place: Place {
+        var address = backend == .redis ? redis : nil
+        address?.tls = redisTLS
+        return Place(backend: backend, databasePath: backend == .sqlite ? databasePath : "", redis: address)
+    }
+}
