@@ -34,6 +34,7 @@ public struct CacheInfo: Codable, Sendable, Equatable {
         }
     }
 
+    public var schema = ProductVersion.schema
     public var enabled = false
     /// `memory`, `sqlite` or `redis`.
     public var backend = ""

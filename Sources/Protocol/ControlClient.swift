@@ -59,6 +59,16 @@ public final class ControlClient {
         try call("reload", ReloadParams(dryRun: dryRun))
     }
 
+    public func cacheStats() throws(ControlError) -> CacheInfo { try call("cache.stats", NoParams()) }
+
+    /// - Parameter key: at least eight digits of it. `notFound` if there is none.
+    public func cachedAnswer(_ key: String) throws(ControlError) -> CachedAnswerInfo { try call("cache.get", CacheGetParams(key: key)) }
+
+    /// Removes what fits all that is given; with nothing given, everything.
+    public func cacheInvalidate(_ params: CacheInvalidateParams) throws(ControlError) -> CacheInvalidated {
+        try call("cache.invalidate", params)
+    }
+
     /// Starts a subscription: from here on `nextSnapshot` delivers, and the client makes no other call.
     public func subscribe(intervalMs: Int) throws(ControlError) -> SubscribeInfo {
         try call("subscribe", SubscribeParams(intervalMs: intervalMs))

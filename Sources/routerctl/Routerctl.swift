@@ -27,6 +27,7 @@ struct Routerctl: ParsableCommand {
         subcommands: [
             StatusCommand.self, EndpointsCommand.self, ModelsCommand.self, RequestsCommand.self,
             DrainCommand.self, MaintenanceCommand.self, ResumeCommand.self, ReloadCommand.self,
+            CacheCommand.self,
             TopCommand.self, VersionCommand.self,
         ]
     )

@@ -15,7 +15,7 @@ import Testing
     @Test func theCommandsAreThoseThatAreDocumented() {
         let names = Routerctl.configuration.subcommands.compactMap { $0.configuration.commandName }
         #expect(
-            names == ["status", "endpoints", "models", "requests", "drain", "maintenance", "resume", "reload", "top", "version"])
+            names == ["status", "endpoints", "models", "requests", "drain", "maintenance", "resume", "reload", "cache", "top", "version"])
     }
 
     @Test func everyCommandHasANameAnAbstractAndTheOptionsThatAllShare() {

@@ -295,6 +295,32 @@ import Testing
         }
     }
 
+    /// D8: the same for operators: `routerctl`, the control socket, Prometheus' page.
+    @Test func operatorsSeeAndClear() throws {
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())
+        try RunningDaemon.run([endpoint], Self.on) { daemon in
+            let first = try Self.post(daemon, "/api/chat", Self.ask("a"))
+            try Self.untilKept(daemon, entries: 1)
+            _ = try Self.post(daemon, "/api/chat", Self.ask("a"))
+            let stats = try daemon.routerctl("cache", "stats")
+            #expect(stats.status == 0 && stats.output.contains("1 exact") && stats.output.contains("5 tokens"), "\(stats)")
+            try #expect(daemon.routerctl("cache", "stats", "--json").output.replacing(" ", with: "").contains(#""exact_hits":1"#))
+            let key = try #require(first.head["x-cache-key"])
+            let answer = try daemon.routerctl("cache", "get", key)
+            #expect(answer.status == 0 && answer.output.contains("answer 1"))
+            try #expect(daemon.routerctl("cache", "get", "0000000000").status == 6)
+            try #expect(daemon.routerctl("cache", "get", "xyz").status != 0)
+            try #expect(daemon.routerctl("cache", "invalidate").status == 2, "nothing said clears nothing")
+            try #expect(daemon.routerctl("cache", "invalidate", "--model", "m", "--dry-run").output == "cleared\t1\n")
+            try #expect(daemon.routerctl("cache", "invalidate", "--older-than", "1h").output == "cleared\t0\n")
+            try #expect(daemon.routerctl("cache", "invalidate", "--all", "--model", "m").status == 2)
+            try #expect(daemon.routerctl("cache", "invalidate", "--all").output == "cleared\t1\n")
+            try #expect(daemon.status().cache.entries == 0)
+            let metrics = try RawClient.get(port: daemon.port, "/metrics").text
+            #expect(metrics.contains(#"routerd_cache_requests_total{result="hit"} 1"#) && metrics.contains("routerd_cache_tokens_saved_total 5"))
+        }
+    }
+
     /// D4: entries end with their time, and make room for others.
     @Test func entriesEnd() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())

@@ -117,6 +117,14 @@ public final class RawClient {
 
     /// Body bytes until `text` is among them.
     @discardableResult
+    /// What is left of the body, without its framing; nothing where the body ended long ago.
+    public func readRest(within seconds: Double = 20) throws -> String {
+        let deadline = Deadline(seconds)
+        var body: [UInt8] = []
+        while let bytes = try readSome(until: deadline) { body += bytes }
+        return String(decoding: body, as: UTF8.self)
+    }
+
     public func read(upTo text: String, within seconds: Double = 20) throws -> String {
         let deadline = Deadline(seconds)
         var body = ""

@@ -23,11 +23,14 @@ final class ResponseCache: Service {
         var settings = CacheSettings()
         var store: (any CacheStore)?
         var place: CacheSettings.Place?
-        var fault = ""
+        /// What went wrong last with each kind of work, until it goes well again.
+        var faults: [Work: String] = [:]
         var flights: [Digest: SharedFlight] = [:]
         /// What the store held a moment ago: counting it may take the store a while.
         var usage: (at: NIODeadline, value: CacheUsage)?
     }
+
+    private enum Work: Sendable { case read, write }
 
     static let sweepInterval = Duration.seconds(10)
     /// What the store holds is counted anew after this.
@@ -66,7 +69,7 @@ final class ResponseCache: Service {
     /// Sound, and not expired.
     func entry(_ key: Digest) async -> CacheEntry? {
         guard let store = state.withLockedValue({ $0.store }) else { return nil }
-        return await attempt {
+        return await attempt(.read) {
             guard let bytes = try await store.get(key, now: self.clock()) else { return nil }
             if let entry = CacheEntry(encoded: bytes) { return entry }
             try await store.remove(key)
@@ -124,7 +127,7 @@ final class ResponseCache: Service {
         let row = CacheRow(
             key: request.key, namespace: request.namespace, model: request.model, tenant: request.tenant, created: now,
             expires: settings.timeToLive.map { now + $0.milliseconds }, bytes: bytes)
-        _ = await attempt { try await store?.put(row) }
+        _ = await attempt(.write) { try await store?.put(row) }
     }
 
     private func retire(_ flight: SharedFlight, _ request: CacheRequest) {
@@ -146,9 +149,14 @@ final class ResponseCache: Service {
         return keys.count
     }
 
+    /// - Throws: what the store says.
+    func keys(_ filter: CacheFilter) async throws -> [Digest] {
+        try await state.withLockedValue { $0.store }?.invalidate(filter, dryRun: true) ?? []
+    }
+
     func info() async -> CacheInfo {
         var info = counters.info()
-        let (settings, store, fault) = state.withLockedValue { ($0.settings, $0.store, $0.fault) }
+        let (settings, store, fault) = state.withLockedValue { ($0.settings, $0.store, $0.faults.values.sorted().first ?? "") }
         info.enabled = settings.isEnabled
         guard settings.isEnabled else { return info }
         info.backend = settings.backend.rawValue
@@ -166,7 +174,7 @@ final class ResponseCache: Service {
     private func usage(_ store: (any CacheStore)?) async -> CacheUsage {
         let known = state.withLockedValue { $0.usage }
         if let known, NIODeadline.now() - known.at < Self.usageAge { return known.value }
-        guard let store, let usage = await attempt({ try await store.usage(now: self.clock()) }) else { return known?.value ?? CacheUsage() }
+        guard let store, let usage = await attempt(.read, { try await store.usage(now: self.clock()) }) else { return known?.value ?? CacheUsage() }
         state.withLockedValue { $0.usage = (.now(), usage) }
         return usage
     }
@@ -182,7 +190,7 @@ final class ResponseCache: Service {
             let old = state.store
             state.place = place
             state.store = place.flatMap { _ in makeStore(settings) }
-            state.fault = ""
+            state.faults = [:]
             state.usage = nil
             return old
         }
@@ -198,20 +206,14 @@ final class ResponseCache: Service {
     }
 
     /// Asks the store; what goes wrong is noted and is nobody's problem but the operator's.
-    private func attempt<Result: Sendable>(_ body: () async throws -> Result) async -> Result? {
+    private func attempt<Result: Sendable>(_ work: Work, _ body: () async throws -> Result) async -> Result? {
         do {
             let result = try await body()
-            let wasOut = state.withLockedValue { state in
-                defer { state.fault = "" }
-                return !state.fault.isEmpty
-            }
+            let wasOut = state.withLockedValue { $0.faults.removeValue(forKey: work) != nil }
             if wasOut { logger.notice("the cache's store works again") }
             return result
         } catch {
-            let isNew = state.withLockedValue { state in
-                defer { state.fault = "\(error)" }
-                return state.fault.isEmpty
-            }
+            let isNew = state.withLockedValue { $0.faults.updateValue("\(error)", forKey: work) == nil }
             if isNew { logger.warning("the cache's store fails; requests go on without it", metadata: ["reason": "\(error)"]) }
             return nil
         }
@@ -231,6 +233,6 @@ final class ResponseCache: Service {
     func sweep() async {
         let (settings, store) = state.withLockedValue { ($0.settings, $0.store) }
         guard let store else { return }
-        _ = await attempt { try await store.sweep(limits: settings.limits, now: self.clock()) }
+        _ = await attempt(.write) { try await store.sweep(limits: settings.limits, now: self.clock()) }
     }
 }

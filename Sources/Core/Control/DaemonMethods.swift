@@ -12,6 +12,15 @@ enum DaemonMethods {
         .make("requests", .read) { (_: NoParams, router) in
             RequestList(requests: await router.requests())
         },
+        .make("cache.stats", .read) { (_: NoParams, router) in
+            await router.cacheInfo()
+        },
+        .make("cache.get", .change) { (params: CacheGetParams, router) in
+            try await router.cachedAnswer(params.key)
+        },
+        .make("cache.invalidate", .change) { (params: CacheInvalidateParams, router) in
+            try await router.invalidateCache(params)
+        },
         .make("reload", .change) { (params: ReloadParams, router) in
             try await router.reload(dryRun: params.dryRun ?? false)
         },

@@ -157,9 +157,10 @@ final class ReportPages: Sendable {
     }
 
     private func metrics() async -> LocalAnswer {
-        let page = MetricsText(
+        var page = MetricsText(
             await workers.metrics(), counters: await workers.counters(), fleet: fleet.reports(), scheduler: scheduler.snapshot(),
             connections: workers.connections, version: ProductVersion.current)
+        page.cache(await cache.info())
         return LocalAnswer(status: .ok, contentType: MetricsText.contentType, body: ByteBuffer(string: page.text))
     }
 }

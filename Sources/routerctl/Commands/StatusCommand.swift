@@ -39,10 +39,16 @@ struct StatusCommand: ParsableCommand {
             ),
             ("Connections", "\(status.connections)", .plain),
             ("Storage", storage(status.storage), status.storage?.fault.isEmpty ?? true ? .plain : .bad),
-            ("Cache", status.cache.enabled ? "on" : "off", .plain),
+            ("Cache", cache(status.cache), status.cache.fault.isEmpty ? .plain : .bad),
         ])
         page.blank()
         page.table(EndpointsCommand.table(status.endpoints))
+    }
+
+    private static func cache(_ cache: CacheInfo) -> String {
+        guard cache.enabled else { return "off" }
+        let rate = cache.hitRate.map { ", \(Int(($0 * 100).rounded()))% hits" } ?? ""
+        return "on, \(cache.backend), \(cache.entries) entries\(rate)" + (cache.fault.isEmpty ? "" : ", out of order: \(cache.fault)")
     }
 
     private static func storage(_ storage: StatusInfo.Storage?) -> String {
