@@ -36,6 +36,7 @@ build: ## Release binaries, under .build/**/release/; installs the packages that
 test: ## Every test, against real processes; installs what they need. FILTER=... runs some
 	@scripts/install-packages.sh test
 	@scripts/test-setup.sh
+	@scripts/model.sh .build/model
 	swift build --build-tests
 	@mkdir -p .build; rm -f .build/test.log
 	@# One after the other: tests that wait for processes hold the threads that others measure their deadlines on.
@@ -50,6 +51,7 @@ test: ## Every test, against real processes; installs what they need. FILTER=...
 .PHONY: sanitize
 sanitize: ## The tests of Core and of the real daemon under the thread and the address sanitizer, in .build-thread and .build-address
 	@scripts/install-packages.sh test
+	@scripts/model.sh .build/model
 	@for kind in thread address; do \
 	  echo "--- $$kind sanitizer"; \
 	  swift build --build-tests --sanitize=$$kind --scratch-path .build-$$kind; \
@@ -81,6 +83,10 @@ run: build ## Starts routerd with config.yaml (CONFIG=...)
 .PHONY: demo
 demo: ## Three simulated endpoints, a router, real requests, and the console
 	@scripts/demo.sh
+
+.PHONY: model
+model: ## The sentence model that the cache compares questions with (91 MB), where routerd looks for it
+	@scripts/model.sh
 
 .PHONY: real-model
 real-model: ## Builds llama-server and fetches a small model, once, into ~/.cache (about 7 minutes)

@@ -21,6 +21,13 @@ struct Digest: Hashable, Sendable {
         }
     }
 
+    init(of content: UnsafeRawBufferPointer) {
+        bytes = [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { buffer, count in
+            _ = SHA256(content.baseAddress, content.count, buffer.baseAddress)
+            count = Int(SHA256_DIGEST_LENGTH)
+        }
+    }
+
     init(of text: String) { self.init(of: Array(text.utf8)) }
 
     /// Of several parts, each told apart from the next by its length.

@@ -86,7 +86,7 @@ struct CacheInvalidateCommand: ParsableCommand {
         discussion: "With --dry-run it only counts. Everything goes with --all.")
 
     @Option(name: .long, help: "Answers of this model.") var model: String?
-    @Option(name: .long, help: "A namespace as cache stats names it, or its beginning.") var namespace: String?
+    @Option(name: .long, help: ArgumentHelp("A namespace as cache stats names it, or its beginning.", valueName: "name")) var namespace: String?
     @Option(name: .long, help: "A tenant as cache stats names it; \"\" for requests without a key.") var tenant: String?
     @Option(name: .long, help: "One answer, by its key or the key's beginning.") var key: String?
     @Option(
