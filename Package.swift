@@ -34,7 +34,7 @@ let package = Package(
         .systemLibrary(name: "COpenSSL", providers: [.apt(["libssl-dev"])]),
 
         // Arithmetic for embeddings. Optimised in debug builds too: without, a sentence takes seconds.
-        .target(name: "CKernels", exclude: ["body.h"], cSettings: [.unsafeFlags(["-O3", "-Wno-psabi"])]),
+        .target(name: "CKernels", exclude: ["body.h"], cSettings: [.unsafeFlags(["-O3", "-Wno-psabi", "-Wno-nullability-completeness"])]),
 
         // The product.
         .target(name: "Protocol", swiftSettings: strict),

@@ -52,7 +52,10 @@ public final class Router: Sendable {
         let tokens = TokenCounter(path: config.databasePath.isEmpty ? nil : config.databasePath, logger: logger)
         let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
         scheduler.setEndpoints(endpoints)
-        let cache = ResponseCache(group: group, logger: logger)
+        let cache = ResponseCache(group: group, logger: logger) { settings in
+            guard let model = settings.embeddingModel else { return LocalEmbedder(path: settings.modelPath) }
+            return EndpointEmbedder(model: model, scheduler: scheduler, fleet: fleet, client: client)
+        }
         await cache.apply(config.cache)
         shared = RouterShared(
             scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, cache: cache, client: client, logger: logger)

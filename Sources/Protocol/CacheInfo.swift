@@ -40,6 +40,13 @@ public struct CacheInfo: Codable, Sendable, Equatable {
     public var backend = ""
     /// Empty while all is well; else why requests go on without the store.
     public var fault = ""
+    /// Whether questions are compared by meaning, and why that does not work; empty while it does.
+    public var semantic = false
+    public var semanticFault = ""
+    /// Questions that are compared.
+    public var vectors = 0
+    /// Questions that were near enough and not the same, by what told them apart.
+    public var guarded: [String: Int] = [:]
     public var exactHits = 0
     public var semanticHits = 0
     /// Requests that took part in the generation of an equal one in flight.

@@ -37,9 +37,9 @@ typedef struct {
     int32_t (*dot_i16)(const int16_t *left, const int16_t *right, int width);
 } Kernels;
 
-const Kernels *kernels_portable(void);
+const Kernels *_Nonnull kernels_portable(void);
 /// The fastest that this processor can run.
-const Kernels *kernels_best(void);
+const Kernels *_Nonnull kernels_best(void);
 
 /// Halves that a packed matrix of n outputs and k inputs takes.
 long kernels_packed_length(int n, int k);

@@ -26,10 +26,37 @@ public struct CacheSettings: Sendable, Equatable {
     /// A longer answer is not kept.
     public var maxEntryBytes = 1 << 20
     public var databasePath = "llm_cache.db"
+    /// How near another question must be for its answer to do; 1: only equal requests are answered from the cache.
+    public var similarity = 1.0
+    /// What was said before the question counts for so much of its meaning.
+    public var historyWeight = 0.3
+    /// Folder of the sentence model; nil for the usual places.
+    public var modelPath: String?
+    /// An embedding model of the fleet instead; nil for the one in the daemon.
+    public var embeddingModel: String?
+    /// How long a request waits for its own meaning before it goes to an endpoint.
+    public var embedBudget: TimeAmount = .milliseconds(20)
     var redis: RedisAddress? = try? RedisAddress(url: "redis://127.0.0.1:6379/0")
     var redisTLS = TLSClientSettings()
 
     var limits: CacheLimits { CacheLimits(entries: maxEntries, bytes: maxBytes) }
+
+    var comparesMeanings: Bool { isEnabled && similarity < 1 }
+
+    /// How meanings are found and compared; another way is another index.
+    struct Comparison: Equatable, Sendable {
+        var similarity: Double
+        var historyWeight: Double
+        var modelPath: String?
+        var embeddingModel: String?
+        var place: Place
+    }
+
+    var comparison: Comparison? {
+        guard comparesMeanings else { return nil }
+        return Comparison(
+            similarity: similarity, historyWeight: historyWeight, modelPath: modelPath, embeddingModel: embeddingModel, place: place)
+    }
 
     /// Where entries are; another one is another store.
     struct Place: Equatable, Sendable {

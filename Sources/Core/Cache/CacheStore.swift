@@ -20,6 +20,10 @@ protocol CacheStore: Sendable {
     /// - Parameter dryRun: only counts.
     /// - Returns: the keys of what was, or would have been, removed.
     func invalidate(_ filter: CacheFilter, dryRun: Bool) async throws -> [Digest]
+    /// Entries with a meaning that were made since, for the index; those that this daemon put itself may be among them.
+    ///
+    /// - Parameter since: unix milliseconds.
+    func meanings(since: Int) async throws -> [StoredMeaning]
     func usage(now: Int) async throws -> CacheUsage
     /// Removes what has expired, and what is too much. Called now and then, never in a request's way.
     func sweep(limits: CacheLimits, now: Int) async throws
@@ -37,13 +41,24 @@ struct CacheRow: Sendable, Equatable {
     /// Unix milliseconds; nil for never.
     var expires: Int?
     var bytes: [UInt8]
+    /// A `Meaning`, where the entry may answer other questions too.
+    var meaning: [UInt8]?
 
     /// What it counts against the limit of bytes: its content, and what goes with every entry.
-    var size: Int { bytes.count + Self.overhead }
+    var size: Int { bytes.count + (meaning?.count ?? 0) + Self.overhead }
 
     static let overhead = 256
 
     func isExpired(now: Int) -> Bool { expires.map { $0 <= now } ?? false }
+}
+
+struct StoredMeaning: Sendable, Equatable {
+    var key: Digest
+    var namespace: String
+    /// Unix milliseconds.
+    var created: Int
+    var expires: Int?
+    var meaning: [UInt8]
 }
 
 /// What is to be invalidated: everything that fits all that is given.

@@ -80,6 +80,16 @@ final class MemoryStore: CacheStore {
         }
     }
 
+    func meanings(since: Int) -> [StoredMeaning] {
+        state.withLockedValue { state in
+            state.entries.values.compactMap { kept in
+                guard kept.row.created >= since, let meaning = kept.row.meaning else { return nil }
+                return StoredMeaning(
+                    key: kept.row.key, namespace: kept.row.namespace, created: kept.row.created, expires: kept.row.expires, meaning: meaning)
+            }
+        }
+    }
+
     func usage(now: Int) -> CacheUsage {
         let rows = state.withLockedValue { $0.entries.values.map(\.row) }
         return CacheUsage(

@@ -57,11 +57,12 @@ final class SQLiteStore: CacheStore {
             try database.write {
                 try $0.execute(
                     sql: """
-                        INSERT OR REPLACE INTO routerd_answers (key, namespace, model, tenant, created, expires, used, size, bytes)
-                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+                        INSERT OR REPLACE INTO routerd_answers (key, namespace, model, tenant, created, expires, used, size, bytes, meaning)
+                        VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
                         """,
                     arguments: [
                         Data(row.key.bytes), row.namespace, row.model, row.tenant, row.created, row.expires, row.created, row.size, Data(row.bytes),
+                        row.meaning.map { Data($0) },
                     ])
             }
         }
@@ -85,6 +86,26 @@ final class SQLiteStore: CacheStore {
                 }
                 if !dryRun {
                     for key in found { try database.execute(sql: "DELETE FROM routerd_answers WHERE key = ?", arguments: [Data(key.bytes)]) }
+                }
+                return found
+            }
+        }
+    }
+
+    func meanings(since: Int) async throws -> [StoredMeaning] {
+        try await run { database in
+            try database.read { database in
+                let rows = try Row.fetchCursor(
+                    database,
+                    sql: "SELECT key, namespace, created, expires, meaning FROM routerd_answers WHERE created >= ? AND meaning IS NOT NULL",
+                    arguments: [since])
+                var found: [StoredMeaning] = []
+                while let row = try rows.next() {
+                    guard let key = Digest(row["key"] as Data) else { continue }
+                    found.append(
+                        StoredMeaning(
+                            key: key, namespace: row["namespace"], created: row["created"], expires: row["expires"],
+                            meaning: Array(row["meaning"] as Data)))
                 }
                 return found
             }

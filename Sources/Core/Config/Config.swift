@@ -46,7 +46,7 @@ public struct Config: Sendable, Equatable {
     public var shutdownTimeout: TimeAmount = .seconds(30)
     /// `trace` to `critical`, as swift-log names them; nil means info.
     public var logLevel: String?
-    /// Keys that are read and checked, but not yet built: each with its line, so that nothing is ignored in silence.
+    /// What is worth a warning though it is no error, each with its line.
     public var notices: [String] = []
 
     public init() {}

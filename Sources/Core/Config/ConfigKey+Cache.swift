@@ -17,7 +17,28 @@ extension ConfigKey {
         text("cache_db_path", \.cache.databasePath, "expected a path", mayBeEmpty: false),
         redisURL,
         redisTLS,
+        number("cache_similarity", \.cache.similarity, 0...1),
+        number("cache_history_weight", \.cache.historyWeight, 0...1),
+        ConfigKey(name: "cache_model_path", needsRestart: false) { reader, node, config in
+            config.cache.modelPath = ValueReader.isNull(node) ? nil : reader.text(node, "expected the path of a folder")
+        } show: {
+            $0.cache.modelPath ?? "default"
+        },
+        embedding,
+        duration("cache_embed_budget", \.cache.embedBudget, .milliseconds(1) ... .seconds(60)),
     ]
+
+    private static let embedding = ConfigKey(name: "cache_embedding", needsRestart: false) { reader, node, config in
+        let expectation = "expected local, or endpoint: and a model's name, such as endpoint:all-minilm"
+        guard let text = reader.text(node, expectation) else { return }
+        if text == "local" { return config.cache.embeddingModel = nil }
+        guard text.hasPrefix("endpoint:"), text.count > "endpoint:".count else {
+            return reader.fault(node, "\(expectation), not \(ValueReader.quoted(text))")
+        }
+        config.cache.embeddingModel = String(text.dropFirst("endpoint:".count))
+    } show: {
+        $0.cache.embeddingModel.map { "endpoint:\($0)" } ?? "local"
+    }
 
     private static let timeToLive = ConfigKey(name: "cache_ttl", needsRestart: false) { reader, node, config in
         if ValueReader.isNull(node) { return config.cache.timeToLive = nil }

@@ -87,13 +87,21 @@ struct ConfigKey: Sendable {
         }
     }
 
-    private static func duration(
+    static func duration(
         _ name: String, _ path: Path<TimeAmount>, _ range: ClosedRange<TimeAmount>, zeroMeansNone: Bool = false, restart: Bool = false
     ) -> ConfigKey {
         ConfigKey(name: name, needsRestart: restart) { reader, node, config in
             if let value = reader.duration(node, range, zeroMeansNone: zeroMeansNone) { config[keyPath: path] = value }
         } show: {
             DurationText.format($0[keyPath: path])
+        }
+    }
+
+    static func number(_ name: String, _ path: Path<Double>, _ range: ClosedRange<Double>) -> ConfigKey {
+        ConfigKey(name: name, needsRestart: false) { reader, node, config in
+            if let value = reader.number(node, range) { config[keyPath: path] = value }
+        } show: {
+            "\($0[keyPath: path])"
         }
     }
 

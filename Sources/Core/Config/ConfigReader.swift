@@ -58,16 +58,6 @@ public enum ConfigReader {
             if let node = sections[key.name] { key.read(&reader, node, &config) }
             override(key.variable, with: &reader) { key.read(&$1, $0, &config) }
         }
-        for key in PlannedKey.table {
-            if let node = sections[key.name] {
-                key.check(&reader, node)
-                reader.notice(node, key.notice)
-            }
-            override(key.variable, with: &reader) { node, reader in
-                key.check(&reader, node)
-                reader.notice(node, key.notice)
-            }
-        }
         try readAddressVariables(into: &config, environment: environment)
         config.endpoints = endpoints(sections, limit: config.maxConcurrentConnections, reader: &reader)
         guard reader.errors.isEmpty else { throw ConfigErrors(sorted(reader.errors)) }
@@ -114,7 +104,7 @@ public enum ConfigReader {
         }
         guard let root, !ValueReader.isNull(root) else { return [:] }
         guard let mapping = root.mapping else { throw whole("expected keys such as 'endpoints:', not \(ValueReader.kind(root))", line: 1, column: 1) }
-        let known = ConfigKey.table.map(\.name) + PlannedKey.table.map(\.name) + EndpointSection.keys + ["api_keys"]
+        let known = ConfigKey.table.map(\.name) + EndpointSection.keys + ["api_keys"]
         var sections: [String: Node] = [:]
         for (key, value) in mapping {
             guard let name = key.scalar?.string, known.contains(name) else {
@@ -177,7 +167,7 @@ public enum ConfigReader {
     /// A misspelt variable would otherwise be ignored in silence. It is no error: the environment is not ours alone.
     private static func unknownVariables(_ environment: [String: String]) -> [String] {
         let known = Set(
-            ConfigKey.table.map(\.variable) + PlannedKey.table.map(\.variable) + EndpointSection.keys.map { "NOMYO_ROUTER_\($0.uppercased())" }
+            ConfigKey.table.map(\.variable) + EndpointSection.keys.map { "NOMYO_ROUTER_\($0.uppercased())" }
                 + ["NOMYO_ROUTER_CONFIG_PATH"])
         return environment.keys.filter { $0.hasPrefix("NOMYO_ROUTER_") && !known.contains($0) }.sorted().map {
             ConfigError(.variable($0), "no such key\(Spelling.hint(for: $0, among: known.sorted()))").description

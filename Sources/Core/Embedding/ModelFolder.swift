@@ -41,6 +41,19 @@ enum ModelFolder {
                 "the sentence model is not in \(folders.joined(separator: ", ")): `make model` installs it (cache_model_path names another folder)")
     }
 
+    /// Whether the files are what they should be.
+    static func check(_ folder: String) throws(Fault) {
+        for (name, digest) in digests {
+            let found: Digest
+            do {
+                found = try Digest(of: Array(Data(contentsOf: URL(fileURLWithPath: "\(folder)/\(name)"), options: .alwaysMapped)))
+            } catch {
+                throw Fault(description: "\(folder)/\(name) cannot be read: \(error)")
+            }
+            guard found.hex == digest else { throw damaged(folder, name) }
+        }
+    }
+
     /// Reads and checks the files. Takes a fraction of a second.
     static func load(_ folder: String, portable: Bool = false) throws(Fault) -> MiniLM {
         do {

@@ -22,19 +22,22 @@ struct CachedExchange: Sendable {
                 guard let (id, signals) = flight.join() else { continue }
                 defer { flight.leave(id) }
                 return try await follow(flight, signals)
-            case .lead(let flight):
-                return try await lead(flight, wish)
+            case .similar(let entry, let key, let similarity):
+                cache.counters.count(.semantic(saved: entry.cost))
+                return try await answer(entry, .semantic(key, similarity))
+            case .lead(let flight, let inquiry):
+                return try await lead(flight, inquiry, wish)
             }
         }
     }
 
-    private func lead(_ flight: SharedFlight, _ wish: CacheWish) async throws {
+    private func lead(_ flight: SharedFlight, _ inquiry: MeaningSearch.Inquiry?, _ wish: CacheWish) async throws {
         cache.counters.count(wish.why.map { .bypass($0) } ?? .miss)
         let mark = wish.why == nil ? CacheMark.miss(request.key) : .bypass
         do {
             try await writer.run { [request] handler, exchange in
                 exchange.cacheMark = mark
-                exchange.fill = CacheFill(request: request, flight: flight)
+                exchange.fill = CacheFill(request: request, flight: flight, inquiry: inquiry)
                 handler.goOn(exchange)
             }
         } catch {

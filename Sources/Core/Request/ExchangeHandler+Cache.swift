@@ -87,7 +87,7 @@ extension ExchangeHandler {
         guard isWhole else { return stopRecording(exchange, .cut) }
         exchange.fill = nil
         worker.shared.cache.keep(
-            fill.request, fill.flight,
+            fill,
             AnswerCost(
                 promptTokens: exchange.tokens.input, answerTokens: exchange.tokens.output,
                 milliseconds: (NIODeadline.now() - (exchange.sentAt ?? exchange.started)).milliseconds),
@@ -124,6 +124,8 @@ extension ExchangeHandler {
 /// What an answer says of the cache.
 enum CacheMark: Equatable {
     case hit(Digest)
+    /// The answer to another question, so near.
+    case semantic(Digest, Float)
     /// From another's generation in flight.
     case shared(Digest)
     case miss(Digest)
@@ -132,10 +134,19 @@ enum CacheMark: Equatable {
     func writeFields(into buffer: inout ByteBuffer) {
         switch self {
         case .hit(let key): Self.write("hit", key, into: &buffer)
+        case .semantic(let key, let similarity):
+            Self.write("semantic", key, into: &buffer)
+            ForwardedHeaders.write("X-Cache-Similarity", Self.text(similarity), into: &buffer)
         case .shared(let key): Self.write("shared", key, into: &buffer)
         case .miss(let key): Self.write("miss", key, into: &buffer)
         case .bypass: buffer.writeStaticString("X-Cache: bypass\r\n")
         }
+    }
+
+    /// With four decimals.
+    private static func text(_ similarity: Float) -> String {
+        let digits = String(Int((Double(similarity) * 10000).rounded()) + 10000)
+        return (similarity >= 0.99995 ? "1." : "0.") + digits.suffix(4)
     }
 
     private static func write(_ word: String, _ key: Digest, into buffer: inout ByteBuffer) {
@@ -149,4 +160,6 @@ enum CacheMark: Equatable {
 struct CacheFill {
     var request: CacheRequest
     var flight: SharedFlight
+    /// Its meaning, in the making.
+    var inquiry: MeaningSearch.Inquiry?
 }

@@ -11,7 +11,9 @@ enum CachePages {
         guard info.enabled else { return ["enabled": false] }
         return [
             "enabled": true, "hits": .integer(info.hits), "misses": .integer(info.misses), "hit_rate": .double(info.hitRate ?? 0),
-            "semantic": false, "backend": .string(info.backend), "similarity_threshold": 1, "history_weight": .double(0.3),
+            "semantic": .bool(info.semantic && info.semanticFault.isEmpty), "backend": .string(info.backend),
+            "similarity_threshold": .double(settings.similarity), "history_weight": .double(settings.historyWeight),
+            "vectors": .integer(info.vectors), "guarded": counts(info.guarded), "semantic_fault": .string(info.semanticFault),
             "exact_hits": .integer(info.exactHits), "semantic_hits": .integer(info.semanticHits), "shared": .integer(info.shared),
             "bypasses": counts(info.bypasses), "not_kept": counts(info.notKept), "entries": .integer(info.entries),
             "bytes": .integer(info.bytes), "oldest_s": info.oldestS.map { .integer($0) } ?? .null,

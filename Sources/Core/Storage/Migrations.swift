@@ -33,7 +33,8 @@ enum Migrations {
                 sql: """
                     CREATE TABLE routerd_answers (
                         key BLOB PRIMARY KEY, namespace TEXT NOT NULL, model TEXT NOT NULL, tenant TEXT NOT NULL,
-                        created INTEGER NOT NULL, expires INTEGER, used INTEGER NOT NULL, size INTEGER NOT NULL, bytes BLOB NOT NULL
+                        created INTEGER NOT NULL, expires INTEGER, used INTEGER NOT NULL, size INTEGER NOT NULL, bytes BLOB NOT NULL,
+                        meaning BLOB
                     ) WITHOUT ROWID;
                     CREATE INDEX routerd_answers_by_use ON routerd_answers (used, created, size);
                     CREATE INDEX routerd_answers_by_expiry ON routerd_answers (expires) WHERE expires IS NOT NULL;

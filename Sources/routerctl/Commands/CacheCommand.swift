@@ -36,6 +36,7 @@ struct CacheStatsCommand: ParsableCommand {
         page.facts([
             ("Cache", "on, \(info.backend)", .plain),
             ("State", info.fault.isEmpty ? "good" : "requests go on without it: \(info.fault)", info.fault.isEmpty ? .good : .bad),
+            ("By meaning", meaning(info), info.semanticFault.isEmpty ? .plain : .bad),
             ("Entries", "\(info.entries), \(Quantity.bytes(info.bytes))", .plain),
             ("Oldest", info.oldestS.map { Quantity.duration(s: Double($0)) } ?? "none", .plain),
             ("Hit rate", rates.joined(separator: ", "), .plain),
@@ -55,6 +56,12 @@ struct CacheStatsCommand: ParsableCommand {
         ])
         table.rows = info.namespaces.map { [.init($0.name), .init($0.tenant), .init("\($0.entries)"), .init(Quantity.bytes($0.bytes))] }
         page.table(table)
+    }
+
+    private static func meaning(_ info: CacheInfo) -> String {
+        guard info.semantic else { return "off" }
+        guard info.semanticFault.isEmpty else { return "equal requests only: \(info.semanticFault)" }
+        return "\(info.vectors) questions; told apart: \(counts(info.guarded))"
     }
 
     private static func percent(_ rate: Double?) -> String { rate.map { "\(Int(($0 * 100).rounded()))%" } ?? "-" }

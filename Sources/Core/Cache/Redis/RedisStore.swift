@@ -5,10 +5,12 @@ import Logging
 import NIOCore
 
 /// Entries in Redis or Valkey, shared by all routers that use the same server and database. Each entry is a hash under
-/// `routerd:cache:<key>`, which the server expires by itself; when each was last used stands in the sorted set `routerd:cache:used`.
+/// `routerd:cache:<key>`, which the server expires by itself; when each was last used stands in the sorted set `routerd:cache:used`, when
+/// those with a meaning were made in `routerd:cache:made`, by which routers learn of each other's.
 final class RedisStore: CacheStore {
     private static let prefix = "routerd:cache:"
     private static let used = "routerd:cache:used"
+    private static let made = "routerd:cache:made"
     /// Keys looked at with one round trip.
     private static let page = 500
 
@@ -33,10 +35,14 @@ final class RedisStore: CacheStore {
             RedisCommand("DEL", name),
             RedisCommand(
                 "HSET", name, "namespace", row.namespace, "model", row.model, "tenant", row.tenant, "created", "\(row.created)", "size",
-                "\(row.size)", "bytes"
+                "\(row.size)", "expires", row.expires.map { "\($0)" } ?? "", "bytes"
             ).with(row.bytes),
             RedisCommand("ZADD", Self.used, "\(row.created)", row.key.hex),
         ]
+        if let meaning = row.meaning {
+            commands.append(RedisCommand("HSET", name, "meaning").with(meaning))
+            commands.append(RedisCommand("ZADD", Self.made, "\(row.created)", row.key.hex))
+        }
         if let expires = row.expires { commands.append(RedisCommand("PEXPIREAT", name, "\(expires)")) }
         commands.append(RedisCommand("EXEC"))
         try Self.check(try await client.send(commands))
@@ -49,6 +55,7 @@ final class RedisStore: CacheStore {
             try Self.check(
                 try await client.send([
                     RedisCommand(["UNLINK"] + page.map { Self.prefix + $0.hex }), RedisCommand(["ZREM", Self.used] + page.map(\.hex)),
+                    RedisCommand(["ZREM", Self.made] + page.map(\.hex)),
                 ]))
         }
     }
@@ -60,6 +67,24 @@ final class RedisStore: CacheStore {
             found.append(key)
         }
         if !dryRun { try await remove(found) }
+        return found
+    }
+
+    func meanings(since: Int) async throws -> [StoredMeaning] {
+        let names = try await client.send(RedisCommand("ZRANGEBYSCORE", Self.made, "\(since)", "+inf")).array?.compactMap { $0.text } ?? []
+        var found: [StoredMeaning] = []
+        for start in stride(from: 0, to: names.count, by: Self.page) {
+            let page = names[start..<min(start + Self.page, names.count)]
+            let replies = try await client.send(page.map { RedisCommand("HMGET", Self.prefix + $0, "namespace", "created", "expires", "meaning") })
+            try Self.check(replies)
+            for (name, reply) in zip(page, replies) {
+                let fields = reply.array ?? []
+                guard fields.count == 4, let key = Digest(hex: name), let namespace = fields[0].text, let created = fields[1].integer,
+                    let meaning = fields[3].bytes
+                else { continue }
+                found.append(StoredMeaning(key: key, namespace: namespace, created: created, expires: fields[2].integer, meaning: meaning))
+            }
+        }
         return found
     }
 
