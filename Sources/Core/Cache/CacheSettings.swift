@@ -5,6 +5,9 @@ import NIOCore
 
 /// Everything of the configuration that is about kept answers.
 public struct CacheSettings: Sendable, Equatable {
+    /// Where to begin with questions that mean the same: see routerd(8) for what to expect.
+    static let recommendedSimilarity = 0.9
+
     public enum Backend: String, Sendable, CaseIterable {
         case memory, sqlite, redis
     }

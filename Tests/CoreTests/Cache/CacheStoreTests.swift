@@ -141,6 +141,27 @@ import Testing
         }
     }
 
+    /// What a store has of meanings, all of it or what is new; gone with its entry.
+    @Test(arguments: Kind.allCases) func meaningsAreKept(_ kind: Kind) async throws {
+        try await with(kind) { store in
+            for (index, name) in ["a", "b", "c"].enumerated() {
+                var row = Self.row(name, created: 1_000 * (index + 1), expires: now + 3_600_000)
+                if name != "b" { row.meaning = Array("meaning of \(name)".utf8) }
+                try await store.put(row)
+            }
+            let all = try await store.meanings(since: 0).sorted { $0.created < $1.created }
+            #expect(
+                all.map(\.key) == [Digest(of: "a"), Digest(of: "c")] && all.map { String(decoding: $0.meaning, as: UTF8.self) }.last == "meaning of c"
+            )
+            #expect(all.allSatisfy { $0.namespace == "n" && $0.expires ?? 0 > now })
+            try #expect(await store.meanings(since: 1_500).map(\.key) == [Digest(of: "c")])
+            try #expect(await store.get(Digest(of: "a"), now: now) == [1, 2, 3])
+            _ = try await store.invalidate(CacheFilter(before: 2_000), dryRun: false)
+            try await store.remove(Digest(of: "c"))
+            try #expect(await store.meanings(since: 0).isEmpty)
+        }
+    }
+
     /// Many at once, from many sides: nothing is lost, nothing mixed up.
     @Test(arguments: Kind.allCases) func manyAtOnce(_ kind: Kind) async throws {
         try await with(kind) { store in

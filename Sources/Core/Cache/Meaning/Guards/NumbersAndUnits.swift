@@ -61,6 +61,8 @@ enum Units {
         return names
     }()
 
+    static func isTime(_ unit: String) -> Bool { ["ms", "minute", "hour", "week", "month", "year", "century", "decade"].contains(unit) }
+
     static func unit(_ word: String) -> String? { names[word] }
 }
 

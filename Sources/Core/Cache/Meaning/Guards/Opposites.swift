@@ -77,24 +77,33 @@ enum Opposites {
     }
 }
 
-/// Which way: from this to that, this over that.
+/// Which way: from this to that, this rather than that.
 enum Direction {
-    private static let connectors: Set<String> = ["to", "into", "from", "over", "than", "vs", "versus", "by", "for", "with", "against", "onto", "in"]
+    private static let ways: Set<String> = ["to", "into", "onto"]
+    private static let comparisons: Set<String> = ["than", "vs", "versus", "over", "against", "beat", "beats", "defeat", "defeats"]
 
-    /// The same two words stand around a connector, the other way round.
     static func differ(_ left: [String], _ right: [String]) -> Bool {
         let (one, other) = (pairs(left), pairs(right))
-        return one.contains { pair in pair.0 != pair.1 && other.contains { $0.0 == pair.1 && $0.1 == pair.0 } && !other.contains { $0 == pair } }
+        if one.contains(where: { pair in pair.0 != pair.1 && other.contains { $0.0 == pair.1 && $0.1 == pair.0 } && !other.contains { $0 == pair } })
+        {
+            return true
+        }
+        // The same words around a comparison, in another order.
+        guard left.contains(where: comparisons.contains), right.contains(where: comparisons.contains) else { return false }
+        let (first, second) = (telling(left), telling(right))
+        return first != second && first.sorted() == second.sorted()
     }
 
+    private static func telling(_ words: [String]) -> [String] { words.filter { !LanguageGuess.small.contains($0) }.map { Stem.of($0) } }
+
+    /// The words around what says where it goes.
     private static func pairs(_ words: [String]) -> [(String, String)] {
         var pairs: [(String, String)] = []
-        for (index, word) in words.enumerated() where connectors.contains(word) && index > 0 {
+        for (index, word) in words.enumerated() where ways.contains(word) && index > 0 {
             guard let before = words[..<index].last(where: { !LanguageGuess.small.contains($0) }),
                 let after = words[(index + 1)...].first(where: { !LanguageGuess.small.contains($0) })
             else { continue }
-            // Away from something is towards it, the other way round.
-            pairs.append(word == "from" ? (Stem.of(after), Stem.of(before)) : (Stem.of(before), Stem.of(after)))
+            pairs.append((Stem.of(before), Stem.of(after)))
         }
         return pairs
     }

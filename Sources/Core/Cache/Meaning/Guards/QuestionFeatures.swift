@@ -89,11 +89,13 @@ struct QuestionFeatures: Sendable, Equatable {
         var lower = word.lowercased()
         if lower.hasSuffix("'s") { lower.removeLast(2) }
         let stem = Stem.of(lower)
+        let isCounted = sequence.last.map { $0.contains(where: \.isNumber) || NumberWords.digits($0) != nil } ?? false
         sequence.append(lower)
         words.formUnion([lower, stem])
         allWords.formUnion([lower, stem])
         if let date = Calendar.date(lower) { return _ = dates.insert(date) }
-        if let unit = Units.unit(lower) { units.insert(unit) }
+        // "In what year" is "when": spans of time are units only where they are counted.
+        if let unit = Units.unit(lower), isCounted || !Units.isTime(unit) { units.insert(unit) }
         let isCapital = word.first?.isUppercase ?? false
         // An abbreviation is a name wherever it stands; the pronoun is none.
         let isAbbreviation = word.count > 1 && word.allSatisfy { $0.isUppercase || $0.isNumber } && word.contains(where: \.isUppercase)
@@ -129,7 +131,7 @@ struct QuestionFeatures: Sendable, Equatable {
 
     private static let negations: Set<String> = [
         "not", "no", "never", "none", "nobody", "nothing", "nowhere", "neither", "nor", "without", "cannot", "unable", "except", "excluding",
-        "avoid", "stop", "prevent", "refuse", "fail", "fails", "failed", "lack", "lacks", "lacking", "hardly", "instead",
+        "avoid", "prevent", "refuse", "fail", "fails", "failed", "lack", "lacks", "lacking", "hardly",
         // German, French, Spanish, Italian.
         "nicht", "kein", "keine", "keinen", "nie", "niemals", "ohne", "ne", "pas", "jamais", "sans", "nunca", "sin", "non", "mai", "senza",
     ]
