@@ -86,6 +86,9 @@ let package = Package(
             swiftSettings: strict
         ),
 
+        // Times the sentence model: Benchmarks/meaning.sh.
+        .executableTarget(name: "embedding-times", dependencies: ["Core"], path: "Benchmarks/Meaning/Times", swiftSettings: strict),
+
         // Tests.
         .testTarget(
             name: "CoreTests",

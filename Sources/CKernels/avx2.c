@@ -7,6 +7,7 @@
 
 #define NAME(x) avx2_##x
 #define NAME_TEXT "avx2"
+#define UNPACKS_FIRST 0
 #define UNPACK8(p) ((v8)_mm256_cvtph_ps(_mm_loadu_si128((const __m128i *)(p))))
 #define DOT_I8(left, right, width) dot_i8(left, right, width)
 

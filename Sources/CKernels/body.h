@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The routerd authors
 //
 // The kernels, written once with the compiler's vector types and compiled for each kind of processor by the files that include this.
-// Whoever includes it defines NAME(x), UNPACK8(pointer) and DOT_I8(left, right, width).
+// Whoever includes it defines NAME(x), UNPACK8(pointer), DOT_I8(left, right, width), and UNPACKS_FIRST as 1 where halves are better made
+// wide once for all rows than in the midst of the products.
 #include "include/kernels.h"
 #include <math.h>
 #include <string.h>
@@ -32,13 +33,23 @@ static void NAME(unpack)(const uint16_t *from, float *to, long count) {
 
 // MARK: Products
 
+#if UNPACKS_FIRST
+typedef float NAME(weight);
+#define WIDE(p) NAME(load)(p)
+#else
+typedef uint16_t NAME(weight);
+#define WIDE(p) UNPACK8(p)
+#endif
+
 // ROWS rows of x times one panel: 2 * ROWS sums stay in registers. ROWS is a constant for each of the six copies.
 #define ROWS_TIMES_PANEL(ROWS)                                                                                                          \
-    static void NAME(rows##ROWS)(const float *x, int k, const float *panel, v8 low, v8 high, float *y, int n) {                            \
+    static void NAME(rows##ROWS)(const float *x, int k, const NAME(weight) *panel, v8 low, v8 high, float *y, int n) {                            \
         v8 sums[ROWS][2];                                                                                                               \
         for (int r = 0; r < ROWS; r++) sums[r][0] = low, sums[r][1] = high;                                                             \
         for (int i = 0; i < k; i++) {                                                                                                   \
-            v8 left = NAME(load)(panel + i * KERNELS_PANEL), right = NAME(load)(panel + i * KERNELS_PANEL + 8);                         \
+            /* The next panel comes while this one is worked on: what bounds short texts is memory. */                                     \
+            __builtin_prefetch(panel + (long)(i + k) * KERNELS_PANEL);                                                                  \
+            v8 left = WIDE(panel + (long)i * KERNELS_PANEL), right = WIDE(panel + (long)i * KERNELS_PANEL + 8);                         \
             _Pragma("clang loop unroll(full)") for (int r = 0; r < ROWS; r++) {                                                         \
                 v8 factor = NAME(all)(x[(long)r * k + i]);                                                                              \
                 sums[r][0] += factor * left;                                                                                            \
@@ -59,8 +70,13 @@ ROWS_TIMES_PANEL(6)
 
 static void NAME(linear)(const float *x, int m, int k, const uint16_t *packed, const float *bias, int n, float *y, float *scratch) {
     for (int column = 0; column < n; column += KERNELS_PANEL) {
-        // Once for all rows; it stays in the nearest caches meanwhile.
+#if UNPACKS_FIRST
         NAME(unpack)(packed + (long)column * k, scratch, (long)k * KERNELS_PANEL);
+        const NAME(weight) *panel = scratch;
+#else
+        const NAME(weight) *panel = packed + (long)column * k;
+        (void)scratch;
+#endif
         v8 low = NAME(load)(bias + column), high = NAME(load)(bias + column + 8);
         int row = 0;
         // Rows are spread evenly: 16 are 6, 5 and 5 rather than 6, 6 and 4.
@@ -69,12 +85,12 @@ static void NAME(linear)(const float *x, int m, int k, const uint16_t *packed, c
             const float *from = x + (long)row * k;
             float *to = y + (long)row * n + column;
             switch (rows) {
-            case 1: NAME(rows1)(from, k, scratch, low, high, to, n); break;
-            case 2: NAME(rows2)(from, k, scratch, low, high, to, n); break;
-            case 3: NAME(rows3)(from, k, scratch, low, high, to, n); break;
-            case 4: NAME(rows4)(from, k, scratch, low, high, to, n); break;
-            case 5: NAME(rows5)(from, k, scratch, low, high, to, n); break;
-            default: NAME(rows6)(from, k, scratch, low, high, to, n); break;
+            case 1: NAME(rows1)(from, k, panel, low, high, to, n); break;
+            case 2: NAME(rows2)(from, k, panel, low, high, to, n); break;
+            case 3: NAME(rows3)(from, k, panel, low, high, to, n); break;
+            case 4: NAME(rows4)(from, k, panel, low, high, to, n); break;
+            case 5: NAME(rows5)(from, k, panel, low, high, to, n); break;
+            default: NAME(rows6)(from, k, panel, low, high, to, n); break;
             }
             row += rows;
         }
@@ -148,6 +164,18 @@ static void NAME(layer_norm)(
     }
 }
 
+// Products of two and two, so that the sums do not wait for each other. `width` is a multiple of 32.
+static inline float NAME(dot)(const float *left, const float *right, int width) {
+    v8 even = NAME(all)(0), odd = NAME(all)(0);
+    for (int i = 0; i < width; i += 32) {
+        even += NAME(load)(left + i) * NAME(load)(right + i);
+        odd += NAME(load)(left + i + 8) * NAME(load)(right + i + 8);
+        even += NAME(load)(left + i + 16) * NAME(load)(right + i + 16);
+        odd += NAME(load)(left + i + 24) * NAME(load)(right + i + 24);
+    }
+    return NAME(sum)(even + odd);
+}
+
 static void NAME(attention)(const float *qkv, int tokens, int heads, int head_width, float *out, float *scratch) {
     int width = heads * head_width;
     float factor = 1.0f / sqrtf((float)head_width);
@@ -160,9 +188,7 @@ static void NAME(attention)(const float *qkv, int tokens, int heads, int head_wi
             float largest = -INFINITY;
             for (int s = 0; s < tokens; s++) {
                 const float *key = keys + (long)s * 3 * width;
-                v8 total = NAME(all)(0);
-                for (int i = 0; i < head_width; i += 8) total += NAME(load)(query + i) * NAME(load)(key + i);
-                weights[s] = NAME(sum)(total) * factor;
+                weights[s] = NAME(dot)(query, key, head_width) * factor;
                 if (weights[s] > largest) largest = weights[s];
             }
             float total = 0;
@@ -181,10 +207,15 @@ static void NAME(attention)(const float *qkv, int tokens, int heads, int head_wi
                 }
             }
             float *result = out + (long)t * width + (long)head * head_width;
-            for (int i = 0; i < head_width; i += 8) {
-                v8 sum = NAME(all)(0);
-                for (int s = 0; s < tokens; s++) sum += weights[s] * NAME(load)(values + (long)s * 3 * width + i);
-                NAME(store)(result + i, sum / total);
+            // Four sums at a time: each value is read once.
+            for (int i = 0; i < head_width; i += 32) {
+                v8 sums[4] = {NAME(all)(0), NAME(all)(0), NAME(all)(0), NAME(all)(0)};
+                const float *value = values + i;
+                for (int s = 0; s < tokens; s++, value += 3 * width) {
+                    v8 weight = NAME(all)(weights[s]);
+                    _Pragma("clang loop unroll(full)") for (int j = 0; j < 4; j++) sums[j] += weight * NAME(load)(value + 8 * j);
+                }
+                for (int j = 0; j < 4; j++) NAME(store)(result + i + 8 * j, sums[j] / total);
             }
         }
     }

@@ -4,6 +4,7 @@
 // For every processor that the compiler knows; on arm64 the vector types become NEON's.
 #define NAME(x) portable_##x
 #define NAME_TEXT "portable"
+#define UNPACKS_FIRST 1
 #define UNPACK8(p) unpack8(p)
 #define DOT_I8(left, right, width) dot_i8(left, right, width)
 

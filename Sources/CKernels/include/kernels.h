@@ -23,7 +23,8 @@ typedef struct {
     /// x = normalise(x + residual) * gamma + beta for each row; `residual` may be null.
     void (*layer_norm)(float *x, const float *residual, int rows, int width, const float *gamma, const float *beta, float epsilon);
 
-    /// Scaled dot-product attention of every token to every token. `qkv` has rows of query, key and value, each of heads * head_width;
+    /// Scaled dot-product attention of every token to every token. `qkv` has rows of query, key and value, each of heads * head_width
+    /// (a multiple of 32);
     /// `scratch` holds tokens + 2 * tokens * head_width floats.
     void (*attention)(const float *qkv, int tokens, int heads, int head_width, float *out, float *scratch);
 
@@ -37,9 +38,9 @@ typedef struct {
     int32_t (*dot_i16)(const int16_t *left, const int16_t *right, int width);
 } Kernels;
 
-const Kernels *_Nonnull kernels_portable(void);
+const Kernels *kernels_portable(void);
 /// The fastest that this processor can run.
-const Kernels *_Nonnull kernels_best(void);
+const Kernels *kernels_best(void);
 
 /// Halves that a packed matrix of n outputs and k inputs takes.
 long kernels_packed_length(int n, int k);

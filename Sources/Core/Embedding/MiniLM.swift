@@ -3,13 +3,13 @@
 
 import CKernels
 
-#if canImport(Glibc)
-    import Glibc
+#if canImport(Dispatch)
+    import Dispatch
 #endif
 
 /// all-MiniLM-L6-v2: a sentence to a vector of length 1 whose direction is its meaning (Reimers and Gurevych, "Sentence-BERT", 2019;
 /// the six-layer student of Wang et al., "MiniLM", 2020). Weights are held in half precision, sums are single.
-final class MiniLM: Sendable {
+package final class MiniLM: Sendable {
     static let width = 384
     /// Tokens that are read of a text, both marks included; the model was trained on no more.
     static let tokenLimit = 256
@@ -19,6 +19,9 @@ final class MiniLM: Sendable {
     private static let words = 30522
     private static let positions = 512
     private static let epsilon: Float = 1e-12
+    /// From this many tokens on, matrix products are worth a second thread.
+    private static let longText = 64
+    private static let linearScratch = 16 * inner
 
     /// A matrix as the kernels want it, and its bias.
     private struct Linear: Sendable {
@@ -98,16 +101,16 @@ final class MiniLM: Sendable {
         kernels = portable ? kernels_portable() : kernels_best()
     }
 
-    func tokens(_ text: String) -> [Int32] { tokenizer.tokens(text, limit: Self.tokenLimit) }
+    package func tokens(_ text: String) -> [Int32] { tokenizer.tokens(text, limit: Self.tokenLimit) }
 
     /// 384 numbers, of length 1. Takes milliseconds: not for an event loop.
-    func embed(_ text: String) -> [Float] { embed(tokens: tokens(text)) }
+    package func embed(_ text: String) -> [Float] { embed(tokens: tokens(text)) }
 
     func embed(tokens: [Int32]) -> [Float] {
         let count = min(tokens.count, Self.positions)
         let size = count * Self.width
         // One block for all that is needed in between.
-        let scratchLength = max(16 * Self.inner, count + 2 * count * Self.width / Self.heads)
+        let scratchLength = max(2 * Self.linearScratch, count + 2 * count * Self.width / Self.heads)
         return withUnsafeTemporaryAllocation(of: Float.self, capacity: 3 * size + count * max(3 * Self.width, Self.inner) + scratchLength) { block in
             guard let state = block.baseAddress else { return [] }
             let attended = state + size
@@ -144,7 +147,17 @@ final class MiniLM: Sendable {
     private func multiply(
         _ input: UnsafePointer<Float>, rows: Int, _ linear: Linear, into output: UnsafeMutablePointer<Float>, _ scratch: UnsafeMutablePointer<Float>
     ) {
-        kernels.pointee.linear(input, Int32(rows), Int32(linear.inputs), linear.packed, linear.bias, Int32(linear.bias.count), output, scratch)
+        let (inputs, outputs) = (linear.inputs, linear.bias.count)
+        // Each half has its own rows of the output and its own scratch.
+        nonisolated(unsafe) let (input, output, scratch) = (input, output, scratch)
+        @Sendable func part(_ from: Int, _ to: Int, _ scratch: UnsafeMutablePointer<Float>) {
+            kernels.pointee.linear(
+                input + from * inputs, Int32(to - from), Int32(inputs), linear.packed, linear.bias, Int32(outputs), output + from * outputs, scratch)
+        }
+        guard rows >= Self.longText else { return part(0, rows, scratch) }
+        DispatchQueue.concurrentPerform(iterations: 2) { half in
+            if half == 0 { part(0, rows / 2, scratch) } else { part(rows / 2, rows, scratch + Self.linearScratch) }
+        }
     }
 
     private func normalise(_ state: UnsafeMutablePointer<Float>, _ residual: UnsafePointer<Float>?, rows: Int, _ norm: Norm) {

@@ -11,10 +11,10 @@
 #endif
 
 /// Where the model's files are: `model.safetensors` and `vocab.txt`, as `make model` installs them.
-enum ModelFolder {
+package enum ModelFolder {
     /// What is wrong with the files, and what to do.
-    struct Fault: Error, Equatable, CustomStringConvertible {
-        var description: String
+    package struct Fault: Error, Equatable, CustomStringConvertible {
+        package var description: String
     }
 
     /// SHA-256 of the only weights that are known to give the right vectors.
@@ -55,7 +55,7 @@ enum ModelFolder {
     }
 
     /// Reads and checks the files. Takes a fraction of a second.
-    static func load(_ folder: String, portable: Bool = false) throws(Fault) -> MiniLM {
+    package static func load(_ folder: String, portable: Bool = false) throws(Fault) -> MiniLM {
         do {
             let weights = try SafeTensors(path: folder + "/model.safetensors")
             guard weights.digest.hex == digests["model.safetensors"] else { throw damaged(folder, "model.safetensors") }

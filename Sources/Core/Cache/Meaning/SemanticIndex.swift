@@ -4,6 +4,10 @@
 import CKernels
 import NIOConcurrencyHelpers
 
+#if canImport(Dispatch)
+    import Dispatch
+#endif
+
 /// Vectors of what is kept, by namespace and fingerprint, and exact search among them: bytes first, as they are a quarter of the
 /// memory that has to be read, with a bound on what that loses, then the few that may be near enough in 16 bits.
 final class SemanticIndex: Sendable {
@@ -28,15 +32,16 @@ final class SemanticIndex: Sendable {
         var history: String
         /// Unix milliseconds; nil for never.
         var expires: Int?
-        /// One byte of the vector in numbers, and the length of what rounding to bytes took away.
-        var scale: Float
-        var loss: Float
     }
 
     /// Some vectors in a row. Small enough to be copied when one is added while another thread searches.
     private struct Block: Sendable {
         static let capacity = 1024
         var items: [Item] = []
+        /// What one step of a byte of the vector is worth, and the length of what rounding to bytes took away. Apart from the items, as
+        /// a search reads them of all and the rest of few.
+        var scales: [Float] = []
+        var losses: [Float] = []
         var bytes: [Int8] = []
         var halves: [Int16] = []
     }
@@ -47,7 +52,7 @@ final class SemanticIndex: Sendable {
     }
 
     private let state = NIOLockedValueBox(State())
-    nonisolated(unsafe) private let kernels = kernels_best()
+    nonisolated(unsafe) private let kernels: UnsafePointer<Kernels> = kernels_best()
 
     /// The most that a search looks at more closely.
     private static let shortList = 64
@@ -62,7 +67,7 @@ final class SemanticIndex: Sendable {
     func add(_ key: Digest, namespace: String, _ meaning: Meaning, expires: Int?) {
         let vector = Self.padded(meaning.vector)
         let (bytes, scale, loss) = Self.bytes(vector)
-        let item = Item(key: key, question: meaning.question, history: meaning.history, expires: expires, scale: scale, loss: loss)
+        let item = Item(key: key, question: meaning.question, history: meaning.history, expires: expires)
         let halves = Self.halves(vector)
         let group = Group(namespace: namespace, fingerprint: meaning.fingerprint, width: meaning.vector.count)
         state.withLockedValue { state in
@@ -71,6 +76,8 @@ final class SemanticIndex: Sendable {
             if state.groups[group]?.last?.items.count ?? Block.capacity >= Block.capacity { state.groups[group, default: []].append(Block()) }
             guard let last = state.groups[group]?.indices.last else { return }
             state.groups[group]?[last].items.append(item)
+            state.groups[group]?[last].scales.append(scale)
+            state.groups[group]?[last].losses.append(loss)
             state.groups[group]?[last].bytes += bytes
             state.groups[group]?[last].halves += halves
         }
@@ -92,6 +99,10 @@ final class SemanticIndex: Sendable {
         let last = blocks[block].items.count - 1
         blocks[block].items.swapAt(index, last)
         blocks[block].items.removeLast()
+        blocks[block].scales.swapAt(index, last)
+        blocks[block].scales.removeLast()
+        blocks[block].losses.swapAt(index, last)
+        blocks[block].losses.removeLast()
         let width = blocks[block].bytes.count / (last + 1)
         for offset in 0..<width {
             blocks[block].bytes[index * width + offset] = blocks[block].bytes[last * width + offset]
@@ -108,29 +119,73 @@ final class SemanticIndex: Sendable {
     func search(_ group: Group, _ vector: [Float], threshold: Float, now: Int) -> [Match] {
         guard let blocks = state.withLockedValue({ $0.groups[group] }) else { return [] }
         let vector = Self.padded(vector)
-        let (query, scale, loss) = Self.bytes(vector)
-        let halves = Self.halves(vector)
-        let width = vector.count
+        let query = Query(vector: vector, threshold: threshold, now: now)
+        guard blocks.count >= Self.manyBlocks else {
+            return Self.nearest(blocks.flatMap { matches(in: $0, query) })
+        }
+        // Reading tens of megabytes is worth a second thread.
+        let halves = NIOLockedValueBox<[[Match]]>([[], []])
+        DispatchQueue.concurrentPerform(iterations: 2) { half in
+            let part = half == 0 ? blocks[..<(blocks.count / 2)] : blocks[(blocks.count / 2)...]
+            let found = part.flatMap { matches(in: $0, query) }
+            halves.withLockedValue { $0[half] = found }
+        }
+        return Self.nearest(halves.withLockedValue { $0 }.flatMap { $0 })
+    }
+
+    /// Blocks from which on two threads search.
+    private static let manyBlocks = 16
+
+    private static func nearest(_ found: [Match]) -> [Match] {
+        Array(found.sorted { $0.similarity > $1.similarity }.prefix(shortList))
+    }
+
+    private struct Query: Sendable {
+        let bytes: [Int8]
+        let halves: [Int16]
+        let scale: Float
+        let loss: Float
+        let threshold: Float
+        let now: Int
+
+        init(vector: [Float], threshold: Float, now: Int) {
+            (bytes, scale, loss) = SemanticIndex.bytes(vector)
+            halves = SemanticIndex.halves(vector)
+            self.threshold = threshold
+            self.now = now
+        }
+    }
+
+    private func matches(in block: Block, _ query: Query) -> [Match] {
+        let width = query.bytes.count
         var found: [Match] = []
         withUnsafeTemporaryAllocation(of: Int32.self, capacity: Block.capacity) { scores in
-            for block in blocks {
-                kernels.pointee.scan_i8(block.bytes, block.items.count, Int32(width), query, scores.baseAddress)
-                for index in block.items.indices {
-                    let item = block.items[index]
-                    // What rounding may have taken: |q v - q' v'| <= |q - q'| |v| + |q'| |v - v'|.
-                    let near = Float(scores[index]) * scale * item.scale
-                    guard near + loss + (1 + loss) * item.loss >= threshold, item.expires.map({ $0 > now }) ?? true else { continue }
-                    let exact = block.halves.withUnsafeBufferPointer { stored -> Float in
-                        guard let base = stored.baseAddress else { return 0 }
-                        return Float(kernels.pointee.dot_i16(base + index * width, halves, Int32(width))) / (32767 * 32767)
+            kernels.pointee.scan_i8(block.bytes, block.items.count, Int32(width), query.bytes, scores.baseAddress)
+            block.scales.withUnsafeBufferPointer { scales in
+                block.losses.withUnsafeBufferPointer { losses in
+                    for index in scales.indices {
+                        // What rounding may have taken: |q v - q' v'| <= |q - q'| |v| + |q'| |v - v'|.
+                        let near = Float(scores[index]) * query.scale * scales[index]
+                        guard near + query.loss + (1 + query.loss) * losses[index] >= query.threshold else { continue }
+                        if let match = match(block, index, query) { found.append(match) }
                     }
-                    guard exact >= threshold else { continue }
-                    found.append(Match(key: item.key, similarity: min(exact, 1), question: item.question, history: item.history))
                 }
             }
         }
-        found.sort { $0.similarity > $1.similarity }
-        return Array(found.prefix(Self.shortList))
+        return found
+    }
+
+    /// One that may be near enough, looked at closely.
+    private func match(_ block: Block, _ index: Int, _ query: Query) -> Match? {
+        let item = block.items[index]
+        let width = query.halves.count
+        guard item.expires.map({ $0 > query.now }) ?? true else { return nil }
+        let exact = block.halves.withUnsafeBufferPointer { stored -> Float in
+            guard let base = stored.baseAddress else { return 0 }
+            return Float(kernels.pointee.dot_i16(base + index * width, query.halves, Int32(width))) / (32767 * 32767)
+        }
+        guard exact >= query.threshold else { return nil }
+        return Match(key: item.key, similarity: min(exact, 1), question: item.question, history: item.history)
     }
 
     // MARK: Numbers
