@@ -103,11 +103,11 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "GRDB", package: "GRDB.swift"),
                 "TestSupport",
-                "CKernels",
             ],
-            exclude: ["Embedding/Reference"],
             swiftSettings: strict
         ),
+        // The sentence model and what is built on it. Apart, as they take all of a core for seconds.
+        .testTarget(name: "EmbeddingTests", dependencies: ["Core", "TestSupport"], exclude: ["Reference"], swiftSettings: strict),
         // Tests of routerctl and of what it stands on.
         .target(name: "FakeControl", dependencies: ["Protocol", "TestSupport", locks], path: "Tests/FakeControl", swiftSettings: strict),
         .testTarget(

@@ -103,6 +103,33 @@ import Testing
         }
     }
 
+    /// D6: the other two routes; each is a family of its own. Routes beside the four know nothing of a cache.
+    @Test func allFourRoutesAreCached() throws {
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, request in
+            connection.answer(
+                request.path == "/api/generate"
+                    ? #"{"model":"m","created_at":"x","response":"generated","done":true,"done_reason":"stop","eval_count":1}"#
+                    : #"{"id":"c","object":"text_completion","created":1,"model":"m","choices":[{"index":0,"text":"completed","finish_reason":"stop"}],"embeddings":[[1]]}"#
+            )
+        }
+        try RunningDaemon.run([endpoint], Self.on) { daemon in
+            for (route, word) in [("/api/generate", "generated"), ("/v1/completions", "completed")] {
+                let body = #"{"model":"m","prompt":"hello","stream":false}"#
+                try #expect(Self.post(daemon, route, body).head["x-cache"] == "miss")
+                try eventually("\(route) is kept") { try Self.post(daemon, route, body).head["x-cache"] == "hit" }
+                let streamed = try Self.post(daemon, route, body.replacingOccurrences(of: "false", with: "true"))
+                #expect(streamed.head["x-cache"] == "hit" && streamed.text.contains(word))
+                #expect(streamed.head["content-type"] == (route.hasPrefix("/api") ? "application/x-ndjson" : "text/event-stream"))
+            }
+            for _ in 0..<2 { try #expect(Self.post(daemon, "/api/embed", #"{"model":"m","input":"hello"}"#).head["x-cache"] == nil) }
+            // Several different answers are wanted.
+            let mixture = try Self.post(daemon, "/api/chat", Self.ask("hello").replacingOccurrences(of: #""m""#, with: #""moe-m""#))
+            #expect(mixture.head["x-cache"] == "bypass")
+            // A request that only loads the model is none that has an answer.
+            try #expect(Self.post(daemon, "/api/generate", #"{"model":"m","stream":false}"#).head["x-cache"] == "bypass")
+        }
+    }
+
     /// D1: an answer that was translated is kept as the client's own dialect.
     @Test func translatedAnswersAreKept() throws {
         let endpoint = try FakeEndpoint(kind: .openAI, available: ["m"], loaded: ["m"], script: Self.counting())

@@ -25,6 +25,20 @@ import Testing
         }
     }
 
+    /// What the cache says again is what the clients expect of a server.
+    @Test(arguments: ["ollama_client.py", "openai_client.py"]) func bothTakeKeptAnswers(_ client: String) throws {
+        let isOllama = client.hasPrefix("ollama")
+        try Self.fleet("cache_enabled: true\n" + (isOllama ? "" : "nomyo-router-api-key: sk-of-the-router\n")) { daemon in
+            for _ in 0..<3 {
+                try PythonClient.run(
+                    client, ["http://127.0.0.1:\(daemon.port)"] + (isOllama ? ["llama3.2:3b", "mistral:7b"] : ["sk-of-the-router", "llama3.2:3b"]))
+            }
+            try daemon.waitUntilIdle()
+            let status = try daemon.status()
+            #expect(status.requests.failed == 0 && status.cache.exactHits > 2, "\(status.cache)")
+        }
+    }
+
     @Test func theOpenAIPackageWorksUnchangedAndWithAKey() throws {
         try Self.fleet("nomyo-router-api-key: sk-of-the-router\n") { daemon in
             try PythonClient.run("openai_client.py", ["http://127.0.0.1:\(daemon.port)", "sk-of-the-router", "llama3.2:3b"])

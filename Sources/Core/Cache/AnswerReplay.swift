@@ -36,7 +36,7 @@ struct AnswerReplay: Sendable {
 
     var streamType: String { route.isOllama ? "application/x-ndjson" : "text/event-stream" }
 
-    /// For a client that streams: all of the text in one item, and the end.
+    /// For a client that streams: the text in pieces, and the end.
     func stream(tellsUsage: Bool) -> String {
         switch route {
         case .ollamaChat, .ollamaGenerate: lines()
@@ -44,24 +44,62 @@ struct AnswerReplay: Sendable {
         }
     }
 
-    private func lines() -> String {
-        var first: JSONValue = ["model": answer["model"] ?? "", "created_at": answer["created_at"] ?? ""]
-        var last = answer
-        if route == .ollamaChat {
-            first["message"] = answer["message"]
-            last["message"] = ["role": answer["message"]?["role"] ?? "assistant", "content": ""]
-        } else {
-            first["response"] = answer["response"]
-            first["thinking"] = answer["thinking"]
-            last["response"] = ""
-            if case .object(var object) = last {
-                object["thinking"] = nil
-                last = .object(object)
-            }
+    // MARK: Pieces
+
+    /// Clients may show what comes as it comes, or count on more than one piece; a long text makes not more than this.
+    private static let mostPieces = 128
+    private static let shortestPiece = 8
+
+    /// The text, cut behind spaces.
+    private static func pieces(_ text: String) -> [Substring] {
+        let length = max(shortestPiece, text.utf8.count / mostPieces)
+        var pieces: [Substring] = []
+        var rest = Substring(text)
+        while rest.utf8.count > length {
+            let earliest = rest.utf8.index(rest.startIndex, offsetBy: length - 1)
+            guard let space = rest[earliest...].firstIndex(of: " ") else { break }
+            let end = rest.index(after: space)
+            pieces.append(rest[..<end])
+            rest = rest[end...]
         }
-        first["done"] = false
-        return first.text + "\n" + last.text + "\n"
+        if !rest.isEmpty || pieces.isEmpty { pieces.append(rest) }
+        return pieces
     }
+
+    // MARK: Ollama
+
+    private func lines() -> String {
+        let isChat = route == .ollamaChat
+        let frame: JSONValue = ["model": answer["model"] ?? "", "created_at": answer["created_at"] ?? ""]
+        let role = answer["message"]?["role"] ?? "assistant"
+        let name = isChat ? "content" : "response"
+        var text = ""
+        func send(_ thinking: Substring?, _ content: Substring) {
+            var item = frame
+            var part = isChat ? ["role": role] as JSONValue : item
+            part[name] = .string(String(content))
+            if let thinking { part["thinking"] = .string(String(thinking)) }
+            if isChat { item["message"] = part } else { item = part }
+            item["done"] = false
+            text += item.text + "\n"
+        }
+        let source = (isChat ? answer["message"] : answer) ?? [:]
+        if let thinking = source["thinking"]?.string, !thinking.isEmpty { for piece in Self.pieces(thinking) { send(piece, "") } }
+        for piece in Self.pieces(source[name]?.string ?? "") { send(nil, piece) }
+        var last = answer.object ?? JSONObject()
+        if isChat {
+            last["message"] = ["role": role, "content": ""]
+        } else {
+            last["response"] = ""
+            last["thinking"] = nil
+        }
+        return text + JSONValue.object(last).text + "\n"
+    }
+
+    // MARK: OpenAI
+
+    /// Texts of a message that grow as they come.
+    private static let growing = ["reasoning_content", "reasoning", "thinking", "content"]
 
     private func events(tellsUsage: Bool) -> String {
         var frame = answer.object ?? JSONObject()
@@ -75,12 +113,30 @@ struct AnswerReplay: Sendable {
             item["usage"] = usage
             text += "data: \(item.text)\n\n"
         }
+        func send(_ index: JSONValue, _ name: String, _ value: JSONValue) {
+            var choice: JSONValue = ["index": index]
+            choice[name] = value
+            choice["finish_reason"] = .null
+            send([choice])
+        }
         for choice in choices {
             let index = choice["index"] ?? 0
-            if route == .chat {
-                send([["index": index, "delta": choice["message"] ?? [:], "finish_reason": .null]])
-            } else {
-                send([["index": index, "text": choice["text"] ?? "", "finish_reason": .null]])
+            guard route == .chat else {
+                for piece in Self.pieces(choice["text"]?.string ?? "") { send(index, "text", .string(String(piece))) }
+                continue
+            }
+            var message = choice["message"]?.object ?? JSONObject()
+            let texts = Self.growing.compactMap { name in message[name]?.string.map { (name, $0) } }
+            for (name, _) in texts where name != "content" { message[name] = nil }
+            // Who speaks, and what does not grow, comes first.
+            message["content"] = ""
+            send(index, "delta", .object(message))
+            for (name, whole) in texts where !whole.isEmpty {
+                for piece in Self.pieces(whole) {
+                    var delta = JSONObject()
+                    delta[name] = .string(String(piece))
+                    send(index, "delta", .object(delta))
+                }
             }
         }
         for choice in choices {

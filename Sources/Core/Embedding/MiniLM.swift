@@ -20,7 +20,7 @@ package final class MiniLM: Sendable {
     private static let positions = 512
     private static let epsilon: Float = 1e-12
     /// From this many tokens on, matrix products are worth a second thread.
-    private static let longText = 64
+    private static let longText = 24
     private static let linearScratch = 16 * inner
 
     /// A matrix as the kernels want it, and its bias.

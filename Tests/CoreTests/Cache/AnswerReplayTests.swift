@@ -62,7 +62,8 @@ import Testing
         #expect(whole["response"] == "ab" && whole["thinking"] == "t" && whole["context"] == [1, 2])
         #expect(whole["model"] == "m", "an endpoint's own name for the model stays")
         let lines = try replay.stream(tellsUsage: false).split(separator: "\n").map { try JSONValue(parsing: $0.utf8) }
-        #expect(lines[0]["response"] == "ab" && lines[0]["thinking"] == "t" && lines[1]["response"] == "" && lines[1]["thinking"] == nil)
+        #expect(lines.count == 3 && lines[0]["thinking"] == "t" && lines[0]["response"] == "" && lines[1]["response"] == "ab")
+        #expect(lines[2]["response"] == "" && lines[2]["thinking"] == nil && lines[2]["done"] == true)
     }
 
     // MARK: OpenAI
@@ -105,7 +106,7 @@ import Testing
             let items = try text.split(separator: "\n\n").dropLast().map { try JSONValue(parsing: $0.dropFirst(6).utf8) }
             #expect(items.allSatisfy { $0["object"] == "chat.completion.chunk" && $0["id"] == "chatcmpl-new" })
             #expect(items.filter { $0["usage"] != nil }.count == (tells ? 1 : 0))
-            #expect(items.count == (tells ? 5 : 4))
+            #expect(items.count == (tells ? 8 : 7), "two beginnings, three texts, two ends, and the counts")
             let again = try AnswerReading.read(.chat, framing: .serverSentEvents, text.utf8)
             #expect(again["choices"] == answer["choices"])
         }
@@ -119,6 +120,16 @@ import Testing
         #expect(text.contains(#""text":"ab""#) && text.contains(#""id":"cmpl-new""#) && text.contains(#""usage":{"total_tokens":2}"#))
         let again = try AnswerReading.read(.completions, framing: .serverSentEvents, text.utf8)
         #expect(again["choices"]?.array?.first?["text"] == "ab" && again["object"] == "text_completion")
+    }
+
+    /// A long answer comes in pieces, not all of it at once and not a word at a time, and none of it is lost.
+    @Test(arguments: ["", "short", "one two three four five six seven", String(repeating: "word ", count: 5000), String(repeating: "é", count: 400)])
+    func textsComeInPieces(_ text: String) throws {
+        let kept: JSONValue = ["model": "m", "message": ["role": "assistant", "content": .string(text)], "done": true, "done_reason": "stop"]
+        let stream = try Self.replay(.ollamaChat, kept).stream(tellsUsage: false)
+        let count = stream.split(separator: "\n").count
+        #expect((2...130).contains(count) && (text.split(separator: " ").count < 7 || count > 3))
+        #expect(try AnswerReading.read(.ollamaChat, framing: .newlineJSON, stream.utf8)["message"]?["content"] == .string(text))
     }
 
     // MARK: What is not kept
