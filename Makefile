@@ -19,7 +19,7 @@ SHELL := /bin/bash
 RELEASE := swift build -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked
 # Only asked when a recipe needs it: it takes a second.
 RELEASE_DIR = $$($(RELEASE) --show-bin-path)
-SWIFT_FILES := Package.swift Sources Tests
+SWIFT_FILES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help
 help: ## Lists the targets

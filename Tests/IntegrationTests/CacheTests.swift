@@ -348,6 +348,27 @@ import Testing
         }
     }
 
+    /// A model that is deleted or made anew under its name takes its answers with it; the access log says what came from the cache.
+    @Test func aReplacedModelTakesItsAnswersWithIt() throws {
+        let endpoint = try FakeEndpoint(available: ["m", "n"], loaded: ["m", "n"]) { connection, request in
+            guard request.method == "POST", request.path == "/api/chat" else { return _ = connection.answer("{}") }
+            Self.counting()(connection, request)
+        }
+        try RunningDaemon.run([endpoint], Self.on + "access_log: \"-\"\n") { daemon in
+            let other = Self.ask("a").replacingOccurrences(of: #""m""#, with: #""n""#)
+            _ = try Self.post(daemon, "/api/chat", Self.ask("a"))
+            _ = try Self.post(daemon, "/api/chat", other)
+            try Self.untilKept(daemon, entries: 2)
+            _ = try Self.post(daemon, "/api/chat", Self.ask("a"))
+            try eventually("the hit is in the log") { daemon.log.contains("why=cache_hit") }
+            let gone = try RawClient.exchange(
+                port: daemon.port, RawClient.request("DELETE", "/api/delete", body: #"{"model":"m:latest"}"#), method: "DELETE")
+            #expect(gone.status == 200)
+            try Self.untilKept(daemon, entries: 1)
+            try #expect(Self.post(daemon, "/api/chat", other).head["x-cache"] == "hit")
+        }
+    }
+
     /// D4: entries end with their time, and make room for others.
     @Test func entriesEnd() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())

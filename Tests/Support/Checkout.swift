@@ -12,6 +12,8 @@ public enum Checkout {
         return url.path
     }()
 
+    /// The daemon under test was built with the thread sanitizer.
+    public static let isThreadSanitized = ProcessInfo.processInfo.environment["ROUTERD_BIN_DIR"]?.contains(".build-thread") ?? false
     /// The folder of `routerd` and `routerctl`: `$ROUTERD_BIN_DIR`, else that of the debug build.
     public static let binaries = ProcessInfo.processInfo.environment["ROUTERD_BIN_DIR"] ?? root + "/.build/debug"
 

@@ -206,6 +206,12 @@ final class ResponseCache: Service {
         return keys.count
     }
 
+    /// The model of this name is another one now. Soon, not at once: nobody waits for it.
+    func forget(model: String) {
+        guard settings.isEnabled else { return }
+        Task { _ = await attempt(.write) { try await invalidate(CacheFilter(model: ModelName.shortKey(model)), dryRun: false) } }
+    }
+
     /// - Throws: what the store says.
     func keys(_ filter: CacheFilter) async throws -> [Digest] {
         try await state.withLockedValue { $0.store }?.invalidate(filter, dryRun: true) ?? []

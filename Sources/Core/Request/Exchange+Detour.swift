@@ -30,6 +30,8 @@ final class Detour {
     var job: Task<Void, Never>?
     /// Whoever waits for the client to take more.
     var writable: EventLoopPromise<Void>?
+    /// The model that is made, replaced or deleted: what was kept of its answers is another model's then.
+    var replacedModel: String?
     /// What follows another's generation: its kind of stream, and whether what was passed on ends within a line.
     var followed: (framing: StreamFraming, isMidLine: Bool)?
     /// A body of any size on its way to endpoints.

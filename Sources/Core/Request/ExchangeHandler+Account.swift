@@ -17,6 +17,7 @@ extension ExchangeHandler {
         if exchange.pollsAfterwards, let endpoint = exchange.endpoint { worker.shared.fleet.pollSoon(endpoint.id, models: true) }
         let now = NIODeadline.now()
         let status = status ?? exchange.status
+        if let model = exchange.existingDetour?.replacedModel, status == 200 { worker.shared.cache.forget(model: model) }
         let tokens = exchange.tokens
         let endpoint = exchange.endpoint
         let kind = WorkerMetrics.Kind(action: exchange.route.action, status: status)
@@ -34,7 +35,7 @@ extension ExchangeHandler {
         let record = AccessRecord(
             time: WallClock.rfc3339(), id: name(of: exchange), peer: clientAddress, method: exchange.head.method.rawValue,
             path: RouterKeys.pathWithoutKey(exchange.head.uri), model: exchange.facts?.model ?? "", endpoint: endpoint?.name ?? "",
-            why: exchange.lease?.grant.why.rawValue ?? exchange.why, status: status, bytes: exchange.bytesSent,
+            why: exchange.lease?.grant.why.rawValue ?? exchange.cacheMark?.why ?? exchange.why, status: status, bytes: exchange.bytesSent,
             waitMs: ((exchange.grantedAt ?? now) - exchange.started).milliseconds,
             firstByteMs: exchange.firstByteAt.map { ($0 - exchange.started).milliseconds }, durationMs: (now - exchange.started).milliseconds,
             tokens: tokens + exchange.innerTokens)

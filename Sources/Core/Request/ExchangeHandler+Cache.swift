@@ -131,6 +131,16 @@ enum CacheMark: Equatable {
     case miss(Digest)
     case bypass
 
+    /// For the access log, where no endpoint was chosen.
+    var why: String? {
+        switch self {
+        case .hit: "cache_hit"
+        case .semantic: "cache_semantic"
+        case .shared: "cache_shared"
+        case .miss, .bypass: nil
+        }
+    }
+
     func writeFields(into buffer: inout ByteBuffer) {
         switch self {
         case .hit(let key): Self.write("hit", key, into: &buffer)

@@ -16,6 +16,11 @@ extension ExchangeHandler {
         }
         let name = (operation == .copy ? body["source"] : body["model"].given ?? body["name"]).given?.string ?? ""
         guard !name.isEmpty else { return answer(operation == .copy ? .untranslatable(Self.noSource) : .missingModel) }
+        switch operation {
+        case .create, .delete: exchange.detour.replacedModel = name
+        case .copy: exchange.detour.replacedModel = body["destination"].given?.string
+        case .pull, .push: break
+        }
         let targets: [Endpoint]
         do throws(RouterError) {
             targets = try ManagementPlan.targets(
