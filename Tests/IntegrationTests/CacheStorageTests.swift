@@ -20,7 +20,7 @@ import Testing
 
     private static func endpoint() throws -> FakeEndpoint { try FakeEndpoint(available: ["m"], loaded: ["m"], script: CacheTests.counting()) }
 
-    /// D1: after a restart, and after `kill -9` in the midst of writing.
+    /// After a restart, and after `kill -9` in the midst of writing.
     @Test func sqliteSurvives() throws {
         let endpoint = try Self.endpoint()
         let folder = try TemporaryFolder()
@@ -100,7 +100,7 @@ import Testing
         try daemon.waitUntilIdle()
     }
 
-    /// D1: two routers over one Redis share their answers.
+    /// Two routers over one Redis share their answers.
     @Test func twoRoutersShareOneRedis() throws {
         let endpoint = try Self.endpoint()
         let server = try RedisServer(password: "s3cret")

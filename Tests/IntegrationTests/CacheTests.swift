@@ -74,7 +74,7 @@ import Testing
 
     // MARK: Manner
 
-    /// D1, D6: filled and asked for in all combinations of streamed and whole, on both chat routes.
+    /// Filled and asked for in all combinations of streamed and whole, on both chat routes.
     @Test(arguments: ["/api/chat", "/v1/chat/completions"], [(true, true), (true, false), (false, true), (false, false)])
     func anAnswerIsGivenInTheMannerAsked(_ route: String, _ manner: (fills: Bool, asks: Bool)) throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())
@@ -103,7 +103,7 @@ import Testing
         }
     }
 
-    /// D6: the other two routes; each is a family of its own. Routes beside the four know nothing of a cache.
+    /// The other two routes; each is a family of its own. Routes beside the four know nothing of a cache.
     @Test func allFourRoutesAreCached() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, request in
             connection.answer(
@@ -130,7 +130,7 @@ import Testing
         }
     }
 
-    /// D1: an answer that was translated is kept as the client's own dialect.
+    /// An answer that was translated is kept as the client's own dialect.
     @Test func translatedAnswersAreKept() throws {
         let endpoint = try FakeEndpoint(kind: .openAI, available: ["m"], loaded: ["m"], script: Self.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -217,7 +217,7 @@ import Testing
 
     // MARK: What is not shared
 
-    /// D5: whoever shows the endpoint another key gets another answer.
+    /// Whoever shows the endpoint another key gets another answer.
     @Test func keysDoNotShareAnswers() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -290,7 +290,7 @@ import Testing
 
     // MARK: Stats and invalidation
 
-    /// D8: counted and cleared over HTTP, in the Python router's shapes and with filters.
+    /// Counted and cleared over HTTP, in the Python router's shapes and with filters.
     @Test func statsAndInvalidation() throws {
         let endpoint = try FakeEndpoint(available: ["m", "n"], loaded: ["m", "n"], script: Self.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -322,7 +322,7 @@ import Testing
         }
     }
 
-    /// D8: the same for operators: `routerctl`, the control socket, Prometheus' page.
+    /// The same for operators: `routerctl`, the control socket, Prometheus' page.
     @Test func operatorsSeeAndClear() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -369,7 +369,7 @@ import Testing
         }
     }
 
-    /// D4: entries end with their time, and make room for others.
+    /// Entries end with their time, and make room for others.
     @Test func entriesEnd() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: Self.counting())
         try RunningDaemon.run([endpoint], Self.on + "cache_ttl: 300ms\ncache_max_entries: 2\n") { daemon in

@@ -30,7 +30,7 @@ import Testing
         try eventually("\(count) questions are compared") { try daemon.status().cache.vectors == count }
     }
 
-    /// D2: the same question in other words; D11: nearly the same words, and another question.
+    /// The same question in other words; nearly the same words, and another question.
     @Test func whatMeansTheSameIsAnswered() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: CacheTests.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -52,7 +52,7 @@ import Testing
         }
     }
 
-    /// D5: another system prompt, other options, another key, another route: nothing is shared.
+    /// Another system prompt, other options, another key, another route: nothing is shared.
     @Test func onlyWithinOneNamespace() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: CacheTests.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -74,7 +74,7 @@ import Testing
         }
     }
 
-    /// D3: what was said before counts.
+    /// What was said before counts.
     @Test func historyCounts() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: CacheTests.counting())
         try RunningDaemon.run([endpoint], Self.on) { daemon in
@@ -88,7 +88,7 @@ import Testing
         }
     }
 
-    /// D7: what belongs to one person goes to nobody else.
+    /// What belongs to one person goes to nobody else.
     @Test func personalAnswersAreNotShared() throws {
         let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"]) { connection, request in
             let text = String(decoding: request.body, as: UTF8.self)
@@ -155,6 +155,28 @@ import Testing
             try CacheTests.untilKept(daemon, entries: 1)
             try #expect(Self.post(daemon, Self.ask("How do I reset my password?")).head["x-cache"] == "hit")
             try #expect(Self.post(daemon, Self.ask("How can I reset my password?")).head["x-cache"] == "miss")
+        }
+    }
+
+    /// A vector that takes too long holds nobody up: the request goes to its endpoint, and its answer gets the vector when it is there.
+    @Test func aSlowVectorHoldsNobodyUp() throws {
+        let gate = Gate()
+        let endpoint = try FakeEndpoint(available: ["m", "embedder"], loaded: ["m", "embedder"]) { connection, request in
+            guard request.path == "/v1/embeddings" else { return CacheTests.counting()(connection, request) }
+            gate.pass()
+            connection.answer(#"{"data":[{"index":0,"embedding":[1,0,0]}]}"#)
+        }
+        let config = "cache_enabled: true\ncache_similarity: 0.9\ncache_embedding: endpoint:embedder\ncache_embed_budget: 20ms\n"
+        try RunningDaemon.run([endpoint], limit: 4, config) { daemon in
+            // It is answered although no vector is made.
+            try #expect(Self.post(daemon, Self.ask("How do I reset my password?")).head["x-cache"] == "miss")
+            try #expect(daemon.status().cache.vectors == 0)
+            // An equal request gets the answer even before it is in the store.
+            try #expect(["shared", "hit"].contains(Self.post(daemon, Self.ask("How do I reset my password?")).head["x-cache"]))
+            gate.open()
+            try Self.vectors(daemon, 1)
+            try #expect(Self.post(daemon, Self.ask("How do I reset my password?")).head["x-cache"] == "hit")
+            try daemon.waitUntilIdle()
         }
     }
 

@@ -7,7 +7,7 @@ import Protocol
 import TestSupport
 import Testing
 
-/// D10: equal requests in flight are answered from one generation, and each client gets all of it.
+/// Equal requests in flight are answered from one generation, and each client gets all of it.
 @Suite struct SharedGenerationTests {
     private static func ask(_ more: String = "") -> String { #"{"model":"m","messages":[{"role":"user","content":"hi"}]\#(more)}"# }
     private static func item(_ text: String) -> String {
@@ -49,6 +49,7 @@ import Testing
 
             let follower = try Self.start(daemon)
             let whole = try Self.start(daemon, Self.ask(#","stream":false"#))
+            try eventually("all three are in flight") { try daemon.control().requests().requests.count == 3 }
             let head = try follower.readHead()
             #expect(head["x-cache"] == "shared" && head["content-type"] == "application/x-ndjson")
             // What was sent before it came, while nothing more has been made.
@@ -60,11 +61,14 @@ import Testing
             try #expect(follower.read(until: Self.end) == Self.end)
             try #expect(leader.read(until: Self.end) == Self.end)
             let answer = try whole.readResponse()
-            #expect(answer.head["x-cache"] == "shared" && answer.text.contains(#""content":"one two""#) && answer.text.contains(#""eval_count":2"#))
+            // On a slow machine it may have come to look only when the answer was already kept.
+            #expect(
+                ["shared", "hit"].contains(answer.head["x-cache"]) && answer.text.contains(#""content":"one two""#)
+                    && answer.text.contains(#""eval_count":2"#))
             #expect(endpoint.requestCount == 1)
             try daemon.waitUntilIdle()
             let info = try daemon.status().cache
-            #expect(info.shared == 2 && info.misses == 1 && info.tokensSaved == 10)
+            #expect(info.shared + info.exactHits == 2 && info.shared >= 1 && info.misses == 1 && info.tokensSaved == 10)
         }
     }
 
