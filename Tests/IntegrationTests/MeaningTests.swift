@@ -85,6 +85,30 @@ import Testing
             try #expect(Self.post(daemon, Self.ask("How many people are living there?", history: paris)).head["x-cache"] == "semantic")
             try #expect(Self.post(daemon, Self.ask("How many people are living there?", history: berlin)).head["x-cache"] == "miss")
             try #expect(Self.post(daemon, Self.ask("How many people are living there?")).head["x-cache"] == "miss")
+            // One word of an answer may be what the question is about.
+            let rabbit = [("Name any animal, please.", "The rabbit is a small animal with long ears that lives in meadows.")]
+            let hamster = [("Name any animal, please.", "The hamster is a small animal with long ears that lives in meadows.")]
+            _ = try Self.post(daemon, Self.ask("How long do they live?", history: rabbit))
+            try eventually("it is compared") {
+                try Self.post(daemon, Self.ask("How long do they live for?", history: rabbit)).head["x-cache"] == "semantic"
+            }
+            try #expect(Self.post(daemon, Self.ask("How long do they live?", history: hamster)).head["x-cache"] == "miss")
+        }
+    }
+
+    /// Texts that are alike to where they are read, and differ behind it, are not the same.
+    @Test func longTextsAreNotCompared() throws {
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: CacheTests.counting())
+        try RunningDaemon.run([endpoint], Self.on) { daemon in
+            let text = String(repeating: "the river flows quietly through the valley and ", count: 50)
+            for ending in ["the sea", "the lake"] {
+                try #expect(Self.post(daemon, Self.ask("Summarise this: \(text)\(ending)")).head["x-cache"] == "miss")
+            }
+            // Without spaces it is one word, and too many tokens all the same.
+            let dense = String(repeating: "漢字", count: 200)
+            for ending in ["山", "川"] { try #expect(Self.post(daemon, Self.ask(dense + ending)).head["x-cache"] == "miss") }
+            try CacheTests.untilKept(daemon, entries: 4)
+            try #expect(daemon.status().cache.vectors == 0 && daemon.status().cache.semanticFault == "")
         }
     }
 

@@ -26,10 +26,16 @@ final class LocalEmbedder: TextEmbedder {
 
     func embed(_ text: String) async throws -> [Float] {
         try await onQueue { [path, model] in
-            if let loaded = model.withLockedValue({ $0 }) { return loaded.embed(text) }
-            let loaded = try ModelFolder.load(ModelFolder.find(path))
-            model.withLockedValue { $0 = loaded }
-            return loaded.embed(text)
+            let loaded: MiniLM
+            if let known = model.withLockedValue({ $0 }) {
+                loaded = known
+            } else {
+                loaded = try ModelFolder.load(ModelFolder.find(path))
+                model.withLockedValue { $0 = loaded }
+            }
+            let tokens = loaded.tokens(text)
+            guard tokens.count < MiniLM.tokenLimit else { throw TextTooLong() }
+            return loaded.embed(tokens: tokens)
         }
     }
 

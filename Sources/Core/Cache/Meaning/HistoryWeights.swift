@@ -34,6 +34,19 @@ enum HistoryWeights {
         return best.flatMap { Array(repeating: $0.key, count: max(1, Int((3 * $0.value / top).rounded()))) }.joined(separator: " ")
     }
 
+    /// What was said before, as a mark: the same for the same telling words, whatever their order and endings. What a question's "it" is
+    /// stands there, in a single word perhaps, which no vector of a whole conversation shows.
+    static func mark(_ turns: [String]) -> String {
+        guard !turns.isEmpty else { return "" }
+        var telling: Set<String> = []
+        for turn in turns {
+            for word in turn.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber }) where !LanguageGuess.small.contains(String(word)) {
+                telling.insert(Stem.of(String(word)))
+            }
+        }
+        return String(Digest(ofParts: telling.sorted().map { Array($0.utf8) }).hex.prefix(32))
+    }
+
     /// Words longer than two letters, in lower case.
     private static func words(_ text: String) -> [String] {
         text.lowercased().split(whereSeparator: { !$0.isLetter && !$0.isNumber }).filter { $0.count > 2 }.map { String($0) }

@@ -6,7 +6,7 @@ struct Meaning: Sendable, Equatable {
     /// Everything but question and history: it must be equal.
     var fingerprint: Digest
     var question: String
-    /// What the user said before the question, for the guards.
+    /// `HistoryWeights.mark` of what was said before the question; empty where nothing was.
     var history: String
     var vector: [Float]
 

@@ -11,6 +11,7 @@ final class MeaningSearch: Sendable {
         let vector: Task<[Float]?, Never>
         let group: @Sendable ([Float]) -> SemanticIndex.Group
         let question: String
+        /// Its mark.
         let history: String
         let fingerprint: Digest
     }
@@ -18,6 +19,8 @@ final class MeaningSearch: Sendable {
     let index = SemanticIndex()
     let embeddings: Embeddings
     private let historyWeight: Double
+    /// Longer questions are texts with a question: they differ in what no vector shows.
+    private static let wordLimit = 64
     let threshold: Float
     /// Why there are no vectors; nil while there are.
     private let fault = NIOLockedValueBox<String?>(nil)
@@ -39,9 +42,9 @@ final class MeaningSearch: Sendable {
     func inquire(_ request: CacheRequest) -> Inquiry? {
         let conversation = request.conversation
         guard conversation.isPlain, let question = conversation.question, question.contains(where: { !$0.isWhitespace }),
-            !PersonalData.hasMark(question)
+            question.split(maxSplits: Self.wordLimit, whereSeparator: \.isWhitespace).count <= Self.wordLimit, !PersonalData.hasMark(question)
         else { return nil }
-        let history = conversation.history.filter { $0.role == "user" }.map(\.text).joined(separator: "\n")
+        let history = HistoryWeights.mark(conversation.history.map(\.text))
         let summary = HistoryWeights.summary(conversation.history.map(\.text))
         let questionTask = embeddings.vector(of: question)
         let historyTask = summary.isEmpty ? nil : embeddings.vector(of: summary)
@@ -51,6 +54,8 @@ final class MeaningSearch: Sendable {
                     question: try await questionTask.value, history: try await historyTask?.value, weight: historyWeight)
                 note(fault: nil)
                 return vector
+            } catch is TextTooLong {
+                return nil
             } catch {
                 embeddings.forget(question)
                 embeddings.forget(summary)
@@ -71,14 +76,10 @@ final class MeaningSearch: Sendable {
         let found = index.search(inquiry.group(vector), vector, threshold: threshold, now: now)
         guard !found.isEmpty else { return [] }
         let question = QuestionFeatures(inquiry.question)
-        let history = QuestionFeatures(inquiry.history)
         return found.filter { match in
-            // One that goes on from something and one that does not are different questions.
-            guard match.history.isEmpty == inquiry.history.isEmpty else { return false }
-            let difference =
-                DifferenceGuard.difference(question, QuestionFeatures(match.question))
-                ?? (inquiry.history.isEmpty ? nil : DifferenceGuard.difference(history, QuestionFeatures(match.history)))
-            guard let difference else { return true }
+            // What was said before says what the question is about.
+            guard match.history == inquiry.history else { return false }
+            guard let difference = DifferenceGuard.difference(question, QuestionFeatures(match.question)) else { return true }
             rejections.withLockedValue { $0[difference, default: 0] += 1 }
             return false
         }
