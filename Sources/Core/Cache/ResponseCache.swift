@@ -21,7 +21,7 @@ final class ResponseCache: Service {
         case lead(SharedFlight, MeaningSearch.Inquiry?)
     }
 
-    private struct State {
+    struct State {
         var settings = CacheSettings()
         var store: (any CacheStore)?
         var place: CacheSettings.Place?
@@ -36,23 +36,23 @@ final class ResponseCache: Service {
         var usage: (at: NIODeadline, value: CacheUsage)?
     }
 
-    private enum Work: Sendable { case read, write }
+    enum Work: Sendable { case read, write }
 
     /// Between two looks at what other routers have made.
     static let syncInterval = Duration.seconds(1)
     /// Of these, for each sweep and for each comparison of the index with the store.
-    private static let sweepEvery = 10
-    private static let reconcileEvery = 60
+    static let sweepEvery = 10
+    static let reconcileEvery = 60
     /// What the store holds is counted anew after this.
-    private static let usageAge = TimeAmount.seconds(2)
+    static let usageAge = TimeAmount.seconds(2)
 
     let counters: CacheCounters
-    private let state = NIOLockedValueBox(State())
-    private let group: any EventLoopGroup
-    private let logger: Logger
+    let state = NIOLockedValueBox(State())
+    let group: any EventLoopGroup
+    let logger: Logger
     /// Unix milliseconds.
-    private let clock: @Sendable () -> Int
-    private let makeEmbedder: @Sendable (CacheSettings) -> any TextEmbedder
+    let clock: @Sendable () -> Int
+    let makeEmbedder: @Sendable (CacheSettings) -> any TextEmbedder
 
     init(
         group: any EventLoopGroup, logger: Logger, clock: @escaping @Sendable () -> Int = { WallClock.unixMilliseconds() },
@@ -192,139 +192,10 @@ final class ResponseCache: Service {
         }
     }
 
-    // MARK: Operators
-
-    /// - Throws: what the store says.
-    func invalidate(_ filter: CacheFilter, dryRun: Bool) async throws -> Int {
-        guard let store = state.withLockedValue({ $0.store }) else { return 0 }
-        let keys = try await store.invalidate(filter, dryRun: dryRun)
-        if !dryRun {
-            state.withLockedValue { $0.search }?.index.remove(keys)
-            state.withLockedValue { $0.usage = nil }
-            logger.notice("cache entries invalidated", metadata: ["entries": "\(keys.count)"])
-        }
-        return keys.count
-    }
-
-    /// The model of this name is another one now. Soon, not at once: nobody waits for it.
-    func forget(model: String) {
-        guard settings.isEnabled else { return }
-        Task { _ = await attempt(.write) { try await invalidate(CacheFilter(model: ModelName.shortKey(model)), dryRun: false) } }
-    }
-
-    /// - Throws: what the store says.
-    func keys(_ filter: CacheFilter) async throws -> [Digest] {
-        try await state.withLockedValue { $0.store }?.invalidate(filter, dryRun: true) ?? []
-    }
-
-    func info() async -> CacheInfo {
-        var info = counters.info()
-        let (settings, store, fault) = state.withLockedValue { ($0.settings, $0.store, $0.faults.values.sorted().first ?? "") }
-        info.enabled = settings.isEnabled
-        guard settings.isEnabled else { return info }
-        info.backend = settings.backend.rawValue
-        info.fault = fault
-        let usage = await usage(store)
-        info.entries = usage.entries
-        info.bytes = usage.bytes
-        info.oldestS = usage.oldest.map { max(0, (clock() - $0) / 1000) }
-        let search = state.withLockedValue { $0.search }
-        info.semantic = search != nil
-        info.semanticFault = search?.currentFault ?? ""
-        info.vectors = search?.index.count ?? 0
-        info.guarded = Dictionary((search?.guarded ?? [:]).map { ($0.key.rawValue, $0.value) }, uniquingKeysWith: +)
-        info.namespaces = usage.namespaces.map {
-            .init(name: $0.name, model: $0.model, tenant: $0.tenant, entries: $0.entries, bytes: $0.bytes)
-        }
-        return info
-    }
-
-    private func usage(_ store: (any CacheStore)?) async -> CacheUsage {
-        let known = state.withLockedValue { $0.usage }
-        if let known, NIODeadline.now() - known.at < Self.usageAge { return known.value }
-        guard let store, let usage = await attempt(.read, { try await store.usage(now: self.clock()) }) else { return known?.value ?? CacheUsage() }
-        state.withLockedValue { $0.usage = (.now(), usage) }
-        return usage
-    }
-
     // MARK: The store
 
-    /// Brings the settings into force. The store is opened when it is first used.
-    func apply(_ settings: CacheSettings) async {
-        let old = state.withLockedValue { state -> (any CacheStore)? in
-            state.settings = settings
-            let place = settings.isEnabled ? settings.place : nil
-            guard place != state.place else { return nil }
-            let old = state.store
-            state.place = place
-            state.store = place.flatMap { _ in makeStore(settings) }
-            state.faults = [:]
-            state.usage = nil
-            return old
-        }
-        await old?.close()
-        compare(settings)
-    }
-
-    /// Begins to find and compare meanings, or ends it. What the store has is read in the background.
-    private func compare(_ settings: CacheSettings) {
-        let search = state.withLockedValue { state -> MeaningSearch? in
-            guard state.comparison != settings.comparison else { return nil }
-            state.comparison = settings.comparison
-            state.knownUntil = 0
-            state.search =
-                settings.comparesMeanings
-                ? MeaningSearch(makeEmbedder(settings), threshold: settings.similarity, historyWeight: settings.historyWeight) : nil
-            return state.search
-        }
-        guard let search else { return }
-        Task {
-            do {
-                try await search.embeddings.embedder.check()
-            } catch {
-                search.note(fault: "\(error)")
-                logger.warning("answers by meaning are off; equal requests are answered all the same", metadata: ["reason": "\(error)"])
-            }
-            await learn()
-        }
-    }
-
-    /// Reads the meanings that the store has and the index has not.
-    private func learn() async {
-        let (search, store, since) = state.withLockedValue { ($0.search, $0.store, $0.knownUntil) }
-        guard let search, let store else { return }
-        // Clocks of different machines differ a little, and a write takes its time.
-        let now = clock()
-        guard let found = await attempt(.read, { try await store.meanings(since: since) }) else { return }
-        for stored in found {
-            guard let meaning = Meaning(encoded: stored.meaning) else { continue }
-            search.index.add(stored.key, namespace: stored.namespace, meaning, expires: stored.expires)
-        }
-        state.withLockedValue { $0.knownUntil = now - Self.clockSkew }
-    }
-
-    /// Milliseconds.
-    private static let clockSkew = 5_000
-
-    /// Drops from the index what the store has no more.
-    private func reconcile() async {
-        let (search, store) = state.withLockedValue { ($0.search, $0.store) }
-        guard let search, let store, search.index.count > 0 else { return }
-        let indexed = search.index.keys
-        guard let kept = await attempt(.read, { try await store.invalidate(CacheFilter(), dryRun: true) }) else { return }
-        search.index.remove(indexed.subtracting(kept))
-    }
-
-    private func makeStore(_ settings: CacheSettings) -> (any CacheStore)? {
-        switch settings.backend {
-        case .memory: return MemoryStore(limits: settings.limits)
-        case .sqlite: return SQLiteStore(path: settings.databasePath, logger: logger)
-        case .redis: return settings.place.redis.map { RedisStore(RedisClient($0, group: group, logger: logger)) }
-        }
-    }
-
     /// Asks the store; what goes wrong is noted and is nobody's problem but the operator's.
-    private func attempt<Result: Sendable>(_ work: Work, _ body: () async throws -> Result) async -> Result? {
+    func attempt<Result: Sendable>(_ work: Work, _ body: () async throws -> Result) async -> Result? {
         do {
             let result = try await body()
             let wasOut = state.withLockedValue { $0.faults.removeValue(forKey: work) != nil }
@@ -335,27 +206,5 @@ final class ResponseCache: Service {
             if isNew { logger.warning("the cache's store fails; requests go on without it", metadata: ["reason": "\(error)"]) }
             return nil
         }
-    }
-
-    func run() async throws {
-        await cancelWhenGracefulShutdown {
-            var round = 0
-            while !Task.isCancelled {
-                try? await Task.sleep(for: Self.syncInterval)
-                round += 1
-                // Only what is shared gets entries that this daemon has not made.
-                if self.settings.backend == .redis { await self.learn() }
-                if round.isMultiple(of: Self.sweepEvery) { await self.sweep() }
-                if round.isMultiple(of: Self.reconcileEvery) { await self.reconcile() }
-            }
-        }
-        await sweep()
-        await state.withLockedValue { $0.store }?.close()
-    }
-
-    func sweep() async {
-        let (settings, store) = state.withLockedValue { ($0.settings, $0.store) }
-        guard let store else { return }
-        _ = await attempt(.write) { try await store.sweep(limits: settings.limits, now: self.clock()) }
     }
 }
