@@ -40,7 +40,7 @@ test: ## Every test, against real processes; installs what they need. FILTER=...
 	swift build --build-tests
 	@mkdir -p .build; rm -f .build/test.log
 	@# One after the other: tests that wait for processes hold the threads that others measure their deadlines on.
-	@for part in $(if $(FILTER),'$(FILTER)','^(Core|Protocol)Tests' '^EmbeddingTests' '^(Command|Console)Tests' '^IntegrationTests'); do \
+	@for part in $(if $(FILTER),'$(FILTER)','^(Core|Protocol)Tests' '^SlowTests' '^(Command|Console)Tests' '^IntegrationTests'); do \
 	  echo "--- swift test --filter $$part"; \
 	  swift test --skip-build --filter "$$part" 2>&1 | tee -a .build/test.log || \
 	    { echo; echo "--- failed:"; grep -aE 'recorded an issue|error:' .build/test.log | tail -n 40; tail -n 3 .build/test.log; exit 1; }; \
@@ -55,7 +55,7 @@ sanitize: ## The tests of Core and of the real daemon under the thread and the a
 	@for kind in thread address; do \
 	  echo "--- $$kind sanitizer"; \
 	  swift build --build-tests --sanitize=$$kind --scratch-path .build-$$kind; \
-	  for part in $(if $(FILTER),'$(FILTER)','^CoreTests' '^EmbeddingTests' '^IntegrationTests'); do \
+	  for part in $(if $(FILTER),'$(FILTER)','^CoreTests' '^SlowTests' '^IntegrationTests'); do \
 	    ROUTERD_BIN_DIR="$$PWD/.build-$$kind/debug" TSAN_OPTIONS=halt_on_error=1 ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8 \
 	      swift test --skip-build --sanitize=$$kind --scratch-path .build-$$kind --filter "$$part"; \
 	  done; \

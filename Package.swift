@@ -106,8 +106,19 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        // The sentence model and what is built on it. Apart, as they take all of a core for seconds.
-        .testTarget(name: "EmbeddingTests", dependencies: ["Core", "TestSupport"], exclude: ["Reference"], swiftSettings: strict),
+        // What takes a core for seconds or holds a thread: the sentence model, the stores with their servers. Apart from tests that
+        // measure deadlines.
+        .testTarget(
+            name: "SlowTests",
+            dependencies: [
+                "Core", "TestSupport",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            exclude: ["Reference"],
+            swiftSettings: strict
+        ),
         // Tests of routerctl and of what it stands on.
         .target(name: "FakeControl", dependencies: ["Protocol", "TestSupport", locks], path: "Tests/FakeControl", swiftSettings: strict),
         .testTarget(

