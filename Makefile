@@ -93,9 +93,10 @@ real-model: ## Builds llama-server and fetches a small model, once, into ~/.cach
 	@scripts/real-model.sh
 
 .PHONY: bench
-bench: ## Cost beside nginx (BENCH="--quick" for a short look)
+bench: ## Cost beside nginx, then the cache (BENCH="--quick" for a short look at the first alone)
 	@scripts/install-packages.sh bench
 	@Benchmarks/run.sh $(BENCH)
+	@[ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache
 
 .PHONY: bench-cache
 bench-cache: ## How well and how fast the cache answers; beside onnxruntime if PYTHON has it (PYTHON=...)
