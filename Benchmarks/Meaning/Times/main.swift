@@ -3,10 +3,17 @@
 
 import Core
 
+#if canImport(Glibc)
+    import Glibc
+#endif
+
 /// embedding-times FOLDER ROUNDS: reads texts, a line each, and prints for each its tokens and the median of its embedding in
 /// milliseconds. `meaning.py` runs it in turns with onnxruntime.
 let arguments = CommandLine.arguments
-guard arguments.count == 3, let rounds = Int(arguments[2]), rounds > 0 else { fatalError("usage: embedding-times FOLDER ROUNDS") }
+guard arguments.count == 3, let rounds = Int(arguments[2]), rounds > 0 else {
+    print("usage: embedding-times FOLDER ROUNDS")
+    exit(2)
+}
 let model = try ModelFolder.load(arguments[1])
 let clock = ContinuousClock()
 while let text = readLine() {

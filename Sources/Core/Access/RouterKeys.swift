@@ -11,7 +11,7 @@ struct RouterKeys: Sendable, Equatable {
     private let digest: [UInt8]?
 
     init(_ key: Secret?) {
-        digest = key.flatMap { $0.exposed.isEmpty ? nil : Self.sha256($0.exposed) }
+        digest = key.flatMap { $0.exposed.isEmpty ? nil : Digest(of: $0.exposed).bytes }
     }
 
     var isRequired: Bool { digest != nil }
@@ -27,7 +27,7 @@ struct RouterKeys: Sendable, Equatable {
         guard let given = Self.bearer(headers) ?? headers.first(name: "x-api-key") ?? query.flatMap({ QueryText.value("api_key", in: $0) }) else {
             return .missing
         }
-        let other = Self.sha256(given)
+        let other = Digest(of: given).bytes
         return CRYPTO_memcmp(digest, other, digest.count) == 0 ? .allowed : .wrong
     }
 
@@ -44,14 +44,6 @@ struct RouterKeys: Sendable, Equatable {
         let scheme = "bearer "
         guard value.utf8.count > scheme.utf8.count, value.prefix(scheme.count).caseInsensitiveEquals(scheme) else { return nil }
         return String(value.dropFirst(scheme.count).trimmingSpaces())
-    }
-
-    private static func sha256(_ text: String) -> [UInt8] {
-        let bytes = Array(text.utf8)
-        return [UInt8](unsafeUninitializedCapacity: Int(SHA256_DIGEST_LENGTH)) { buffer, count in
-            _ = SHA256(bytes, bytes.count, buffer.baseAddress)
-            count = Int(SHA256_DIGEST_LENGTH)
-        }
     }
 }
 
