@@ -27,6 +27,7 @@ struct ControlConnection: Sendable {
         let allowed = rules.allowed(peer)
         try await channel.executeThenClose { inbound, outbound in
             guard !allowed.isEmpty else {
+                logger.warning("a peer of the control socket was refused", metadata: ["uid": "\(peer.uid)", "pid": "\(peer.pid)"])
                 let error = RPCError(
                     .notAllowed, "user \(peer.uid) may not use this socket: only the daemon's own user, root, and the configured groups")
                 return try await send(RPCErrorReply(id: .null, error: error), outbound)
@@ -123,12 +124,15 @@ struct ControlConnection: Sendable {
         var endpoint: String?
         var model: String?
         var id: String?
+        var dryRun: Bool?
     }
 
     private func log(_ name: String, _ line: Data, _ peer: Peer, failure: String?) {
         var metadata: Logger.Metadata = ["method": "\(name)", "uid": "\(peer.uid)", "pid": "\(peer.pid)"]
         if let subject = try? ControlMethod.decode(Subject.self, line) {
-            if let endpoint = subject.endpoint { metadata["endpoint"] = "\(endpoint)" }
+            // Nothing has changed.
+            if subject.dryRun ?? false, failure == nil { return }
+            if let endpoint = subject.endpoint { metadata["endpoint"] = "\((try? router.find(endpoint).name) ?? endpoint)" }
             if let model = subject.model { metadata["model"] = "\(model)" }
             if let id = subject.id { metadata["request"] = "\(id)" }
         }
