@@ -33,7 +33,7 @@ extension Router {
         let config = self.config.withLockedValue { $0 }
         let view = OperatorView(
             fleet: shared.fleet.reports(), scheduler: scheduler, requests: requests, counters: counters, now: .now(), date: Date(),
-            lastAnswers: shared.fleet.lastAnswers())
+            lastAnswers: shared.fleet.lastAnswers(), figures: await workers.endpointFigures(), history: history.current)
         let health = shared.tokens.health
         let storage = StatusInfo.Storage(fault: health.fault, setAside: health.setAside ?? "")
         let status = StatusInfo(
@@ -58,7 +58,8 @@ extension Router {
 
     func models() async -> [ModelInfo] {
         let aliases = config.withLockedValue { $0.modelAliases }
-        return OperatorView.models(fleet: shared.fleet.reports(), scheduler: shared.scheduler.snapshot(), aliases: aliases)
+        return OperatorView.models(
+            fleet: shared.fleet.reports(), scheduler: shared.scheduler.snapshot(), aliases: aliases, figures: await workers.modelFigures())
     }
 
     /// Ends a request, wherever it is.

@@ -25,19 +25,27 @@ public final class Router: Sendable {
     let logger: Logger
     let started = NIODeadline.now()
     let config: NIOLockedValueBox<Config>
+    let readConfig: @Sendable (_ text: String, _ path: String) throws -> Config
+    let events: EventLog
+    let history: HistoryKeeper
     /// Two reloads at once would mix.
     private let isReloading = NIOLockedValueBox(false)
 
     /// - Parameters:
     ///   - configPath: shown to operators.
     ///   - loadConfig: reads the configuration again for a reload; throws `ConfigErrors`.
+    ///   - readConfig: reads a text as if it were the configuration's file; throws `ConfigErrors`.
+    ///   - events: what the log has told lately.
     public init(
-        config: Config, configPath: String, controlPath: String, loadConfig: @escaping @Sendable () throws -> Config, logger: Logger
+        config: Config, configPath: String, controlPath: String, loadConfig: @escaping @Sendable () throws -> Config,
+        readConfig: @escaping @Sendable (_ text: String, _ path: String) throws -> Config, events: EventLog, logger: Logger
     ) async throws {
         self.config = NIOLockedValueBox(config)
         self.configPath = configPath
         self.controlPath = controlPath
         self.loadConfig = loadConfig
+        self.readConfig = readConfig
+        self.events = events
         self.logger = logger
         group = MultiThreadedEventLoopGroup(numberOfThreads: config.threads ?? System.coreCount)
         let scheduler = SchedulerBox(settings: config.schedulerSettings, seed: .random(in: .min ... .max))
@@ -60,6 +68,7 @@ public final class Router: Sendable {
         shared = RouterShared(
             scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, cache: cache, client: client, logger: logger)
         workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
+        history = HistoryKeeper(fleet: fleet, scheduler: scheduler, workers: workers, cache: cache)
         shared.reports.withLockedValue {
             $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, cache: cache, workers: workers, requiresKey: config.routerKey != nil)
         }
@@ -73,6 +82,7 @@ public final class Router: Sendable {
             shared.tokens,
             shared.cache,
             FleetService(fleet: shared.fleet),
+            history,
             ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
             ListenerService(group: group, workers: workers, config: config, logger: logger),
         ]
@@ -106,6 +116,8 @@ public final class Router: Sendable {
             } catch {
                 throw RPCError(.refused, "\(error)")
             }
+            logger.notice("reloaded", metadata: ["changes": "\(diff.changes.joined(separator: "; "))"])
+            for change in diff.needsRestart { logger.warning("needs a restart", metadata: ["change": "\(change)"]) }
         }
         return ReloadInfo(applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart)
     }

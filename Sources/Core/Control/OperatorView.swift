@@ -22,19 +22,39 @@ struct OperatorView {
     /// When polls were last answered.
     var lastAnswers: [EndpointID: NIODeadline] = [:]
 
-    var endpoints: [EndpointInfo] {
+    /// What each worker has measured, added up.
+    var figures: [EndpointID: WorkerMetrics.OfEndpoint] = [:]
+    var history = History()
+
+    /// The endpoints' counters now.
+    static func counters(
+        fleet: [(Endpoint, EndpointReport)], _ scheduler: SchedulerSnapshot, requests: [RequestInfo]
+    ) -> [EndpointID: History.Counters] {
         // Tokens of streams that still run are not in the scheduler's books yet.
         var live: [String: Int] = [:]
         for request in requests where !request.endpoint.isEmpty { live[request.endpoint, default: 0] += request.tokens }
+        var result: [EndpointID: History.Counters] = [:]
+        for (endpoint, _) in fleet {
+            let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
+            result[endpoint.id] = History.Counters(
+                requests: books.counters.granted, tokens: books.counters.tokens + (live[endpoint.name] ?? 0),
+                failures: books.counters.failures, inFlight: books.inFlight, waiting: books.waiting)
+        }
+        return result
+    }
+
+    var endpoints: [EndpointInfo] {
+        let counters = Self.counters(fleet: fleet, scheduler, requests: requests)
         return fleet.map { endpoint, report in
             let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
+            let totals = counters[endpoint.id] ?? History.Counters()
             var info = EndpointInfo(
                 name: endpoint.name, url: endpoint.address.url, kind: endpoint.kind.rawValue, state: report.state.phase.rawValue,
                 reason: report.state.reason, since: time(of: report.state.since), version: report.version, inFlight: books.inFlight,
                 limit: endpoint.limit, waiting: books.waiting, weight: endpoint.weight, loaded: report.loaded.map(\.name).sorted(),
                 available: report.models.map(\.name).sorted(), inFlightByModel: books.inFlightByModel, requestsTotal: books.counters.granted,
-                tokensTotal: books.counters.tokens + (live[endpoint.name] ?? 0),
-                failuresTotal: books.counters.failures, abortsTotal: books.counters.aborted)
+                tokensTotal: totals.tokens,
+                failuresTotal: totals.failures, abortsTotal: books.counters.aborted)
             info.loadedModels = report.loaded.map { model in
                 EndpointInfo.Loaded(
                     name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
@@ -42,6 +62,14 @@ struct OperatorView {
             }.sorted { $0.name < $1.name }
             info.vramBytes = endpoint.vramBytes
             info.hasKey = endpoint.key != nil
+            let figures = figures[endpoint.id] ?? WorkerMetrics.OfEndpoint()
+            info.retriesTotal = figures.retries
+            info.clientErrorsTotal = figures.clientErrors
+            let rates = history.rates(of: endpoint.id, totals, now: now)
+            info.requestsPerSecond = rates.requests
+            info.tokensPerSecond = rates.tokens
+            info.ttftP50Ms = history.percentile(0.5, of: endpoint.id)
+            info.ttftP95Ms = history.percentile(0.95, of: endpoint.id)
             info.polledAgoMs = lastAnswers[endpoint.id].map { max(0, (now - $0).milliseconds) }
             return info
         }
@@ -62,7 +90,8 @@ struct OperatorView {
     ///
     /// - Parameter aliases: asked name to the name that is looked for instead.
     static func models(
-        fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, aliases: [String: String] = [:]
+        fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, aliases: [String: String] = [:],
+        figures: [String: WorkerMetrics.OfModel] = [:]
     ) -> [ModelInfo] {
         var rows: [String: ModelInfo] = [:]
         for (endpoint, report) in fleet {
@@ -96,7 +125,11 @@ struct OperatorView {
             let key = ModelName.ollamaKey(meant)
             for name in rows.keys where ModelName.ollamaKey(name) == key { rows[name]?.aliases.append(alias) }
         }
-        for name in rows.keys { rows[name]?.aliases.sort() }
+        for name in rows.keys {
+            rows[name]?.aliases.sort()
+            rows[name]?.requestsTotal = figures[name]?.requests ?? 0
+            rows[name]?.tokensTotal = figures[name]?.tokens ?? 0
+        }
         return rows.values.sorted { $0.name < $1.name }
     }
 

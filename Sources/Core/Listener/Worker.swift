@@ -153,6 +153,16 @@ final class Worker {
         return connections.compactMap { $0.requestRow(now: now) }
     }
 
+    /// By model, with the tokens of streams that still run.
+    func modelFigures() -> [String: WorkerMetrics.OfModel] {
+        var models = metrics.models
+        for connection in connections {
+            guard let exchange = connection.exchange, let placement = exchange.placement, placement.pair >= 0 else { continue }
+            models[placement.model, default: WorkerMetrics.OfModel()].tokens += exchange.tap?.tokens ?? 0
+        }
+        return models
+    }
+
     /// Our own names of the requests that go by this name, which may be a client's.
     func ownNames(of name: String) -> [String] {
         connections.compactMap { connection in

@@ -79,6 +79,14 @@ final class Workers: Sendable {
     /// Everything that has been counted is in the common books.
     func flush() async { await each { $0.flush() } }
 
+    func endpointFigures() async -> [EndpointID: WorkerMetrics.OfEndpoint] {
+        await each { $0.metrics.endpoints }.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+    }
+
+    func modelFigures() async -> [String: WorkerMetrics.OfModel] {
+        await each { $0.modelFigures() }.reduce(into: [:]) { $0.merge($1, uniquingKeysWith: +) }
+    }
+
     func metrics() async -> WorkerMetrics {
         await each { $0.metrics }.reduce(into: WorkerMetrics()) { $0.add($1) }
     }
