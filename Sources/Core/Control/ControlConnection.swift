@@ -161,9 +161,12 @@ struct ControlConnection: Sendable {
     /// and is never sent what is old by then.
     private func push(every interval: Int, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws {
         var sequence = 0
+        var lastEvent: Int?
         while !Task.isCancelled {
             sequence += 1
-            try await send(RPCNotification(method: "snapshot", params: await router.snapshot(sequence: sequence)), outbound)
+            let snapshot = await router.snapshot(sequence: sequence, after: lastEvent)
+            lastEvent = snapshot.events.last?.sequence ?? lastEvent ?? 0
+            try await send(RPCNotification(method: "snapshot", params: snapshot), outbound)
             try await Task.sleep(for: .milliseconds(interval))
         }
     }
