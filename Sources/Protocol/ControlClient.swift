@@ -41,13 +41,13 @@ public final class ControlClient {
 
     /// Takes the endpoint out of service: it finishes what it has, gets nothing new, and is still polled.
     ///
-    /// - Parameter dryRun: changes nothing, and tells the warnings.
-    public func drain(_ endpoint: String, dryRun: Bool = false) throws(ControlError) -> EndpointList {
+    /// - Parameter dryRun: only tells, in `warnings`, what it would harm.
+    public func drain(_ endpoint: String, dryRun: Bool? = nil) throws(ControlError) -> EndpointList {
         try call("drain", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
     /// As `drain`, and it is not polled either.
-    public func maintenance(_ endpoint: String, dryRun: Bool = false) throws(ControlError) -> EndpointList {
+    public func maintenance(_ endpoint: String, dryRun: Bool? = nil) throws(ControlError) -> EndpointList {
         try call("maintenance", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
