@@ -3,14 +3,11 @@
 
 import Protocol
 
-/// The daemon itself: its state, what it carries, its configuration.
+/// The daemon itself: its state, its kept answers.
 enum DaemonMethods {
     static let all: [ControlMethod] = [
         .make("status", .read) { (_: NoParams, router) in
             await router.status()
-        },
-        .make("requests", .read) { (_: NoParams, router) in
-            RequestList(requests: await router.requests())
         },
         .make("cache.stats", .read) { (_: NoParams, router) in
             await router.cacheInfo()
@@ -20,9 +17,6 @@ enum DaemonMethods {
         },
         .make("cache.invalidate", .change) { (params: CacheInvalidateParams, router) in
             try await router.invalidateCache(params)
-        },
-        .make("reload", .change) { (params: ReloadParams, router) in
-            try await router.reload(dryRun: params.dryRun ?? false)
         },
     ]
 }
