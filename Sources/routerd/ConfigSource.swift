@@ -22,7 +22,20 @@ struct ConfigSource: Sendable {
 
     /// - Throws: `ConfigErrors`, which say file, line and column.
     func load() throws -> Config {
-        var config = try ConfigReader.load(path: path, environment: ProcessInfo.processInfo.environment)
+        try withOptions(try ConfigReader.load(path: path, environment: ProcessInfo.processInfo.environment))
+    }
+
+    /// Reads a text as if it were the file.
+    ///
+    /// - Parameter path: shown in errors.
+    /// - Throws: `ConfigErrors`.
+    func read(_ text: String, path: String) throws -> Config {
+        try withOptions(try ConfigReader.read(yaml: text, file: path, environment: ProcessInfo.processInfo.environment))
+    }
+
+    /// Options of the command line win.
+    private func withOptions(_ config: Config) throws -> Config {
+        var config = config
         if !listen.isEmpty { config.listen = try listen.map { try ConfigReader.listenAddress($0) } }
         return config
     }

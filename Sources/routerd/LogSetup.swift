@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import ArgumentParser
+import Core
 import Logging
 import Protocol
 
@@ -20,16 +21,21 @@ enum LogFormat: String, ExpressibleByArgument, CaseIterable {
 
 /// Logs go to standard error, a line each.
 enum LogSetup {
-    static func start(level: Logger.Level, format: LogFormat) {
+    /// - Parameter events: gets what is worth an operator's eye, whatever `level` says.
+    static func start(level: Logger.Level, format: LogFormat, events: EventLog) {
         LoggingSystem.bootstrap { label in
-            switch format {
-            case .text:
-                var handler = StreamLogHandler.standardError(label: label)
-                handler.logLevel = level
-                return handler
-            case .json:
-                return JSONLogHandler(label: label, logLevel: level)
-            }
+            MultiplexLogHandler([writer(label, level, format), EventLogHandler(events)])
+        }
+    }
+
+    private static func writer(_ label: String, _ level: Logger.Level, _ format: LogFormat) -> any LogHandler {
+        switch format {
+        case .text:
+            var handler = StreamLogHandler.standardError(label: label)
+            handler.logLevel = level
+            return handler
+        case .json:
+            return JSONLogHandler(label: label, logLevel: level)
         }
     }
 }

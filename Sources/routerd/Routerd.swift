@@ -56,9 +56,10 @@ struct Routerd: AsyncParsableCommand {
             print("\(source.path): good")
             return
         }
-        LogSetup.start(level: logLevel ?? loaded.logLevel.flatMap(Logger.Level.init(rawValue:)) ?? .info, format: logFormat)
+        let events = EventLog()
+        LogSetup.start(level: logLevel ?? loaded.logLevel.flatMap(Logger.Level.init(rawValue:)) ?? .info, format: logFormat, events: events)
         do {
-            try await Daemon.run(loaded, source: source, controlOption: control)
+            try await Daemon.run(loaded, source: source, controlOption: control, events: events)
         } catch {
             fail("\(error)")
         }

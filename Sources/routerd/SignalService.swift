@@ -43,9 +43,7 @@ struct SignalService: Service {
 
     private func reload() async {
         do {
-            let result = try await router.reload(dryRun: false)
-            logger.notice("reloaded", metadata: ["changes": "\(result.changes.joined(separator: "; "))"])
-            for change in result.needsRestart { logger.warning("needs a restart", metadata: ["change": "\(change)"]) }
+            _ = try await router.reload(dryRun: false)
         } catch {
             logger.error("the configuration was not reloaded, and the old one stays", metadata: ["error": "\(error)"])
         }

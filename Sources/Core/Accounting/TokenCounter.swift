@@ -24,7 +24,7 @@ final class TokenCounter: Service {
 
     private struct State {
         var totals: [TokenKey: TokenSum] = [:]
-        /// By minute, not written yet.
+        /// By minute, not written yet; without a database, the last day.
         var pending: [Int: [TokenKey: TokenSum]] = [:]
         var health = Health()
         /// What the file held has been added to `totals`.
@@ -60,7 +60,8 @@ final class TokenCounter: Service {
         let minute = clock() / 60 * 60
         state.withLockedValue { state in
             state.totals[key, default: TokenSum()] += sum
-            if path != nil { state.pending[minute, default: [:]][key, default: TokenSum()] += sum }
+            if path == nil, state.pending[minute] == nil { state.pending = state.pending.filter { $0.key > minute - Self.pendingMinutes * 60 } }
+            state.pending[minute, default: [:]][key, default: TokenSum()] += sum
         }
     }
 
@@ -78,6 +79,22 @@ final class TokenCounter: Service {
         guard path != nil else { return [] }
         await flush()
         return try await onDisk { try $0?.series(model: model, since: since) ?? [] }
+    }
+
+    /// What was counted since then, added up by steps; without a database, of the last day.
+    ///
+    /// - Parameters:
+    ///   - since: unix seconds at which the first step begins.
+    ///   - step: seconds, whole minutes.
+    func sums(since: Int, step: Int) async throws -> [TokenPoint] {
+        guard path != nil else {
+            let pending = state.withLockedValue { $0.pending }
+            return pending.filter { $0.key >= since }.flatMap { minute, sums in
+                sums.map { TokenPoint(key: $0.key, timestamp: since + (minute - since) / step * step, sum: $0.value) }
+            }
+        }
+        await flush()
+        return try await onDisk { try $0?.sums(since: since, step: step) ?? [] }
     }
 
     /// - Returns: how many groups of day, endpoint and model were made (or, with `trims`, dropped).
@@ -122,6 +139,8 @@ final class TokenCounter: Service {
     }
 
     func flush() async {
+        // Without a database what has gathered is all there is.
+        guard path != nil else { return }
         if !state.withLockedValue({ $0.isLoaded }) {
             await load()
             guard state.withLockedValue({ $0.isLoaded }) else { return }

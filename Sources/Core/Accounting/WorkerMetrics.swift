@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import NIOCore
+
 /// What one event loop has measured: plain values, added up over all loops when somebody asks.
 ///
 /// A request costs it two look-ups by small numbers: names are put to them only when they are shown.
@@ -49,10 +51,53 @@ struct WorkerMetrics: Sendable {
         }
     }
 
+    /// What an endpoint does, beyond the scheduler's books.
+    struct OfEndpoint: Sendable {
+        /// From sending a request to the first byte of its answer.
+        var firstBytes = LogHistogram()
+        /// Requests that were lost there and tried again elsewhere.
+        var retries = 0
+        /// Answers with a status of 400 to 499, a client's leaving aside.
+        var clientErrors = 0
+
+        static func + (left: OfEndpoint, right: OfEndpoint) -> OfEndpoint {
+            var sum = left
+            sum.firstBytes += right.firstBytes
+            sum.retries += right.retries
+            sum.clientErrors += right.clientErrors
+            return sum
+        }
+    }
+
+    /// What went to a model, whatever the endpoint.
+    struct OfModel: Sendable, Equatable {
+        var requests = 0
+        /// Of answers.
+        var tokens = 0
+
+        static func + (left: OfModel, right: OfModel) -> OfModel {
+            OfModel(requests: left.requests + right.requests, tokens: left.tokens + right.tokens)
+        }
+    }
+
+    private(set) var endpoints: [EndpointID: OfEndpoint] = [:]
+
     /// By the scheduler's number of the pair, of which there are as many as endpoints have models: no client can make more.
     private(set) var places: [Int: Place] = [:]
     /// Requests that went to no model of an endpoint.
     private(set) var others: [Kind: Int] = [:]
+
+    mutating func firstByte(_ endpoint: EndpointID, after time: TimeAmount) { endpoints[endpoint, default: OfEndpoint()].firstBytes.record(time) }
+
+    mutating func retried(_ endpoint: EndpointID) { endpoints[endpoint, default: OfEndpoint()].retries += 1 }
+
+    /// By the models' names as endpoints spell them.
+    var models: [String: OfModel] {
+        places.values.reduce(into: [:]) { models, place in
+            models[place.model, default: OfModel()].requests += place.requests.values.reduce(0, +)
+            models[place.model, default: OfModel()].tokens += place.tokens.output
+        }
+    }
 
     mutating func count(_ kind: Kind) { others[kind, default: 0] += 1 }
 
@@ -61,6 +106,7 @@ struct WorkerMetrics: Sendable {
     ) {
         // Looked up once: each access to a value in a dictionary moves it out and in again.
         places[placement.pair, default: Place(placement, endpoint)].count(kind, timeToFirstByte, timePerToken, tokens)
+        if (400..<499).contains(kind.status) { endpoints[endpoint.id, default: OfEndpoint()].clientErrors += 1 }
     }
 
     /// Tells the token counter what it has not been told.

@@ -137,12 +137,15 @@ struct ControlConnection: Sendable {
         var endpoint: String?
         var model: String?
         var id: String?
+        var dryRun: Bool?
     }
 
     private func log(_ name: String, _ line: Data, _ peer: Peer, failure: String?) {
         var metadata: Logger.Metadata = ["method": "\(name)", "uid": "\(peer.uid)", "pid": "\(peer.pid)"]
         if let subject = try? ControlMethod.decode(Subject.self, line) {
-            if let endpoint = subject.endpoint { metadata["endpoint"] = "\(endpoint)" }
+            // Nothing has changed.
+            if subject.dryRun ?? false, failure == nil { return }
+            if let endpoint = subject.endpoint { metadata["endpoint"] = "\((try? router.find(endpoint).name) ?? endpoint)" }
             if let model = subject.model { metadata["model"] = "\(model)" }
             if let id = subject.id { metadata["request"] = "\(id)" }
         }

@@ -90,7 +90,7 @@ struct ControlMethod: Sendable {
 /// All methods. `subscribe` is `ControlConnection`'s own, as it goes on after its reply.
 enum MethodTable {
     static let methods: [String: ControlMethod] = Dictionary(
-        uniqueKeysWithValues: (FleetMethods.all + DaemonMethods.all).map { ($0.name, $0) })
+        uniqueKeysWithValues: (FleetMethods.all + RequestMethods.all + ReportMethods.all + DaemonMethods.all).map { ($0.name, $0) })
 
     static let names = (Array(methods.keys) + ["hello", "subscribe"]).sorted()
 }

@@ -19,20 +19,59 @@ struct OperatorView {
     let now: NIODeadline
     /// The wall clock at `now`.
     let date: Date
+    /// When polls were last answered.
+    var lastAnswers: [EndpointID: NIODeadline] = [:]
 
-    var endpoints: [EndpointInfo] {
+    /// What each worker has measured, added up.
+    var figures: [EndpointID: WorkerMetrics.OfEndpoint] = [:]
+    var history = History()
+
+    /// The endpoints' counters now.
+    static func counters(
+        fleet: [(Endpoint, EndpointReport)], _ scheduler: SchedulerSnapshot, requests: [RequestInfo]
+    ) -> [EndpointID: History.Counters] {
         // Tokens of streams that still run are not in the scheduler's books yet.
         var live: [String: Int] = [:]
         for request in requests where !request.endpoint.isEmpty { live[request.endpoint, default: 0] += request.tokens }
+        var result: [EndpointID: History.Counters] = [:]
+        for (endpoint, _) in fleet {
+            let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
+            result[endpoint.id] = History.Counters(
+                requests: books.counters.granted, tokens: books.counters.tokens + (live[endpoint.name] ?? 0),
+                failures: books.counters.failures, inFlight: books.inFlight, waiting: books.waiting)
+        }
+        return result
+    }
+
+    var endpoints: [EndpointInfo] {
+        let counters = Self.counters(fleet: fleet, scheduler, requests: requests)
         return fleet.map { endpoint, report in
             let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
-            return EndpointInfo(
+            let totals = counters[endpoint.id] ?? History.Counters()
+            var info = EndpointInfo(
                 name: endpoint.name, url: endpoint.address.url, kind: endpoint.kind.rawValue, state: report.state.phase.rawValue,
                 reason: report.state.reason, since: time(of: report.state.since), version: report.version, inFlight: books.inFlight,
                 limit: endpoint.limit, waiting: books.waiting, weight: endpoint.weight, loaded: report.loaded.map(\.name).sorted(),
                 available: report.models.map(\.name).sorted(), inFlightByModel: books.inFlightByModel, requestsTotal: books.counters.granted,
-                tokensTotal: books.counters.tokens + (live[endpoint.name] ?? 0),
-                failuresTotal: books.counters.failed + books.counters.unreachable + books.counters.lost, abortsTotal: books.counters.aborted)
+                tokensTotal: totals.tokens,
+                failuresTotal: totals.failures, abortsTotal: books.counters.aborted)
+            info.loadedModels = report.loaded.map { model in
+                EndpointInfo.Loaded(
+                    name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
+                    inFlight: books.inFlightByModel[model.name] ?? 0)
+            }.sorted { $0.name < $1.name }
+            info.vramBytes = endpoint.vramBytes
+            info.hasKey = endpoint.key != nil
+            let figures = figures[endpoint.id] ?? WorkerMetrics.OfEndpoint()
+            info.retriesTotal = figures.retries
+            info.clientErrorsTotal = figures.clientErrors
+            let rates = history.rates(of: endpoint.id, totals, now: now)
+            info.requestsPerSecond = rates.requests
+            info.tokensPerSecond = rates.tokens
+            info.ttftP50Ms = history.percentile(0.5, of: endpoint.id)
+            info.ttftP95Ms = history.percentile(0.95, of: endpoint.id)
+            info.polledAgoMs = lastAnswers[endpoint.id].map { max(0, (now - $0).milliseconds) }
+            return info
         }
     }
 
@@ -48,7 +87,12 @@ struct OperatorView {
     }
 
     /// Every model once, by its name, with the endpoints that have it.
-    static func models(fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot) -> [ModelInfo] {
+    ///
+    /// - Parameter aliases: asked name to the name that is looked for instead.
+    static func models(
+        fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, aliases: [String: String] = [:],
+        figures: [String: WorkerMetrics.OfModel] = [:]
+    ) -> [ModelInfo] {
         var rows: [String: ModelInfo] = [:]
         for (endpoint, report) in fleet {
             let books = scheduler.endpoints[endpoint.id]
@@ -66,14 +110,39 @@ struct OperatorView {
                         name: model.name, sizeBytes: model.sizeBytes, parameterSize: model.parameterSize, quantization: model.quantization,
                         waiting: 0, places: [])
                 ].places.append(place)
+                if let context = loaded[model.name]?.contextLength {
+                    let most = max(context, rows[model.name]?.contextLength ?? 0)
+                    rows[model.name]?.contextLength = most
+                }
             }
         }
         // The line knows a model by the name that it was asked for; here it stands with the model that this means.
         for (asked, count) in scheduler.waitingByModel {
-            let key = ModelName.ollamaKey(asked)
+            let key = ModelName.ollamaKey(aliases[asked] ?? asked)
             for name in rows.keys where ModelName.ollamaKey(name) == key { rows[name]?.waiting += count }
         }
+        for (alias, meant) in aliases {
+            let key = ModelName.ollamaKey(meant)
+            for name in rows.keys where ModelName.ollamaKey(name) == key { rows[name]?.aliases.append(alias) }
+        }
+        for name in rows.keys {
+            rows[name]?.aliases.sort()
+            rows[name]?.requestsTotal = figures[name]?.requests ?? 0
+            rows[name]?.tokensTotal = figures[name]?.tokens ?? 0
+        }
         return rows.values.sorted { $0.name < $1.name }
+    }
+
+    /// The line, with the requests that stand in it.
+    static func queue(places: [LinePlace], rows: [RequestRow], now: NIODeadline) -> [WaiterInfo] {
+        var byTicket: [TicketID: RequestInfo] = [:]
+        for row in rows { if let ticket = row.ticket { byTicket[ticket] = row.info } }
+        return places.compactMap { place in
+            guard let info = byTicket[place.ticket] else { return nil }
+            return WaiterInfo(
+                id: info.id, client: info.client, key: info.key, model: info.model, ageMs: max(0, (now - place.since).milliseconds),
+                position: place.position, behind: place.behind.compactMap { byTicket[$0]?.id }, blockedBy: place.blockedBy)
+        }
     }
 
     private func time(of instant: NIODeadline) -> String {

@@ -10,7 +10,9 @@ extension Router {
     func snapshot(topics: Set<SnapshotTopic>, after: Int?) async -> SnapshotInfo {
         var snapshot = await snapshot(sequence: 0)
         if !topics.contains(.requests) { snapshot.requests = [] }
-        if topics.contains(.models) { snapshot.models = (try? await models(nil).models) ?? [] }
+        if topics.contains(.queue) { snapshot.queue = await queue() }
+        if topics.contains(.models) { snapshot.models = await models() }
+        if topics.contains(.events) { snapshot.events = events(after: after) }
         return snapshot
     }
 }

@@ -65,7 +65,7 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.firstByteAt = nil
         exchange.lastActivity = worker.coarseNow
         exchange.upstream = connection
-        exchange.enter(.processing, now: now)
+        exchange.enter(exchange.lease?.grant.wasLoaded ?? true ? .processing : .loading, now: now)
 
         let request = outgoing(exchange, placement)
         let body = request.body
@@ -128,9 +128,10 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.lastActivity = worker.coarseNow
         exchange.enter(.streaming, now: now)
         exchange.tap = ResponseTap(response: head, lineLimit: worker.settings.limits.maxLineBytes)
-        if let lease = exchange.lease, !lease.grant.wasLoaded {
+        if let lease = exchange.lease {
+            if let sent = exchange.sentAt { worker.metrics.firstByte(lease.grant.endpoint, after: now - sent) }
             // The model has just been loaded for us: what is in memory there has changed.
-            worker.shared.fleet.pollSoon(lease.grant.endpoint)
+            if !lease.grant.wasLoaded { worker.shared.fleet.pollSoon(lease.grant.endpoint) }
         }
         if holdsBack(exchange, head) { return }
         beginForwarded(exchange, head)
@@ -237,6 +238,7 @@ extension ExchangeHandler: UpstreamDelegate {
     }
 
     private func tryElsewhere(_ exchange: Exchange) {
+        let lostAt = exchange.endpoint
         exchange.endpoint = nil
         exchange.sentAt = nil
         exchange.existingDetour?.translated = nil
@@ -244,6 +246,7 @@ extension ExchangeHandler: UpstreamDelegate {
         // Without a model there is no other endpoint that could be meant.
         if exchange.facts?.model.isEmpty ?? true, let failure = exchange.lastFailure { return answer(failure) }
         if RetryRule.triesElsewhere(lostRequests: exchange.lostRequests) {
+            if let lostAt { worker.metrics.retried(lostAt.id) }
             schedule(exchange)
         } else if let failure = exchange.lastFailure {
             answer(failure)

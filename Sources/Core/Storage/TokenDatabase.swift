@@ -159,6 +159,21 @@ final class TokenDatabase: @unchecked Sendable {
         }
     }
 
+    /// Sums of each endpoint and model by steps of so many seconds, the first of which begins at `since` (unix seconds).
+    func sums(since: Int, step: Int) throws -> [TokenPoint] {
+        try run { queue in
+            try queue.read { database in
+                try Row.fetchAll(
+                    database,
+                    sql: """
+                        SELECT endpoint, model, ? + (timestamp - ?) / ? * ? AS start, SUM(input_tokens) AS input, SUM(output_tokens) AS output
+                        FROM token_time_series WHERE timestamp >= ? GROUP BY endpoint, model, start
+                        """, arguments: [since, since, step, step, since]
+                ).map { Self.point($0, time: "start") }
+            }
+        }
+    }
+
     /// Columns of other writers may be null.
     private static func point(_ row: Row, time: String?) -> TokenPoint {
         let key = TokenKey(endpoint: row["endpoint"] as String? ?? "", model: row["model"] as String? ?? "")
