@@ -146,7 +146,8 @@ print(table)
 if CommandLine.arguments.contains("--record") {
     let file = Checkout.root + "/Benchmarks/RESULTS.md"
     let date = Date().formatted(.iso8601.year().month().day().time(includingFractionalSeconds: false).dateTimeSeparator(.space))
-    let title = "\n## Control socket, \(date) UTC\n\n\(endpointCount) endpoints, \(requestCount) requests, interval 500 ms, \(Int(seconds)) s for each row\n\n"
+    let title =
+        "\n## Control socket, \(date) UTC\n\n\(endpointCount) endpoints, \(requestCount) requests, interval 500 ms, \(Int(seconds)) s for each row\n\n"
     try (String(contentsOfFile: file, encoding: .utf8) + title + table).write(toFile: file, atomically: true, encoding: .utf8)
 }
 daemon.kill()

@@ -21,10 +21,20 @@ extension Router {
     /// Who waits in line, who has waited longest first. Requests of our own wait too: they count for the positions of the others.
     func queue() async -> [WaiterInfo] { OperatorView.queue(places: shared.scheduler.queue(), rows: await workers.requests(), now: .now()) }
 
-    func snapshot(sequence: Int) async -> SnapshotInfo {
+    /// - Parameters:
+    ///   - topics: parts beside the status; the others stay empty.
+    ///   - after: only later events; nil for the last hundred.
+    func snapshot(sequence: Int, topics: Set<SnapshotTopic> = Set(SnapshotTopic.allCases), after: Int? = nil) async -> SnapshotInfo {
         let view = await view()
-        return SnapshotInfo(sequence: sequence, atMs: (NIODeadline.now() - started).milliseconds, status: view.status, requests: view.requests)
+        var snapshot = SnapshotInfo(sequence: sequence, atMs: clockMs, status: view.status, requests: topics.contains(.requests) ? view.requests : [])
+        if topics.contains(.queue) { snapshot.queue = await queue() }
+        if topics.contains(.models) { snapshot.models = await models() }
+        if topics.contains(.events) { snapshot.events = events(after: after) }
+        return snapshot
     }
+
+    /// Milliseconds since the start, of the clock that snapshots go by.
+    var clockMs: Int { (NIODeadline.now() - started).milliseconds }
 
     func view() async -> (status: StatusInfo, requests: [RequestInfo]) {
         let requests = await workers.requests().map(\.info)

@@ -54,14 +54,15 @@ import Testing
         (#"{"jsonrpc":"1.0","id":1,"method":"status"}"#, .invalidRequest, .number(1), "2.0"),
     ])
     func whatIsNoCallIsToldWhy(line: String, code: RPCError.Code, id: RPCID, text: String) throws {
-        let refusal = try #require(refusal(Data(line.utf8)), "\(line)")
+        let refusal = try #require(self.refusal(Data(line.utf8)), "\(line)")
         #expect(refusal.error.code == code && refusal.id == id, "\(line): \(refusal)")
         #expect(refusal.error.message.contains(text), "\(line): \(refusal.error.message)")
     }
 
     @Test func nestingHasALimitAndSoHasTheStack() throws {
         for (depth, isFine) in [(60, true), (70, false), (400_000, false)] {
-            let line = #"{"id":1,"method":"status","params":{"a":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}}"
+            let line =
+                #"{"id":1,"method":"status","params":{"a":"# + String(repeating: "[", count: depth) + String(repeating: "]", count: depth) + "}}"
             #expect((refusal(Data(line.utf8)) == nil) == isFine, "\(depth)")
         }
     }

@@ -3,7 +3,7 @@
 
 import Protocol
 
-/// The daemon itself: its state, its kept answers, its configuration.
+/// The daemon itself: its state, its kept answers.
 enum DaemonMethods {
     static let all: [ControlMethod] = [
         .make("status", .read) { (_: NoParams, router) in
@@ -17,9 +17,6 @@ enum DaemonMethods {
         },
         .make("cache.invalidate", .change) { (params: CacheInvalidateParams, router) in
             try await router.invalidateCache(params)
-        },
-        .make("reload", .change) { (params: ReloadParams, router) in
-            try await router.reload(dryRun: params.dryRun ?? false)
         },
     ]
 }

@@ -14,7 +14,7 @@ struct ControlMethod: Sendable {
     var name: String
     var access: Access
     /// Whether a call is worth a line in the log: it changes something.
-    var isLogged: Bool { access == .change }
+    var isLogged: Bool
     /// It takes as long as endpoints take. It is cancelled when the peer goes.
     var isLong = false
     /// From the whole line of the call to the whole line of the reply.
@@ -25,9 +25,9 @@ struct ControlMethod: Sendable {
     typealias Progress = @Sendable (ModelProgress) async throws -> Void
 
     static func make<Params: Decodable & Sendable, Result: Encodable & Sendable>(
-        _ name: String, _ access: Access, _ body: @escaping @Sendable (Params, Router) async throws -> Result
+        _ name: String, _ access: Access, isLogged: Bool? = nil, _ body: @escaping @Sendable (Params, Router) async throws -> Result
     ) -> ControlMethod {
-        ControlMethod(name: name, access: access) { line, id, router, _ in
+        ControlMethod(name: name, access: access, isLogged: isLogged ?? (access == .change)) { line, id, router, _ in
             try Wire.frame(RPCReply(id: id, result: try await body(try params(name, line), router)))
         }
     }
@@ -36,7 +36,7 @@ struct ControlMethod: Sendable {
     static func makeLong<Params: Decodable & Sendable, Result: Encodable & Sendable>(
         _ name: String, _ access: Access, _ body: @escaping @Sendable (Params, Router, @escaping Progress) async throws -> Result
     ) -> ControlMethod {
-        ControlMethod(name: name, access: access, isLong: true) { line, id, router, notify in
+        ControlMethod(name: name, access: access, isLogged: access == .change, isLong: true) { line, id, router, notify in
             let result = try await body(try params(name, line), router) { progress in
                 try await notify(try Wire.frame(RPCNotification(method: "progress", params: progress)))
             }
@@ -90,7 +90,8 @@ struct ControlMethod: Sendable {
 /// All methods. `subscribe` is `ControlConnection`'s own, as it goes on after its reply.
 enum MethodTable {
     static let methods: [String: ControlMethod] = Dictionary(
-        uniqueKeysWithValues: (FleetMethods.all + RequestMethods.all + ReportMethods.all + DaemonMethods.all).map { ($0.name, $0) })
+        uniqueKeysWithValues: (FleetMethods.all + RequestMethods.all + ReportMethods.all + ModelMethods.all + ConfigMethods.all + DaemonMethods.all)
+            .map { ($0.name, $0) })
 
     static let names = (Array(methods.keys) + ["hello", "subscribe"]).sorted()
 }

@@ -8,11 +8,11 @@ extension Router {
     ///
     /// - Parameter after: the newest event that they know; nil if they know none.
     func snapshot(topics: Set<SnapshotTopic>, after: Int?) async -> SnapshotInfo {
-        var snapshot = await snapshot(sequence: 0)
+        var snapshot = await snapshot(sequence: 0, after: after)
         if !topics.contains(.requests) { snapshot.requests = [] }
-        if topics.contains(.queue) { snapshot.queue = await queue() }
-        if topics.contains(.models) { snapshot.models = await models() }
-        if topics.contains(.events) { snapshot.events = events(after: after) }
+        if !topics.contains(.queue) { snapshot.queue = [] }
+        if !topics.contains(.models) { snapshot.models = [] }
+        if !topics.contains(.events) { snapshot.events = [] }
         return snapshot
     }
 }

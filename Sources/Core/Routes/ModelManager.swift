@@ -35,7 +35,9 @@ struct ModelManager: Sendable {
     }
 
     /// One endpoint's part.
-    private func one(
+    ///
+    /// - Returns: nil if it was done.
+    func one(
         _ method: HTTPMethod, _ path: String, _ body: JSONValue, _ endpoint: Endpoint, progress: (JSONValue) -> Void
     ) async -> ManagementOutcome.Failure? {
         var status = 0
