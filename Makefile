@@ -104,6 +104,13 @@ bench-cache: ## How well and how fast the cache answers; beside onnxruntime if P
 	@scripts/model.sh .build/model
 	@Benchmarks/Meaning/run.sh
 
+.PHONY: bench-control
+bench-control: ## What subscribers of the control socket cost, and a console's reading (BENCH=--record, --quick)
+	@scripts/install-packages.sh build
+	$(RELEASE) --product routerd
+	$(RELEASE) --product bench-control
+	@ROUTERD_BIN_DIR="$(RELEASE_DIR)" "$(RELEASE_DIR)/bench-control" $(BENCH)
+
 .PHONY: install
 install: build ## Both binaries and the manual pages, below PREFIX (/usr/local)
 	install -d "$(DESTDIR)$(PREFIX)/bin"

@@ -89,6 +89,9 @@ let package = Package(
         // Times the sentence model: Benchmarks/meaning.sh.
         .executableTarget(name: "embedding-times", dependencies: ["Core"], path: "Benchmarks/Meaning/Times", swiftSettings: strict),
 
+        // What subscribers of the control socket cost: make bench-control.
+        .executableTarget(name: "bench-control", dependencies: ["Protocol", "TestSupport"], path: "Benchmarks/Control", swiftSettings: strict),
+
         // Tests.
         .testTarget(
             name: "CoreTests",
@@ -136,7 +139,7 @@ let package = Package(
             exclude: ["Screens"],
             swiftSettings: strict
         ),
-        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
+        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl", "TestSupport"], swiftSettings: strict),
         // Tests against the real binaries.
         .target(name: "TestSupport", dependencies: ["Protocol", locks], path: "Tests/Support", swiftSettings: strict),
         // A stand-in for Ollama as a program of its own: the demo and the tests with real clients use it.

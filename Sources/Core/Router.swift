@@ -83,7 +83,7 @@ public final class Router: Sendable {
             shared.cache,
             FleetService(fleet: shared.fleet),
             history,
-            ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
+            ControlService(path: controlPath, control: config.control, router: self, logger: logger),
             ListenerService(group: group, workers: workers, config: config, logger: logger),
         ]
     }

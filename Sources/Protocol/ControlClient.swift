@@ -14,6 +14,7 @@
 public final class ControlClient {
     private let socket: ControlSocket
     private var reader = FrameReader()
+    private var assembler = SnapshotAssembler()
     private var nextID = 1
     /// How long a call waits for its reply.
     public var timeoutMs: Int
@@ -23,8 +24,11 @@ public final class ControlClient {
         self.timeoutMs = timeoutMs
     }
 
-    /// Who is there. The first call of a careful client: it tells the protocol's version.
-    public func hello() throws(ControlError) -> HelloInfo { try call("hello", NoParams()) }
+    /// Who is there. The first call of a careful client: a daemon of another version of the protocol refuses it as `incompatible`.
+    /// One that is too old to refuse tells its own version in the answer.
+    public func hello(as name: String = "routerctl") throws(ControlError) -> HelloInfo {
+        try call("hello", HelloParams(controlProtocol: ProductVersion.controlProtocol, name: name, version: ProductVersion.current))
+    }
 
     public func status() throws(ControlError) -> StatusInfo { try call("status", NoParams()) }
 
@@ -111,21 +115,21 @@ public final class ControlClient {
 
     /// Starts a subscription: from here on `nextSnapshot` delivers, and the client makes no other call.
     public func subscribe(intervalMs: Int, topics: [SnapshotTopic]? = nil) throws(ControlError) -> SubscribeInfo {
-        try call("subscribe", SubscribeParams(intervalMs: intervalMs, topics: topics))
+        assembler = SnapshotAssembler()
+        return try call("subscribe", SubscribeParams(intervalMs: intervalMs, topics: topics, deltas: true))
     }
 
-    /// The next snapshot of the subscription, or `timedOut` if none comes within `timeoutMs`.
+    /// The next snapshot of the subscription, whole, or `timedOut` if none comes within `timeoutMs`.
     public func nextSnapshot(timeoutMs: Int) throws(ControlError) -> SnapshotInfo {
         let deadline = ControlSocket.nowMs() + timeoutMs
         while true {
             let line = try nextLine(deadline: deadline)
-            guard let head = try? Wire.decode(NotificationHead.self, from: line), head.method == "snapshot" else { continue }
-            return try decode(RPCNotification<SnapshotInfo>.self, line).params
+            do {
+                if let snapshot = try assembler.take(line) { return snapshot }
+            } catch {
+                throw .badReply("a snapshot that is none: \(error)")
+            }
         }
-    }
-
-    private struct NotificationHead: Decodable {
-        let method: String?
     }
 
     private struct ReplyHead: Decodable {
