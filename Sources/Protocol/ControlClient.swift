@@ -19,8 +19,11 @@ public final class ControlClient {
     /// How long a call waits for its reply.
     public var timeoutMs: Int
 
-    public init(path: String, timeoutMs: Int = 10_000) throws(ControlError) {
-        self.socket = try ControlSocket(connectingTo: path)
+    /// - Parameters:
+    ///   - path: the socket's, or `ssh://[user@]host[:port][/path]` for a daemon on another machine.
+    ///   - mayAsk: whether ssh may ask for a password on the terminal; else it fails where it would have to.
+    public init(path: String, timeoutMs: Int = 10_000, mayAsk: Bool = false) throws(ControlError) {
+        self.socket = try ControlSocket(connectingTo: path, mayAsk: mayAsk)
         self.timeoutMs = timeoutMs
     }
 
@@ -45,13 +48,13 @@ public final class ControlClient {
 
     /// Takes the endpoint out of service: it finishes what it has, gets nothing new, and is still polled.
     ///
-    /// - Parameter dryRun: changes nothing, and tells the warnings.
-    public func drain(_ endpoint: String, dryRun: Bool = false) throws(ControlError) -> EndpointList {
+    /// - Parameter dryRun: only tells, in `warnings`, what it would harm.
+    public func drain(_ endpoint: String, dryRun: Bool? = nil) throws(ControlError) -> EndpointList {
         try call("drain", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
     /// As `drain`, and it is not polled either.
-    public func maintenance(_ endpoint: String, dryRun: Bool = false) throws(ControlError) -> EndpointList {
+    public func maintenance(_ endpoint: String, dryRun: Bool? = nil) throws(ControlError) -> EndpointList {
         try call("maintenance", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 

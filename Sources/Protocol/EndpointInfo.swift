@@ -107,7 +107,7 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
 public struct EndpointList: Codable, Sendable, Equatable {
     public var schema = ProductVersion.schema
     public var endpoints: [EndpointInfo]
-    /// What an operator should know of the change, such as `gpu-1 was the last endpoint in service with llama3.2:3b`.
+    /// What the change harms, for people: `gpu1 is the last endpoint that serves llama3.2:3b`. Empty where it harms nothing.
     public var warnings: [String] = []
 
     public init(endpoints: [EndpointInfo], warnings: [String] = []) {
@@ -119,7 +119,7 @@ public struct EndpointList: Codable, Sendable, Equatable {
 /// Which endpoint a call is about: its `name`, its URL, or an unambiguous part of either.
 public struct EndpointParams: Codable, Sendable {
     public var endpoint: String
-    /// Of `drain` and `maintenance`: change nothing, only tell the warnings. Nil means false.
+    /// Of `drain` and `maintenance`: only tell what it would harm. Nil means false.
     public var dryRun: Bool?
 
     public init(endpoint: String, dryRun: Bool? = nil) {
