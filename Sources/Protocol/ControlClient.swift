@@ -40,13 +40,15 @@ public final class ControlClient {
     public func requests() throws(ControlError) -> RequestList { try call("requests", NoParams()) }
 
     /// Takes the endpoint out of service: it finishes what it has, gets nothing new, and is still polled.
-    public func drain(_ endpoint: String) throws(ControlError) -> EndpointList {
-        try call("drain", EndpointParams(endpoint: endpoint))
+    ///
+    /// - Parameter dryRun: only tells, in `warnings`, what it would harm.
+    public func drain(_ endpoint: String, dryRun: Bool? = nil) throws(ControlError) -> EndpointList {
+        try call("drain", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
     /// As `drain`, and it is not polled either.
-    public func maintenance(_ endpoint: String) throws(ControlError) -> EndpointList {
-        try call("maintenance", EndpointParams(endpoint: endpoint))
+    public func maintenance(_ endpoint: String, dryRun: Bool? = nil) throws(ControlError) -> EndpointList {
+        try call("maintenance", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
     /// Ends `drain` and `maintenance`.

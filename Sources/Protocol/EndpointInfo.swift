@@ -107,6 +107,8 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
 public struct EndpointList: Codable, Sendable, Equatable {
     public var schema = ProductVersion.schema
     public var endpoints: [EndpointInfo]
+    /// What the change harms, for people: `gpu1 is the last endpoint that serves llama3.2:3b`. Empty where it harms nothing.
+    public var warnings: [String] = []
 
     public init(endpoints: [EndpointInfo]) {
         self.endpoints = endpoints
@@ -116,9 +118,12 @@ public struct EndpointList: Codable, Sendable, Equatable {
 /// Which endpoint a call is about: its `name`, its URL, or an unambiguous part of either.
 public struct EndpointParams: Codable, Sendable {
     public var endpoint: String
+    /// Of `drain` and `maintenance`: only tell what it would harm. Nil means false.
+    public var dryRun: Bool?
 
-    public init(endpoint: String) {
+    public init(endpoint: String, dryRun: Bool? = nil) {
         self.endpoint = endpoint
+        self.dryRun = dryRun
     }
 }
 

@@ -37,13 +37,20 @@ public final class FakeDaemon: Sendable {
         public var configCheck = ConfigCheckInfo()
         /// Sent before the reply to an action on a model.
         public var progress: [ModelProgress] = []
+        /// Of an action on a model; nil for done, on the endpoint named or on gpu-1.
+        public var outcomes: [ModelActionInfo.Outcome]?
+        /// Of `drain` and `maintenance`.
+        public var warnings: [String] = []
+        /// Of `cache.get`.
+        public var cachedAnswer = CachedAnswerInfo(
+            key: "00112233", model: "llama3.2:3b", promptTokens: 12, answerTokens: 34, tookMs: 900, answer: #"{"response":"hello"}"#)
         /// Of `cache.invalidate`.
         public var cleared = 3
         public var reload = ReloadInfo(applied: true, changes: ["endpoint gpu-3 added"], needsRestart: ["listen: 127.0.0.1:1 to 127.0.0.1:2"])
         public var controlProtocol = ProductVersion.controlProtocol
         /// Called before each answer: may change the state, decides what happens. Gets the method and its `endpoint`.
         public var script: @Sendable (_ method: String, _ endpoint: String, _ state: inout State) -> Answer = { _, _, _ in .normal }
-        /// `method` or `method endpoint`, in the order received.
+        /// `method` or `method endpoint`, in the order received; a dry run says so.
         public var calls: [String] = []
         /// Called before each snapshot of a subscription.
         public var beforeSnapshot: @Sendable (inout State) -> Void = { _ in }
@@ -145,7 +152,8 @@ public final class FakeDaemon: Sendable {
         let model = (try? Wire.decode(RPCRequestParams<ModelFilterParams>.self, from: line))?.params?.model
         let dryRun = (try? Wire.decode(RPCRequestParams<ReloadParams>.self, from: line))?.params?.dryRun ?? false
         let (answer, state) = shared.withLockedValue { state in
-            state.calls.append(endpoint.isEmpty ? head.method : "\(head.method) \(endpoint)")
+            let call = endpoint.isEmpty ? head.method : "\(head.method) \(endpoint)"
+            state.calls.append(dryRun ? "\(call) (dry run)" : call)
             let script = state.script
             return (script(head.method, endpoint, &state), state)
         }
@@ -175,12 +183,17 @@ public final class FakeDaemon: Sendable {
         case "models": return tell(ModelList(models: state.models.filter { info in model.map { info.name.contains($0) } ?? true }))
         case "requests": return tell(RequestList(requests: state.requests))
         case "queue": return tell(QueueList(waiting: state.queue))
-        case "events": return tell(EventList(events: state.events))
+        case "events":
+            let params = (try? Wire.decode(RPCRequestParams<EventParams>.self, from: line))?.params ?? EventParams()
+            let least = params.level.flatMap(EventInfo.levels.firstIndex(of:)) ?? 0
+            let fitting = state.events.filter { $0.sequence > params.after ?? 0 && $0.severity >= least }
+            return tell(EventList(events: Array(fitting.suffix(params.limit ?? 200))))
         case "history": return tell(state.history)
         case "tokens": return tell(state.tokens)
         case "config.show": return tell(state.config)
         case "config.check": return tell(state.configCheck)
         case "cache.stats": return tell(state.status.cache)
+        case "cache.get": return tell(state.cachedAnswer)
         case "cache.invalidate": return tell(CacheInvalidated(enabled: true, cleared: state.cleared, dryRun: dryRun))
         case "cancel": return cancel(line, id, on: connection)
         case "reload":
@@ -195,7 +208,8 @@ public final class FakeDaemon: Sendable {
                 guard send(RPCNotification(method: "progress", params: progress), on: connection) else { return false }
             }
             let details = method == "model.show" ? #"{"parameters":"stop x"}"# : nil
-            return tell(ModelActionInfo(model: model ?? "", outcomes: [.init(endpoint: endpoint.isEmpty ? "gpu-1" : endpoint)], details: details))
+            let outcomes = state.outcomes ?? [.init(endpoint: endpoint.isEmpty ? "gpu-1" : endpoint)]
+            return tell(ModelActionInfo(model: model ?? "", outcomes: outcomes, details: details))
         default: return send(RPCErrorReply(id: id, error: RPCError(.methodNotFound, "no method \(method)")), on: connection)
         }
     }
@@ -211,9 +225,11 @@ public final class FakeDaemon: Sendable {
 
     private func change(_ method: String, _ line: Data, _ name: String, _ id: RPCID, on connection: Int32) -> Bool {
         let weight = (try? Wire.decode(RPCRequestParams<WeightParams>.self, from: line))?.params?.weight
+        let dryRun = (try? Wire.decode(RPCRequestParams<EndpointParams>.self, from: line))?.params?.dryRun ?? false
         let found: EndpointInfo? = shared.withLockedValue { state in
             guard let index = state.status.endpoints.firstIndex(where: { $0.name == name || $0.url.contains(name) }) else { return nil }
             switch method {
+            case _ where dryRun: break
             case "drain": state.status.endpoints[index].state = "draining"
             case "maintenance": state.status.endpoints[index].state = "maintenance"
             case "resume": state.status.endpoints[index].state = "up"
@@ -222,7 +238,11 @@ public final class FakeDaemon: Sendable {
             }
             return state.status.endpoints[index]
         }
-        if let found { return send(RPCReply(id: id, result: EndpointList(endpoints: [found])), on: connection) }
+        if let found {
+            var list = EndpointList(endpoints: [found])
+            if method == "drain" || method == "maintenance" { list.warnings = shared.withLockedValue { $0.warnings } }
+            return send(RPCReply(id: id, result: list), on: connection)
+        }
         let names = shared.withLockedValue { $0.status.endpoints.map(\.name).joined(separator: ", ") }
         return send(RPCErrorReply(id: id, error: RPCError(.notFound, "there is no endpoint \"\(name)\"; there are \(names)")), on: connection)
     }
