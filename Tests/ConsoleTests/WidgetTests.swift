@@ -287,3 +287,21 @@ import Testing
         #expect(line.cut(to: columns, theme).width <= columns)
     }
 }
+
+/// What a frame of charts costs. Without it a page that is drawn twice a second may take a core of its own.
+@Suite struct WidgetCostTests {
+    @Test func aFrameOfChartsAtTheLargestSizeIsCheap() {
+        let theme = Theme(hasColours: true, isASCII: false)
+        let clock = ContinuousClock()
+        // The best of several: whatever else runs on the machine only makes it slower.
+        let best = (0..<10).map { _ in
+            clock.measure {
+                var screen = Screen(size: Size(columns: 300, rows: 100))
+                PageSample.strip.draw(in: screen.area.rows(from: 0, count: 3), theme, on: &screen)
+                PageSample.endpoint.draw(in: screen.area.rows(from: 3), theme, on: &screen)
+            }
+        }.min()
+        // Of a debug build on a slow machine: several times what it takes, and a small part of what a lookup for each cell would.
+        #expect((best ?? .seconds(1)) < .milliseconds(100))
+    }
+}
