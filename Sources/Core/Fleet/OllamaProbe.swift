@@ -54,7 +54,7 @@ public enum OllamaProbe {
         }
     }
 
-    /// `{"models": [{"name", "model", "size", "digest", "details", "expires_at", "size_vram"}]}`
+    /// `{"models": [{"name", "model", "size", "digest", "details", "expires_at", "size_vram", "context_length"}]}`
     public static func loaded(_ answer: [UInt8]) throws(ProbeError) -> [LoadedModel] {
         try ProbeReading.list("models", of: answer) { cursor, entry, json in
             var loaded = LoadedModel(name: "", json: json)
@@ -75,6 +75,8 @@ public enum OllamaProbe {
                     loaded.sizeVramBytes = cursor.integer(value)
                 } else if cursor.keyMatches(member, "expires_at") {
                     loaded.expiresAt = cursor.string(value)
+                } else if cursor.keyMatches(member, "context_length") {
+                    loaded.contextLength = cursor.integer(value).flatMap { $0 > 0 ? $0 : nil }
                 }
             }
             if loaded.name.isEmpty { loaded.name = otherName }

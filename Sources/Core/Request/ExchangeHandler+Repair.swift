@@ -72,7 +72,9 @@ extension ExchangeHandler {
             operation.isRepairable,
             let placement = exchange.placement, let bytes = exchange.body,
             let context = worker.shared.contexts.known(endpoint.id, placement.model)
-                ?? worker.shared.fleet.report(of: endpoint.id)?.loaded.first(where: { $0.name == placement.model })?.contextLength,
+                // Ollama makes what is too long fit by itself.
+                ?? (placement.kind == .ollama
+                    ? nil : worker.shared.fleet.report(of: endpoint.id)?.loaded.first(where: { $0.name == placement.model })?.contextLength),
             context <= ContextTrimming.smallContext,
             // Two bytes a token is more than any language needs.
             bytes.readableBytes > ContextTrimming.target(context: context) * 2,

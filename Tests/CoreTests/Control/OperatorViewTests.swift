@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import NIOCore
+import Protocol
+import Testing
+
+@testable import Core
+
+/// From the books to what an operator sees. What breaks without these: the console tells what is not so.
+@Suite struct OperatorViewTests {
+    private static let now = NIODeadline.uptimeNanoseconds(50_000_000_000)
+
+    private static func endpoint(_ number: Int, key: Secret? = nil, vram: Int? = nil) -> Endpoint {
+        Endpoint(
+            id: EndpointID(number), name: "e\(number)", address: EndpointAddress(host: "h", port: number, url: "http://h:\(number)"), kind: .ollama,
+            limit: 2, key: key, vramBytes: vram)
+    }
+
+    private static func report(_ models: [String], loaded: [LoadedModel] = []) -> EndpointReport {
+        EndpointReport(state: EndpointState(phase: .up, since: now), models: models.map { ModelListing(name: $0) }, loaded: loaded)
+    }
+
+    private static func row(_ id: String, own: String, ticket: UInt64? = nil) -> RequestRow {
+        let info = RequestInfo(
+            id: id, client: "c", method: "POST", route: "/api/chat", model: "m", endpoint: "", phase: .waiting, ageMs: 1, phaseMs: 1, tokens: 0,
+            bytesSent: 0)
+        return RequestRow(info: info, ownName: own, ticket: ticket.map { TicketID(rawValue: $0) })
+    }
+
+    @Test func anEndpointTellsWhatIsKnownOfIt() {
+        var loaded = LoadedModel(name: "m:latest", sizeVramBytes: 7, expiresAt: "T")
+        loaded.contextLength = 4096
+        var books = SchedulerSnapshot()
+        books.endpoints[EndpointID(1)] = SchedulerSnapshot.OfEndpoint(inFlight: 1, inFlightByModel: ["m:latest": 1])
+        var figures = WorkerMetrics.OfEndpoint()
+        (figures.retries, figures.clientErrors) = (3, 4)
+        let view = OperatorView(
+            fleet: [(Self.endpoint(1, key: Secret("s3cret"), vram: 99), Self.report(["m:latest"], loaded: [loaded]))], scheduler: books, requests: [],
+            counters: WorkerCounters(), now: Self.now, date: Date(), lastAnswers: [EndpointID(1): Self.now - .milliseconds(250)],
+            figures: [EndpointID(1): figures])
+        let info = view.endpoints[0]
+        #expect(info.loadedModels == [.init(name: "m:latest", sizeVramBytes: 7, expiresAt: "T", contextLength: 4096, inFlight: 1)])
+        #expect(info.hasKey && info.vramBytes == 99 && info.polledAgoMs == 250)
+        #expect(info.retriesTotal == 3 && info.clientErrorsTotal == 4 && info.ttftP50Ms == nil)
+        #expect(!"\(info)".contains("s3cret"))
+    }
+
+    @Test func aModelKnowsItsAliasesAndTotals() {
+        var loaded = LoadedModel(name: "m:latest")
+        loaded.contextLength = 8192
+        var books = SchedulerSnapshot()
+        books.waitingByModel = ["gpt": 2]
+        let models = OperatorView.models(
+            fleet: [(Self.endpoint(1), Self.report(["m:latest", "n:latest"], loaded: [loaded])), (Self.endpoint(2), Self.report(["m:latest"]))],
+            scheduler: books, aliases: ["gpt": "m", "a": "m:latest", "other": "gone"],
+            figures: ["m:latest": WorkerMetrics.OfModel(requests: 5, tokens: 6)])
+        #expect(models.map(\.name) == ["m:latest", "n:latest"])
+        #expect(models[0].aliases == ["a", "gpt"] && models[0].waiting == 2 && models[0].contextLength == 8192)
+        #expect(models[0].requestsTotal == 5 && models[0].tokensTotal == 6 && models[0].places.count == 2)
+        #expect(models[1].aliases.isEmpty && models[1].requestsTotal == 0)
+    }
+
+    @Test func whoWaitsIsNamedAsInRequests() {
+        let places = [
+            LinePlace(ticket: TicketID(rawValue: 1), since: Self.now - .seconds(3), position: 0, behind: [], blockedBy: ["e1: 2 of 2 slots taken"]),
+            // One of the router's own, which has no row.
+            LinePlace(ticket: TicketID(rawValue: 2), since: Self.now, position: 1, behind: [TicketID(rawValue: 1)], blockedBy: []),
+            LinePlace(
+                ticket: TicketID(rawValue: 3), since: Self.now - .seconds(1), position: 2, behind: [TicketID(rawValue: 1), TicketID(rawValue: 2)],
+                blockedBy: []),
+        ]
+        let queue = OperatorView.queue(
+            places: places, rows: [Self.row("a", own: "r-1", ticket: 1), Self.row("b", own: "r-2"), Self.row("c", own: "r-3", ticket: 3)],
+            now: Self.now)
+        #expect(queue.map(\.id) == ["a", "c"])
+        #expect(queue.map(\.position) == [0, 2] && queue.map(\.ageMs) == [3000, 1000])
+        #expect(queue[1].behind == ["a"] && queue[0].blockedBy == ["e1: 2 of 2 slots taken"])
+    }
+
+    @Test func anIdStandsForOneRequest() {
+        let rows = RequestRow.unique([Self.row("same", own: "r-1"), Self.row("same", own: "r-2"), Self.row("mine", own: "r-3")])
+        #expect(rows.map(\.info.id) == ["r-1", "r-2", "mine"])
+    }
+
+    /// Whoever may only read must not be able to change a thing.
+    @Test func onlyTheseMethodsAreForReaders() {
+        let reading = MethodTable.methods.values.filter { $0.access == .read }.map(\.name).sorted()
+        #expect(
+            reading == [
+                "cache.stats", "config.show", "endpoints", "events", "history", "model.show", "models", "queue", "requests", "status", "tokens",
+            ])
+        let changing = MethodTable.methods.values.filter { $0.access == .change }.map(\.name)
+        #expect(Set(changing).isSuperset(of: ["cancel", "weight", "model.pull", "model.delete", "model.load", "model.unload", "model.copy"]))
+    }
+
+    @Test func progressIsThinnedOutAndNothingNewIsLost() {
+        let filter = ProgressFilter()
+        func passes(_ status: String, _ completed: Int?, _ milliseconds: Int64) -> Bool {
+            filter.passes(ModelProgress(endpoint: "e", status: status, completed: completed, total: 100), now: Self.now + .milliseconds(milliseconds))
+        }
+        #expect(passes("pulling", 1, 0))
+        #expect(!passes("pulling", 2, 50))
+        #expect(passes("pulling", 3, 100))
+        #expect(passes("verifying", nil, 110), "another status is news")
+        #expect(passes("pulling", 4, 111))
+        #expect(passes("pulling", 100, 112), "the end of it too")
+    }
+}
