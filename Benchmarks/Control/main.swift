@@ -54,7 +54,7 @@ final class Subscribers {
             while true {
                 poll(&polled, nfds_t(polled.count), -1)
                 if polled[polled.count - 1].revents != 0 { return }
-                for entry in polled where entry.revents != 0 { _ = recv(entry.fd, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue)) }
+                for entry in polled where entry.revents != 0 { _ = recv(entry.fd, &buffer, buffer.count, Int32(MSG_DONTWAIT)) }
             }
         }
         reader.start()

@@ -13,7 +13,7 @@ struct ControlManual {
     }
 
     /// Kept apart by kind, as `JSONSerialization` does not tell 1 from true.
-    indirect enum JSON: Decodable, Equatable {
+    indirect enum JSON: Decodable, Equatable, Sendable {
         case null, bool(Bool), number(Double), text(String), list([JSON]), object([String: JSON])
 
         init(from decoder: any Decoder) throws {

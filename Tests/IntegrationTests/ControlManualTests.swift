@@ -38,7 +38,7 @@ import Testing
             let clients = try ["k3j2x-1a", "k3j2x-1b"].map { id in
                 let client = try daemon.client()
                 let body = #"{"model":"\#(Self.model)","messages":[{"role":"user","content":"\#(id)"}],"stream":false}"#
-                try client.send(RawClient.request("POST", "/api/chat", headers: ["X-Request-Id: \(id)"], body: body))
+                try client.send(RawClient.request("POST", "/api/chat", body: body, headers: ["X-Request-Id: \(id)"]))
                 try eventually("\(id) is in") { try daemon.control().requests().requests.contains { $0.id == id && $0.phase != .receiving } }
                 return client
             }

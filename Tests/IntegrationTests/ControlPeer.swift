@@ -31,7 +31,7 @@ final class ControlPeer {
     /// - Returns: how many bytes that was; fewer than given once the other side does not read or is gone.
     @discardableResult
     func send(_ bytes: [UInt8]) -> Int {
-        let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue | MSG_DONTWAIT.rawValue)) }
+        let count = bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT)) }
         return max(0, count)
     }
 

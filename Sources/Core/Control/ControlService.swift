@@ -57,7 +57,7 @@ final class ControlService: Service {
         }
         logger.info("control socket is open", metadata: ["path": "\(path)"])
         let subscriptions = Subscriptions(eventLoop: server.channel.eventLoop) { [router] topics, after in
-            await router.snapshot(topics: topics, after: after)
+            await router.snapshot(sequence: 0, topics: topics, after: after)
         }
         do {
             try await cancelWhenGracefulShutdown { try await self.serve(server, rules, subscriptions) }
