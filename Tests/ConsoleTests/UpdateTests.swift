@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import ArgumentParser
 import FakeControl
 import Protocol
 import Testing
 
 @testable import Console
+@testable import routerctl
 
 /// `update`: what each event makes of the model. A mistake here drains what nobody meant to drain.
 @Suite struct UpdateTests {
@@ -63,7 +65,7 @@ import Testing
         Ask(view: .requests, keys: [.function(9)], commands: [.cancel("r-101")], line: "routerctl cancel r-101"),
         Ask(
             view: .requests, keys: [.character(" "), .character(" "), .character("x")], commands: [.cancel("r-101"), .cancel("r-102")],
-            line: "routerctl cancel r-101; routerctl cancel r-102"),
+            line: "routerctl cancel r-101 r-102"),
         Ask(view: .queue, keys: [.character("x")], commands: [.cancel("r-103")], line: "routerctl cancel r-103"),
         Ask(
             view: .cache, keys: [.character("c")], commands: [invalidate { $0.namespace = "ns-1" }],
@@ -71,6 +73,12 @@ import Testing
         Ask(view: .cache, keys: [.character("C")], commands: [invalidate { _ in }], line: "routerctl cache invalidate --all", isPrepared: true),
         Ask(view: .events, keys: [.character("R")], commands: [.reload], line: "routerctl reload", isPrepared: true),
     ]
+
+    @Test(arguments: asks)
+    func theCommandLineThatIsShownIsOneThatIsTaken(ask: Ask) throws {
+        let words = ask.line.replacing("'it'\\''s:1b'", with: "it's:1b").split(separator: " ").map(String.init)
+        #expect(throws: Never.self) { try Routerctl.parseAsRoot(Array(words.dropFirst())) }
+    }
 
     private func model(_ view: View) -> Model {
         var model = ModelSample.model(view)

@@ -50,7 +50,7 @@ public enum Command: Equatable, Sendable {
         for command in commands {
             let words = command.words
             switch command {
-            case .drain, .maintenance, .resume:
+            case .drain, .maintenance, .resume, .cancel:
                 if let last = lines.last, last.first == words.first {
                     lines[lines.count - 1].append(contentsOf: words.dropFirst())
                     continue

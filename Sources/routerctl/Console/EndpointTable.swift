@@ -31,7 +31,7 @@ enum EndpointTable {
         .number("TOK/S", width: 5, rank: 90, by: \.tokensPerSecond) { row, _ in rate(row.tokensPerSecond) },
         .number("TTFT", width: 6, rank: 70, by: \.ttftP50Ms) { row, _ in latency(row.ttftP50Ms) },
         .number("P95", width: 6, rank: 52, by: \.ttftP95Ms) { row, _ in latency(row.ttftP95Ms) },
-        .number("ERR", width: 4, rank: 65, by: { Double($0.failuresTotal) }) { row, _ in counter(row.failuresTotal, .warning) },
+        .number("ERR", width: 4, rank: 59, by: { Double($0.failuresTotal) }) { row, _ in counter(row.failuresTotal, .warning) },
         .number("RETRY", width: 5, rank: 35, by: { Double($0.retriesTotal) }) { row, _ in counter(row.retriesTotal) },
         .number("ABORT", width: 5, rank: 34, by: { Double($0.abortsTotal) }) { row, _ in counter(row.abortsTotal) },
         .number("WEIGHT", width: 6, rank: 25, by: \.weight) { row, _ in ListCell(Quantity.plain(row.weight), row.weight == 1 ? .dim : .plain) },
@@ -39,7 +39,7 @@ enum EndpointTable {
             ListCell(Timestamp.ago(row.since, wallS: context.wallS), .dim)
         },
         .text("VERSION", rank: 20, by: \.version) { row, _ in ListCell(row.version, .dim) },
-        .text("LOADED", minimum: 10, rank: 58) { row, context in
+        .text("LOADED", minimum: 10, rank: 68) { row, context in
             let models = loaded(row, context)
             if row.reason.isEmpty || hasReasons(context) { return ListCell(models) }
             return ListCell(models.isEmpty ? row.reason : "\(row.reason)\(context.theme.separator)\(models)", context.theme.role(state: row.state))

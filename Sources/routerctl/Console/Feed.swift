@@ -16,8 +16,10 @@ final class Feed: Sendable {
     static let silenceMs = 5000
     /// Between two attempts to connect, milliseconds.
     static let retryMs = 500
-    /// Between two looks at the last minutes, and at token counts.
-    static let historyMs = 2000
+    /// Between two looks at the last minutes and at token counts, milliseconds: the history of a large fleet is a megabyte, and reading
+    /// it would cost more than all else. On an endpoint's own page its charts should not lag behind.
+    static let historyMs = 10_000
+    static let pageHistoryMs = 4000
 
     private struct State {
         var wanted: Wanted
@@ -121,7 +123,7 @@ final class Feed: Sendable {
                 if case .remote = error {} else { client = nil }
             }
             var source = pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0)
-            _ = poll(&source, 1, Int32(Self.historyMs))
+            _ = poll(&source, 1, Int32(wanted.history == .fleet ? Self.historyMs : Self.pageHistoryMs))
             Mailbox.drain(wake.reading) { _ in }
         }
     }

@@ -18,10 +18,10 @@ enum RequestTable {
     }
 
     static let columns: [Column<RequestInfo>] = [
-        .text("ID", rank: 40, by: \.id) { row, _ in ListCell(row.id, .dim) },
+        .text("ID", rank: 52, by: \.id) { row, _ in ListCell(row.id, .dim) },
         .number("AGE", width: 6, rank: 95, by: { Double($0.ageMs) }) { row, _ in ListCell(Quantity.duration(ms: row.ageMs)) },
         .text("KEY", minimum: 6, rank: 30, hidesWhenEmpty: true, by: \.key) { row, _ in ListCell(row.key) },
-        .text("CLIENT", minimum: 11, rank: 50, by: \.client) { row, context in
+        .text("CLIENT", minimum: 9, rank: 50, by: \.client) { row, context in
             // The port tells little, and where it is narrow the model needs the room.
             ListCell(context.width >= 130 ? row.client : host(row.client))
         },

@@ -127,8 +127,8 @@ extension Model {
             switch action {
             case "load": endpoint == nil ? "where the router would place it" : ""
             case "unload": endpoint == nil ? "everywhere it is in memory; \(busy(names))" : busy(names)
-            case "pull": endpoint == nil ? "on every Ollama endpoint" : ""
-            case "delete": "from the disk of every endpoint that has it"
+            case "pull": endpoint == nil ? "where model_management says" : ""
+            case "delete": "from the disks of the endpoints that model_management names"
             default: ""
             }
         return ask(commands, "\(action.prefix(1).uppercased())\(action.dropFirst()) \(Self.list(names, "models"))\(place)", consequence)
