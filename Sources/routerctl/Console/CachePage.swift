@@ -49,14 +49,15 @@ struct CachePage: Sendable {
         var lines = [titleLine(columns: columns, theme)]
         lines += faults(columns: columns, theme)
         guard cache.enabled else { return lines }
-        let blocks = [kinds(theme), rates(theme), contents(theme)]
+        let isWide = columns >= 108
+        let isHalved = columns >= 66
+        let width = isWide ? min(44, (columns - 2 - 3 * 4) / 4) : isHalved ? (columns - 2 - 3) / 2 : columns - 2
+        let blocks = [kinds(columns: width, theme), rates(columns: width, theme), contents(theme)]
         let whyNot = reasons(theme)
         let room = rows.map { $0 - lines.count }
-        if columns >= 108 {
-            let width = min(44, (columns - 2 - 3 * 4) / 4)
+        if isWide {
             lines += indented(StyledLine.beside(blocks + [whyNot], columns: width, gap: 4, theme), theme)
-        } else if columns >= 66 {
-            let width = (columns - 2 - 3) / 2
+        } else if isHalved {
             let left = StyledLine.beside([blocks[0], blocks[1]], columns: width, gap: 3, theme)
             let below = StyledLine.beside([blocks[2], whyNot], columns: width, gap: 3, theme)
             let both = left + [StyledLine(theme)] + below
@@ -99,7 +100,7 @@ struct CachePage: Sendable {
     private var hits: Double { Self.sum([cache.exactHits, cache.semanticHits, cache.shared]) }
 
     /// What became of the requests, with the share of each.
-    private func kinds(_ theme: Theme) -> [StyledLine] {
+    private func kinds(columns: Int, _ theme: Theme) -> [StyledLine] {
         let bypassed = Self.sum(Array(cache.bypasses.values))
         let looked = hits + Double(max(0, cache.misses))
         let kinds: [(String, Double, Role)] = [
@@ -108,32 +109,31 @@ struct CachePage: Sendable {
             ("misses", Double(cache.misses), .plain),
         ]
         var lines = [StyledLine("SINCE THE START", .heading, theme)]
-        for (name, count, role) in kinds { lines.append(Self.row(name, count, of: looked, role, theme)) }
-        lines.append(Self.row("bypassed", bypassed, of: nil, .dim, theme))
+        for (name, count, role) in kinds { lines.append(Self.row(name, count, of: looked, role, columns: columns, theme)) }
+        lines.append(Self.row("bypassed", bypassed, of: nil, .dim, columns: columns, theme))
         return lines
     }
 
     /// A name, its count and, of a whole, its share with a bar.
-    private static func row(_ name: String, _ count: Double, of whole: Double?, _ role: Role, _ theme: Theme) -> StyledLine {
+    private static func row(_ name: String, _ count: Double, of whole: Double?, _ role: Role, columns: Int, _ theme: Theme) -> StyledLine {
         var line = StyledLine(DisplayText.pad(DisplayText.clean(name, ascii: theme.isASCII), to: 11, ellipsis: theme.ellipsis), .dim, theme)
         line.add(DisplayText.pad(Amount.text(count), to: 7, right: true, ellipsis: theme.ellipsis), count > 0 ? .value : .dim)
         guard let whole else { return line }
         line.add(DisplayText.pad(Share.text(count, of: whole), to: 6, right: true), role)
-        line.add("  ")
-        line.add(Gauge.bar(whole > 0 ? count / whole : nil, columns: 8, role: role == .good ? .barUsed : .chartSecond, theme))
+        let bar = Gauge.bar(whole > 0 ? count / whole : nil, columns: 8, role: role == .good ? .barUsed : .chartSecond, theme)
+        line.addIfFits(bar, columns: columns)
         return line
     }
 
-    private func rates(_ theme: Theme) -> [StyledLine] {
+    private func rates(columns: Int, _ theme: Theme) -> [StyledLine] {
         var lines = [StyledLine("HIT RATE", .heading, theme)]
         let looked = hits + Double(max(0, cache.misses))
         let all = cache.hitRates.map { ("\($0.minutes) min", $0.rate, Double($0.requests)) } + [("start", looked > 0 ? hits / looked : nil, looked)]
         for (name, rate, requests) in all {
             var line = StyledLine(DisplayText.pad(name, to: 7), .dim, theme)
             line.add(DisplayText.pad(Share.text(rate), to: 5, right: true), rate == nil ? .dim : .value)
-            line.add("  ")
-            line.add(Gauge.bar(rate, columns: 10, theme))
-            line.add("  of \(Amount.text(requests))", .dim)
+            line.addIfFits(Gauge.bar(rate, columns: 10, theme), columns: columns)
+            line.addIfFits(StyledLine("of \(Amount.text(requests))", .dim, theme), columns: columns)
             lines.append(line)
         }
         return lines

@@ -147,7 +147,7 @@ struct EndpointPage: Sendable {
             columns: [
                 TableColumn("ID", rank: 70), TableColumn("MODEL", minimum: 8, rank: 90), TableColumn("CLIENT", minimum: 9, rank: 50),
                 TableColumn("PHASE", rank: 100), TableColumn("AGE", right: true, rank: 95), TableColumn("TOKENS", right: true, rank: 60),
-                TableColumn("TOK/S", right: true, rank: 80), TableColumn("WHY", minimum: 8, rank: 20, hidesWhenEmpty: true),
+                TableColumn("TOK/S", right: true, rank: 80), TableColumn("WHY", minimum: 16, rank: 20, hidesWhenEmpty: true),
             ],
             rows: here.map { request in
                 [

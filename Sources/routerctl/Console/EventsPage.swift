@@ -75,8 +75,9 @@ struct EventsPage: Sendable {
             line.add(sign(event.level) + " ", role)
         }
         line.add(event.message, event.severity >= 3 ? role : .plain)
-        for (name, value) in facts(event) {
-            line.add(" ")
+        for (index, fact) in facts(event).enumerated() {
+            let (name, value) = fact
+            line.add(index == 0 ? "  " : " ")
             line.add(name == "endpoint" ? value : "\(name)=\(value)", name == "endpoint" ? .value : .dim)
             if line.width >= columns { break }
         }

@@ -58,7 +58,7 @@ struct OverviewStrip: Sendable {
             Figure(label: "REQ/S", short: "R/S", value: requestsPerSecond.map(Quantity.rate) ?? "-", rank: 5, values: recent(fleet?.requests)),
             Figure(label: "TOK/S", short: "T/S", value: tokensPerSecond.map(Quantity.rate) ?? "-", rank: 6, values: recent(fleet?.tokens)),
             Figure(
-                label: "IN FLIGHT", short: "FLY", value: Quantity.count(status.requests.inFlight), rank: 8,
+                label: "IN FLIGHT", short: "BUSY", value: Quantity.count(status.requests.inFlight), rank: 8,
                 values: recent(fleet?.inFlight), take: .peak),
             Figure(
                 label: "WAITING", short: "WAIT", value: Quantity.count(waiting), role: waiting > 0 ? .warning : .value, rank: 7,

@@ -68,7 +68,10 @@ struct StyledLine: Equatable, Sendable {
                 continue
             }
             // One scalar more than there is room for, so that `truncate` sees that something is cut.
-            line.add(DisplayText.truncate(span.text + "    ", to: columns - line.width, ellipsis: theme.ellipsis), span.role)
+            let room = columns - line.width
+            line.add(
+                room > mark ? DisplayText.truncate(span.text + "    ", to: room, ellipsis: theme.ellipsis) : String(theme.ellipsis.prefix(room)),
+                span.role)
             break
         }
         return line

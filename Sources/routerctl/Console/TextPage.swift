@@ -11,7 +11,10 @@ struct TextPage: Sendable {
     /// - Parameter text: lines; those that are longer than `columns` are broken, and what continues one is indented.
     init(title: String, text: [StyledLine], columns: Int, _ theme: Theme) {
         self.title = title
-        lines = text.flatMap { $0.wrapped(to: columns - 1, indent: 2, theme) }
+        lines = text.flatMap { line in
+            let indent = line.spans.first.map { $0.text.prefix { $0 == " " }.count } ?? 0
+            return line.wrapped(to: columns - 1, indent: indent + 2, theme)
+        }
     }
 
     /// Rows of the text that an area shows.
@@ -69,104 +72,5 @@ struct TextPage: Sendable {
         let hasSign = text.hasPrefix("+ ") || text.hasPrefix("- ") || text.hasPrefix("~ ")
         line.add(hasSign ? String(text.dropFirst(2)) : text, isRemoved || isAdded ? role : .plain)
         return line
-    }
-}
-
-/// JSON text as lines to read: indented, names apart from values. It keeps the order, and shows text that is no JSON as it is.
-enum JSONLines {
-    static func lines(_ text: String, _ theme: Theme) -> [StyledLine] {
-        var writer = Writer(theme)
-        let bytes = Array(text.utf8)
-        var index = 0
-        while index < bytes.count {
-            switch bytes[index] {
-            case UInt8(ascii: "{"), UInt8(ascii: "["):
-                let close = bytes[index] == UInt8(ascii: "{") ? UInt8(ascii: "}") : UInt8(ascii: "]")
-                var next = index + 1
-                while next < bytes.count, isBlank(bytes[next]) { next += 1 }
-                writer.add(String(UnicodeScalar(bytes[index])), .dim)
-                if next < bytes.count, bytes[next] == close {
-                    writer.add(String(UnicodeScalar(close)), .dim)
-                    index = next
-                } else {
-                    writer.open()
-                }
-            case UInt8(ascii: "}"), UInt8(ascii: "]"):
-                writer.close()
-                writer.add(String(UnicodeScalar(bytes[index])), .dim)
-            case UInt8(ascii: ","):
-                writer.add(",", .dim)
-                writer.newLine()
-            case UInt8(ascii: ":"): writer.add(": ", .dim)
-            case UInt8(ascii: "\""):
-                let end = endOfString(bytes, from: index)
-                var next = end
-                while next < bytes.count, isBlank(bytes[next]) { next += 1 }
-                let isName = next < bytes.count && bytes[next] == UInt8(ascii: ":")
-                let string = String(decoding: bytes[index..<end], as: UTF8.self)
-                writer.add(isName ? String(string.dropFirst().dropLast()) : string, isName ? .keyName : .plain)
-                index = end - 1
-            case let byte where isBlank(byte): break
-            default:
-                var end = index + 1
-                while end < bytes.count, !isBlank(bytes[end]), !",:{}[]\"".utf8.contains(bytes[end]) { end += 1 }
-                writer.add(String(decoding: bytes[index..<end], as: UTF8.self), .value)
-                index = end - 1
-            }
-            index += 1
-        }
-        return writer.finished()
-    }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
-
-    /// The index after the closing quote, or the end of the text.
-    private static func endOfString(_ bytes: [UInt8], from start: Int) -> Int {
-        var index = start + 1
-        while index < bytes.count {
-            if bytes[index] == UInt8(ascii: "\\") {
-                index += 2
-                continue
-            }
-            if bytes[index] == UInt8(ascii: "\"") { return index + 1 }
-            index += 1
-        }
-        return bytes.count
-    }
-
-    private struct Writer {
-        private let theme: Theme
-        private var lines: [StyledLine] = []
-        private var line: StyledLine
-        private var depth = 0
-
-        init(_ theme: Theme) {
-            self.theme = theme
-            line = StyledLine(theme)
-        }
-
-        mutating func add(_ text: String, _ role: Role) { line.add(text, role) }
-
-        mutating func newLine() {
-            lines.append(line)
-            line = StyledLine(theme)
-            // Garbage may open a thousand brackets; a page is not that wide.
-            line.pad(to: 2 * min(depth, 20))
-        }
-
-        mutating func open() {
-            depth += 1
-            newLine()
-        }
-
-        mutating func close() {
-            depth = max(0, depth - 1)
-            newLine()
-        }
-
-        mutating func finished() -> [StyledLine] {
-            if line.width > 0 { lines.append(line) }
-            return lines
-        }
     }
 }
