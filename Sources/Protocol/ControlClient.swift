@@ -18,8 +18,11 @@ public final class ControlClient {
     /// How long a call waits for its reply.
     public var timeoutMs: Int
 
-    public init(path: String, timeoutMs: Int = 10_000) throws(ControlError) {
-        self.socket = try ControlSocket(connectingTo: path)
+    /// - Parameters:
+    ///   - path: the socket's, or `ssh://[user@]host[:port][/path]` for a daemon on another machine.
+    ///   - mayAsk: whether ssh may ask for a password on the terminal; else it fails where it would have to.
+    public init(path: String, timeoutMs: Int = 10_000, mayAsk: Bool = false) throws(ControlError) {
+        self.socket = try ControlSocket(connectingTo: path, mayAsk: mayAsk)
         self.timeoutMs = timeoutMs
     }
 
