@@ -135,7 +135,10 @@ let package = Package(
         ),
         .testTarget(
             name: "ConsoleTests",
-            dependencies: ["Protocol", "Console", "FakeControl", "routerctl"],
+            dependencies: [
+                "Protocol", "Console", "FakeControl", "routerctl",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             exclude: ["Screens"],
             swiftSettings: strict
         ),

@@ -80,6 +80,11 @@ public struct Theme: Sendable {
     var ellipsis: String { isASCII ? ".." : "…" }
     var line: String { isASCII ? "-" : "─" }
     var marker: String { isASCII ? ">" : "▸" }
+    var mark: String { isASCII ? "*" : "✓" }
+    var ascending: String { isASCII ? "^" : "▲" }
+    var descending: String { isASCII ? "v" : "▼" }
+    var angle: String { isASCII ? ">" : "›" }
+    var cursor: String { isASCII ? "_" : "█" }
     var slotUsed: String { isASCII ? "#" : "━" }
     var slotFree: String { isASCII ? "." : "─" }
     var separator: String { isASCII ? " | " : " · " }
