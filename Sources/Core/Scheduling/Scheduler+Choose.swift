@@ -83,7 +83,7 @@ extension Scheduler {
     private func reason(_ pair: Int, _ preference: Preference) -> Grant.Reason {
         if pairs[pair].isLoaded { return .loaded }
         if pairs[pair].loading > 0 { return .loading }
-        return preference.disturbance == .fits ? .fits : .leastBusy
+        return preference.disturbance == .fits ? .fits : .load
     }
 
     private func disturbance(_ wanted: Int) -> Disturbance {

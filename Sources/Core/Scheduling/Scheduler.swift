@@ -198,6 +198,13 @@ public struct Scheduler: Sendable {
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair)
     }
 
+    /// The first byte of an answer has come: its model is in memory. To be told for grants whose `wasLoaded` is false; for others it
+    /// changes nothing.
+    public mutating func began(_ lease: LeaseID, now: NIODeadline) -> [SchedulerAction] { [] }
+
+    /// How a load went that `SchedulerAction.load` had asked for.
+    public mutating func loadEnded(_ id: EndpointID, model: String, _ end: LoadEnd, now: NIODeadline) -> [SchedulerAction] { [] }
+
     // MARK: The line
 
     /// Refuses those who have waited for too long.
