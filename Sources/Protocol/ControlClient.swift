@@ -54,6 +54,44 @@ public final class ControlClient {
         try call("resume", EndpointParams(endpoint: endpoint))
     }
 
+    /// Above 0, at most 1000.
+    public func setWeight(_ endpoint: String, to weight: Double) throws(ControlError) -> EndpointList {
+        try call("weight", WeightParams(endpoint: endpoint, weight: weight))
+    }
+
+    /// Who waits in line, behind whom.
+    public func queue() throws(ControlError) -> QueueList { try call("queue", NoParams()) }
+
+    /// Ends a request: its client gets an error. `notFound` where there is none (any more).
+    public func cancel(_ id: String) throws(ControlError) -> CancelInfo { try call("cancel", CancelParams(id: id)) }
+
+    /// The last ten minutes.
+    public func history() throws(ControlError) -> HistoryInfo { try call("history", NoParams()) }
+
+    public func events(_ params: EventParams = EventParams()) throws(ControlError) -> EventList { try call("events", params) }
+
+    public func tokens(_ params: TokensParams = TokensParams()) throws(ControlError) -> TokensInfo { try call("tokens", params) }
+
+    /// `load`, `unload`, `pull`, `delete`, `copy` or `show`. It may take long: `timeoutMs` counts from the last sign of life.
+    ///
+    /// - Parameter onProgress: called as the daemon tells how it goes, before the reply.
+    public func model(
+        _ action: String, _ params: ModelActionParams, onProgress: (ModelProgress) -> Void = { _ in }
+    ) throws(ControlError) -> ModelActionInfo {
+        try call("model.\(action)", params) { line in
+            if let progress = try? Wire.decode(RPCNotification<ModelProgress>.self, from: line), progress.method == "progress" {
+                onProgress(progress.params)
+            }
+        }
+    }
+
+    public func config() throws(ControlError) -> ConfigInfo { try call("config.show", NoParams()) }
+
+    /// Has the daemon read a configuration, and bring nothing of it into force.
+    public func checkConfig(_ text: String, path: String) throws(ControlError) -> ConfigCheckInfo {
+        try call("config.check", ConfigCheckParams(text: text, path: path))
+    }
+
     /// Reads the configuration again. A bad one is `refused` with its errors, and nothing changes.
     public func reload(dryRun: Bool = false) throws(ControlError) -> ReloadInfo {
         try call("reload", ReloadParams(dryRun: dryRun))
@@ -70,8 +108,8 @@ public final class ControlClient {
     }
 
     /// Starts a subscription: from here on `nextSnapshot` delivers, and the client makes no other call.
-    public func subscribe(intervalMs: Int) throws(ControlError) -> SubscribeInfo {
-        try call("subscribe", SubscribeParams(intervalMs: intervalMs))
+    public func subscribe(intervalMs: Int, topics: [SnapshotTopic]? = nil) throws(ControlError) -> SubscribeInfo {
+        try call("subscribe", SubscribeParams(intervalMs: intervalMs, topics: topics))
     }
 
     /// The next snapshot of the subscription, or `timedOut` if none comes within `timeoutMs`.
@@ -89,6 +127,8 @@ public final class ControlClient {
     }
 
     private struct ReplyHead: Decodable {
+        /// Of a notification.
+        let method: String?
         let id: RPCID?
         let error: RPCError?
     }
@@ -97,7 +137,9 @@ public final class ControlClient {
         let result: Result
     }
 
-    private func call<Params: Encodable & Sendable, Result: Decodable>(_ method: String, _ params: Params) throws(ControlError) -> Result {
+    private func call<Params: Encodable & Sendable, Result: Decodable>(
+        _ method: String, _ params: Params, onNotification: (Data) -> Void = { _ in }
+    ) throws(ControlError) -> Result {
         let id = RPCID.number(nextID)
         nextID += 1
         let frame: Data
@@ -111,10 +153,14 @@ public final class ControlClient {
         } catch ControlError.closed {
             // It may have said why before it closed: whoever is not allowed is told without being asked.
         }
-        let deadline = ControlSocket.nowMs() + timeoutMs
+        var deadline = ControlSocket.nowMs() + timeoutMs
         while true {
             let line = try nextLine(deadline: deadline)
             let head = try decode(ReplyHead.self, line)
+            if head.method != nil {
+                deadline = ControlSocket.nowMs() + timeoutMs
+                onNotification(line)
+            }
             // An error without an id is about the connection, or about a line that could not be read.
             if let error = head.error, head.id == id || (head.id ?? .null) == .null { throw .remote(error) }
             guard head.id == id else { continue }

@@ -3,6 +3,26 @@
 
 /// One endpoint as an operator sees it.
 public struct EndpointInfo: Codable, Sendable, Equatable {
+    /// A model in an endpoint's memory.
+    public struct Loaded: Codable, Sendable, Equatable {
+        public var name: String
+        /// Memory that it takes, bytes; nil where the endpoint does not tell.
+        public var sizeVramBytes: Int?
+        /// When the endpoint will unload it, RFC 3339; nil where it does not tell.
+        public var expiresAt: String?
+        /// Tokens of context that it was loaded with; nil where the endpoint does not tell.
+        public var contextLength: Int?
+        public var inFlight: Int
+
+        public init(name: String, sizeVramBytes: Int? = nil, expiresAt: String? = nil, contextLength: Int? = nil, inFlight: Int = 0) {
+            self.name = name
+            self.sizeVramBytes = sizeVramBytes
+            self.expiresAt = expiresAt
+            self.contextLength = contextLength
+            self.inFlight = inFlight
+        }
+    }
+
     public var name: String
     public var url: String
     /// `ollama`, `llama-server` or `openai`.
@@ -36,6 +56,25 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
     public var failuresTotal: Int
     /// Requests whose client went away first.
     public var abortsTotal: Int
+    /// Requests that were lost here and tried again elsewhere.
+    public var retriesTotal = 0
+    /// Answers with a status of 400 to 499, which are the client's doing.
+    public var clientErrorsTotal = 0
+    /// The models in memory there, by name.
+    public var loadedModels: [Loaded] = []
+    /// Memory for models, bytes, where the configuration says; nil if not.
+    public var vramBytes: Int?
+    /// Whether the endpoint gets a key of its own. The key itself is never told.
+    public var hasKey = false
+    /// Over the last ten seconds.
+    public var requestsPerSecond = 0.0
+    /// Over the last ten seconds, streamed tokens counted as they pass.
+    public var tokensPerSecond = 0.0
+    /// From sending a request to the first byte of its answer over the last five minutes, milliseconds; nil without requests.
+    public var ttftP50Ms: Double?
+    public var ttftP95Ms: Double?
+    /// Since the last poll that was answered; nil if none was.
+    public var polledAgoMs: Int?
 
     public init(
         name: String, url: String, kind: String, state: String, reason: String, since: String, version: String,

@@ -6,7 +6,7 @@ public enum ProductVersion {
     /// The version of routerd and routerctl.
     public static let current = "0.1.0"
     /// The control protocol. It grows by fields; it rises when a field changes its meaning or goes.
-    public static let controlProtocol = 1
+    public static let controlProtocol = 2
     /// The `schema` of all JSON that `routerctl --json` prints.
     public static let schema = 1
 }

@@ -40,6 +40,13 @@ public struct ModelInfo: Codable, Sendable, Equatable {
     /// Requests in the router's line for it.
     public var waiting: Int
     public var places: [Place]
+    /// Names that stand for it (`model_aliases`), sorted.
+    public var aliases: [String] = []
+    /// Most tokens of context that it was loaded with; nil where no endpoint tells.
+    public var contextLength: Int?
+    /// Requests for it since the daemon started, and tokens of their answers.
+    public var requestsTotal = 0
+    public var tokensTotal = 0
 
     public init(name: String, sizeBytes: Int?, parameterSize: String?, quantization: String?, waiting: Int, places: [Place]) {
         self.name = name

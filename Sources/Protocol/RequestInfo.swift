@@ -3,9 +3,10 @@
 
 /// One request that is in the router now.
 public struct RequestInfo: Codable, Sendable, Equatable {
-    /// `receiving` (its body), `waiting` (in line), `connecting`, `processing` (sent, no byte back yet), `streaming`.
+    /// `receiving` (its body), `waiting` (in line), `connecting`, `loading` (sent, and the endpoint has to load the model first),
+    /// `processing` (sent, no byte back yet), `streaming`.
     public enum Phase: String, Codable, Sendable, CaseIterable {
-        case receiving, waiting, connecting, processing, streaming
+        case receiving, waiting, connecting, loading, processing, streaming
     }
 
     /// Unique while the daemon runs.
@@ -27,6 +28,14 @@ public struct RequestInfo: Codable, Sendable, Equatable {
     public var tokens: Int
     /// Bytes of answer sent to the client.
     public var bytesSent: Int
+    /// Name of the client's key; empty where keys have no names. Never the key.
+    public var key = ""
+    /// Why it went to that endpoint, as in the access log; empty before.
+    public var why = ""
+    /// Tokens a second since the first; nil before there are two.
+    public var tokensPerSecond: Double?
+    /// `hit`, `semantic`, `miss`, `bypass`, `shared` (reads another's generation); empty on routes without a cache.
+    public var cache = ""
 
     public init(
         id: String, client: String, method: String, route: String, model: String, endpoint: String, phase: Phase,

@@ -95,43 +95,6 @@ public struct StatusInfo: Codable, Sendable, Equatable {
     }
 }
 
-/// What a subscription pushes, as notifications with the method `snapshot`.
-public struct SnapshotInfo: Codable, Sendable, Equatable {
-    public var schema = ProductVersion.schema
-    /// Rises by one for each snapshot of the subscription; a gap means that this reader was too slow.
-    public var sequence: Int
-    /// The daemon's monotonic clock, milliseconds: rates are counter differences over differences of this.
-    public var atMs: Int
-    public var status: StatusInfo
-    public var requests: [RequestInfo]
-
-    public init(sequence: Int, atMs: Int, status: StatusInfo, requests: [RequestInfo]) {
-        self.sequence = sequence
-        self.atMs = atMs
-        self.status = status
-        self.requests = requests
-    }
-}
-
-/// Parameters of `subscribe`. The first snapshot comes at once.
-public struct SubscribeParams: Codable, Sendable {
-    /// Between snapshots; 100 to 60,000. Nil means 500.
-    public var intervalMs: Int?
-
-    public init(intervalMs: Int? = nil) {
-        self.intervalMs = intervalMs
-    }
-}
-
-/// Answer to `subscribe`.
-public struct SubscribeInfo: Codable, Sendable, Equatable {
-    public var intervalMs: Int
-
-    public init(intervalMs: Int) {
-        self.intervalMs = intervalMs
-    }
-}
-
 /// Parameters of `reload`.
 public struct ReloadParams: Codable, Sendable {
     /// Only tell what would change. Nil means false.

@@ -66,7 +66,7 @@ import Testing
 
     @Test func version() throws {
         var info = VersionInfo()
-        info.routerd = .init(version: "0.1.0", controlProtocol: 1, pid: 4711)
+        info.routerd = .init(version: "0.1.0", controlProtocol: 2, pid: 4711)
         try render(info, "version") { VersionCommand.print(info, on: $0) }
     }
 }

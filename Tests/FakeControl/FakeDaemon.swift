@@ -29,6 +29,16 @@ public final class FakeDaemon: Sendable {
         public var status = Sample.status
         public var models = Sample.models
         public var requests = Sample.requests
+        public var queue = Sample.queue
+        public var events = Sample.events
+        public var history = Sample.history
+        public var tokens = Sample.tokens
+        public var config = Sample.config
+        public var configCheck = ConfigCheckInfo()
+        /// Sent before the reply to an action on a model.
+        public var progress: [ModelProgress] = []
+        /// Of `cache.invalidate`.
+        public var cleared = 3
         public var reload = ReloadInfo(applied: true, changes: ["endpoint gpu-3 added"], needsRestart: ["listen: 127.0.0.1:1 to 127.0.0.1:2"])
         public var controlProtocol = ProductVersion.controlProtocol
         /// Called before each answer: may change the state, decides what happens. Gets the method and its `endpoint`.
@@ -149,36 +159,65 @@ public final class FakeDaemon: Sendable {
             while recv(connection, &byte, 1, 0) > 0 {}
             return false
         }
-        switch head.method {
+        return reply(to: head.method, line, endpoint, model, dryRun: dryRun, state, id, on: connection)
+    }
+
+    private func reply(
+        to method: String, _ line: Data, _ endpoint: String, _ model: String?, dryRun: Bool, _ state: State, _ id: RPCID, on connection: Int32
+    ) -> Bool {
+        func tell(_ result: some Encodable & Sendable) -> Bool { send(RPCReply(id: id, result: result), on: connection) }
+        switch method {
         case "hello":
-            let hello = HelloInfo(
-                name: "routerd", version: "0.1.0", controlProtocol: state.controlProtocol, pid: 4711, access: ["read", "change"], methods: [])
-            return send(RPCReply(id: id, result: hello), on: connection)
-        case "status": return send(RPCReply(id: id, result: state.status), on: connection)
-        case "models":
-            let models = state.models.filter { info in model.map { info.name.contains($0) } ?? true }
-            return send(RPCReply(id: id, result: ModelList(models: models)), on: connection)
-        case "requests": return send(RPCReply(id: id, result: RequestList(requests: state.requests)), on: connection)
+            return tell(
+                HelloInfo(
+                    name: "routerd", version: "0.1.0", controlProtocol: state.controlProtocol, pid: 4711, access: ["read", "change"], methods: []))
+        case "status": return tell(state.status)
+        case "models": return tell(ModelList(models: state.models.filter { info in model.map { info.name.contains($0) } ?? true }))
+        case "requests": return tell(RequestList(requests: state.requests))
+        case "queue": return tell(QueueList(waiting: state.queue))
+        case "events": return tell(EventList(events: state.events))
+        case "history": return tell(state.history)
+        case "tokens": return tell(state.tokens)
+        case "config.show": return tell(state.config)
+        case "config.check": return tell(state.configCheck)
+        case "cache.stats": return tell(state.status.cache)
+        case "cache.invalidate": return tell(CacheInvalidated(enabled: true, cleared: state.cleared, dryRun: dryRun))
+        case "cancel": return cancel(line, id, on: connection)
         case "reload":
             var info = state.reload
             info.applied = !dryRun
-            return send(RPCReply(id: id, result: info), on: connection)
-        case "endpoints" where endpoint.isEmpty:
-            return send(RPCReply(id: id, result: EndpointList(endpoints: state.status.endpoints)), on: connection)
-        case "endpoints", "drain", "maintenance", "resume":
-            return change(head.method, endpoint, id, on: connection)
+            return tell(info)
+        case "endpoints" where endpoint.isEmpty: return tell(EndpointList(endpoints: state.status.endpoints))
+        case "endpoints", "drain", "maintenance", "resume", "weight": return change(method, line, endpoint, id, on: connection)
         case "subscribe": return stream(id, on: connection)
-        default: return send(RPCErrorReply(id: id, error: RPCError(.methodNotFound, "no method \(head.method)")), on: connection)
+        case _ where method.hasPrefix("model."):
+            for progress in state.progress {
+                guard send(RPCNotification(method: "progress", params: progress), on: connection) else { return false }
+            }
+            let details = method == "model.show" ? #"{"parameters":"stop x"}"# : nil
+            return tell(ModelActionInfo(model: model ?? "", outcomes: [.init(endpoint: endpoint.isEmpty ? "gpu-1" : endpoint)], details: details))
+        default: return send(RPCErrorReply(id: id, error: RPCError(.methodNotFound, "no method \(method)")), on: connection)
         }
     }
 
-    private func change(_ method: String, _ name: String, _ id: RPCID, on connection: Int32) -> Bool {
+    private func cancel(_ line: Data, _ id: RPCID, on connection: Int32) -> Bool {
+        let wanted = (try? Wire.decode(RPCRequestParams<CancelParams>.self, from: line))?.params?.id ?? ""
+        let found: RequestInfo? = shared.withLockedValue { state in
+            state.requests.firstIndex { $0.id == wanted }.map { state.requests.remove(at: $0) }
+        }
+        if let found { return send(RPCReply(id: id, result: CancelInfo(cancelled: found)), on: connection) }
+        return send(RPCErrorReply(id: id, error: RPCError(.notFound, "there is no request \(wanted)")), on: connection)
+    }
+
+    private func change(_ method: String, _ line: Data, _ name: String, _ id: RPCID, on connection: Int32) -> Bool {
+        let weight = (try? Wire.decode(RPCRequestParams<WeightParams>.self, from: line))?.params?.weight
         let found: EndpointInfo? = shared.withLockedValue { state in
             guard let index = state.status.endpoints.firstIndex(where: { $0.name == name || $0.url.contains(name) }) else { return nil }
             switch method {
             case "drain": state.status.endpoints[index].state = "draining"
             case "maintenance": state.status.endpoints[index].state = "maintenance"
             case "resume": state.status.endpoints[index].state = "up"
+            case "weight": state.status.endpoints[index].weight = weight ?? 0
             default: break
             }
             return state.status.endpoints[index]
@@ -198,7 +237,10 @@ public final class FakeDaemon: Sendable {
                 return state
             }
             sequence += 1
-            let snapshot = SnapshotInfo(sequence: sequence, atMs: sequence * 200, status: state.status, requests: state.requests)
+            var snapshot = SnapshotInfo(sequence: sequence, atMs: sequence * 200, status: state.status, requests: state.requests)
+            snapshot.queue = state.queue
+            snapshot.models = state.models
+            snapshot.events = sequence == 1 ? state.events : []
             guard send(RPCNotification(method: "snapshot", params: snapshot), on: connection) else { return false }
             var poller = pollfd(fd: connection, events: Int16(POLLIN), revents: 0)
             if poll(&poller, 1, 200) > 0 { return false }

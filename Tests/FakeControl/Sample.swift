@@ -51,4 +51,54 @@ public enum Sample {
             id: "r-103", client: "[2001:db8::5]:1234", method: "POST", route: "/api/generate", model: "llama3.2:3b", endpoint: "", phase: .waiting,
             ageMs: 1500, phaseMs: 1490, tokens: 0, bytesSent: 0),
     ]
+
+    public static let queue = [
+        WaiterInfo(
+            id: "r-103", client: "[2001:db8::5]:1234", model: "llama3.2:3b", ageMs: 1500, position: 0,
+            blockedBy: ["gpu-1: 4 of 4 slots taken", "gpu-2: draining"])
+    ]
+
+    public static let events = [
+        EventInfo(sequence: 1, at: "2026-11-24T03:00:00.120Z", level: "info", message: "control socket is open", facts: ["path": "/run/routerd/s"]),
+        EventInfo(
+            sequence: 2, at: "2026-11-24T03:00:01.000Z", level: "warning", message: "endpoint is down",
+            facts: ["endpoint": "cpu-box", "reason": "connection refused"]),
+        EventInfo(
+            sequence: 3, at: "2026-11-24T03:10:00.500Z", level: "notice", message: "changed by an operator",
+            facts: ["endpoint": "gpu-2", "method": "drain", "uid": "1000"]),
+    ]
+
+    public static let history = {
+        var history = HistoryInfo(stepS: 2)
+        let steps = 0..<300
+        history.fleet.requests = steps.map { Double($0 % 20) }
+        history.fleet.tokens = steps.map { Double($0 % 50) * 10 }
+        history.fleet.failures = steps.map { $0 % 100 == 0 ? 0.5 : 0 }
+        history.fleet.inFlight = steps.map { $0 % 7 }
+        history.fleet.waiting = steps.map { $0 % 3 }
+        history.fleet.ttftMs = steps.map { $0 % 10 == 0 ? nil : Double($0 % 40) * 5 }
+        history.hitRate = steps.map { Double($0 % 10) / 10 }
+        history.endpoints = ["gpu-1": history.fleet, "gpu-2": history.fleet, "cpu-box": history.fleet]
+        return history
+    }()
+
+    public static let tokens = {
+        var tokens = TokensInfo(sinceS: 3600, stepS: 60, from: 1_795_489_200)
+        tokens.rows = [
+            .init(endpoint: "gpu-1", model: "llama3.2:3b", inputTokens: 12_000, outputTokens: 34_000),
+            .init(endpoint: "gpu-2", model: "llama3.2:3b", inputTokens: 2000, outputTokens: 4000),
+        ]
+        tokens.input = (0..<60).map { $0 * 10 }
+        tokens.output = (0..<60).map { ($0 * 37) % 900 }
+        tokens.totalInput = 1_234_567
+        tokens.totalOutput = 7_654_321
+        return tokens
+    }()
+
+    public static let config = ConfigInfo(
+        path: "/etc/routerd/config.yaml",
+        settings: [
+            .init(name: "queue_limit", value: "256", isDefault: false, needsRestart: false),
+            .init(name: "listen", value: "127.0.0.1:12434", isDefault: true, needsRestart: true),
+        ])
 }

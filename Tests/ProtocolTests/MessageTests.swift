@@ -38,10 +38,10 @@ import Testing
     }
 
     @Test func hello() throws {
-        let hello = HelloInfo(name: "routerd", version: "0.1.0", controlProtocol: 1, pid: 42, access: ["read"], methods: ["hello"])
+        let hello = HelloInfo(name: "routerd", version: "0.1.0", controlProtocol: 2, pid: 42, access: ["read"], methods: ["hello"])
         #expect(
             try json(hello)
-                == #"{"access":["read"],"control_protocol":1,"methods":["hello"],"name":"routerd","pid":42,"schema":1,"version":"0.1.0"}"#)
+                == #"{"access":["read"],"control_protocol":2,"methods":["hello"],"name":"routerd","pid":42,"schema":1,"version":"0.1.0"}"#)
         try roundTrip(hello)
     }
 

@@ -44,7 +44,7 @@ extension ExchangeHandler {
         case .waiting, .connecting:
             // The scheduler and the connector keep these deadlines.
             break
-        case .processing:
+        case .loading, .processing:
             if let sent = exchange.sentAt, now - sent > limits.firstByteTimeout {
                 fail(exchange, .firstByteTimeout(endpoint: exchange.endpoint?.name ?? "", seconds: limits.firstByteTimeout.seconds))
             }

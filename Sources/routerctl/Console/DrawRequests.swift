@@ -43,7 +43,7 @@ private func role(_ phase: RequestInfo.Phase) -> Role {
     switch phase {
     case .streaming: .good
     case .waiting: .warning
-    case .receiving, .connecting, .processing: .plain
+    case .receiving, .connecting, .loading, .processing: .plain
     }
 }
 

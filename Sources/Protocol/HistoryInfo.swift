@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// How it went lately: answer to `history`. Every list has the same length, the oldest first.
+public struct HistoryInfo: Codable, Sendable, Equatable {
+    public struct Series: Codable, Sendable, Equatable {
+        /// Requests a second.
+        public var requests: [Double] = []
+        /// Tokens a second.
+        public var tokens: [Double] = []
+        /// Failed requests a second.
+        public var failures: [Double] = []
+        public var inFlight: [Int] = []
+        public var waiting: [Int] = []
+        /// Median time from sending a request to its first byte, milliseconds; nil in steps without one.
+        public var ttftMs: [Double?] = []
+
+        public init() {}
+    }
+
+    public var schema = ProductVersion.schema
+    /// Seconds between two values.
+    public var stepS: Double
+    public var fleet = Series()
+    /// Share of the cached routes' requests that the cache answered in each step, 0 to 1; nil in steps without any.
+    public var hitRate: [Double?] = []
+    /// By the endpoint's name.
+    public var endpoints: [String: Series] = [:]
+
+    public init(stepS: Double) {
+        self.stepS = stepS
+    }
+}
