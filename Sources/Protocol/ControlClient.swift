@@ -40,13 +40,15 @@ public final class ControlClient {
     public func requests() throws(ControlError) -> RequestList { try call("requests", NoParams()) }
 
     /// Takes the endpoint out of service: it finishes what it has, gets nothing new, and is still polled.
-    public func drain(_ endpoint: String) throws(ControlError) -> EndpointList {
-        try call("drain", EndpointParams(endpoint: endpoint))
+    ///
+    /// - Parameter dryRun: changes nothing, and tells the warnings.
+    public func drain(_ endpoint: String, dryRun: Bool = false) throws(ControlError) -> EndpointList {
+        try call("drain", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
     /// As `drain`, and it is not polled either.
-    public func maintenance(_ endpoint: String) throws(ControlError) -> EndpointList {
-        try call("maintenance", EndpointParams(endpoint: endpoint))
+    public func maintenance(_ endpoint: String, dryRun: Bool = false) throws(ControlError) -> EndpointList {
+        try call("maintenance", EndpointParams(endpoint: endpoint, dryRun: dryRun))
     }
 
     /// Ends `drain` and `maintenance`.
@@ -61,6 +63,11 @@ public final class ControlClient {
 
     /// Who waits in line, behind whom.
     public func queue() throws(ControlError) -> QueueList { try call("queue", NoParams()) }
+
+    /// Where a request for the model would go now, and why. `notFound` where no endpoint has it.
+    public func explain(_ model: String, route: String? = nil) throws(ControlError) -> ExplainInfo {
+        try call("explain", ExplainParams(model: model, route: route))
+    }
 
     /// Ends a request: its client gets an error. `notFound` where there is none (any more).
     public func cancel(_ id: String) throws(ControlError) -> CancelInfo { try call("cancel", CancelParams(id: id)) }

@@ -107,18 +107,24 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
 public struct EndpointList: Codable, Sendable, Equatable {
     public var schema = ProductVersion.schema
     public var endpoints: [EndpointInfo]
+    /// What an operator should know of the change, such as `gpu-1 was the last endpoint in service with llama3.2:3b`.
+    public var warnings: [String] = []
 
-    public init(endpoints: [EndpointInfo]) {
+    public init(endpoints: [EndpointInfo], warnings: [String] = []) {
         self.endpoints = endpoints
+        self.warnings = warnings
     }
 }
 
 /// Which endpoint a call is about: its `name`, its URL, or an unambiguous part of either.
 public struct EndpointParams: Codable, Sendable {
     public var endpoint: String
+    /// Of `drain` and `maintenance`: change nothing, only tell the warnings. Nil means false.
+    public var dryRun: Bool?
 
-    public init(endpoint: String) {
+    public init(endpoint: String, dryRun: Bool? = nil) {
         self.endpoint = endpoint
+        self.dryRun = dryRun
     }
 }
 

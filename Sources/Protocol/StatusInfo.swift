@@ -29,7 +29,7 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         public var completed: Int
         /// Failed by an endpoint's or the network's doing.
         public var failed: Int
-        /// The client went away (499).
+        /// The client went away (499), or an operator cancelled it.
         public var aborted: Int
         /// Refused by the router: no key, no such model, line full, limits.
         public var rejected: Int

@@ -27,6 +27,7 @@ struct ControlConnection: Sendable {
         let allowed = rules.allowed(peer)
         try await channel.executeThenClose { inbound, outbound in
             guard !allowed.isEmpty else {
+                logger.warning("a peer of the control socket was refused", metadata: ["uid": "\(peer.uid)", "pid": "\(peer.pid)"])
                 let error = RPCError(
                     .notAllowed, "user \(peer.uid) may not use this socket: only the daemon's own user, root, and the configured groups")
                 return try await send(RPCErrorReply(id: .null, error: error), outbound)
@@ -74,7 +75,7 @@ struct ControlConnection: Sendable {
                 try await send(RPCReply(id: id, result: SubscribeInfo(intervalMs: interval)), outbound)
                 return interval
             default:
-                try await outbound.write(ByteBuffer(bytes: try await call(head.method, line, id, peer, allowed)))
+                try await outbound.write(ByteBuffer(bytes: try await call(head.method, line, id, peer, allowed, outbound)))
             }
         } catch let error as RPCError {
             try await send(RPCErrorReply(id: id, error: error), outbound)
@@ -82,7 +83,9 @@ struct ControlConnection: Sendable {
         return nil
     }
 
-    private func call(_ name: String, _ line: Data, _ id: RPCID, _ peer: Peer, _ allowed: Set<Access>) async throws -> Data {
+    private func call(
+        _ name: String, _ line: Data, _ id: RPCID, _ peer: Peer, _ allowed: Set<Access>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
+    ) async throws -> Data {
         guard let method = MethodTable.methods[name] else {
             throw RPCError(.methodNotFound, "no method '\(name)'; there are: \(MethodTable.names.joined(separator: ", "))")
         }
@@ -90,7 +93,9 @@ struct ControlConnection: Sendable {
             throw RPCError(.notAllowed, "user \(peer.uid) may only read here, not call '\(name)'")
         }
         do {
-            let reply = try await method.handle(line, id, router)
+            let reply = try await untilClosed(method) {
+                try await method.handle(line, id, router) { try await outbound.write(ByteBuffer(bytes: $0)) }
+            }
             if method.isLogged { log(name, line, peer, failure: nil) }
             return reply
         } catch let error as RPCError {
@@ -102,9 +107,35 @@ struct ControlConnection: Sendable {
         }
     }
 
+    /// Work that takes long ends when the peer goes: nobody reads lines meanwhile, so that the channel itself has to tell.
+    private func untilClosed(_ method: ControlMethod, _ body: @escaping @Sendable () async throws -> Data) async throws -> Data {
+        guard method.isLong else { return try await body() }
+        let work = Task { try await body() }
+        channel.channel.closeFuture.whenComplete { _ in work.cancel() }
+        return try await withTaskCancellationHandler {
+            try await work.value
+        } onCancel: {
+            work.cancel()
+        }
+    }
+
+    /// What a call is about, for the log.
+    private struct Subject: Decodable {
+        var endpoint: String?
+        var model: String?
+        var id: String?
+        var dryRun: Bool?
+    }
+
     private func log(_ name: String, _ line: Data, _ peer: Peer, failure: String?) {
         var metadata: Logger.Metadata = ["method": "\(name)", "uid": "\(peer.uid)", "pid": "\(peer.pid)"]
-        if let endpoint = try? ControlMethod.decode(EndpointFilterParams.self, line).endpoint { metadata["endpoint"] = "\(endpoint)" }
+        if let subject = try? ControlMethod.decode(Subject.self, line) {
+            // Nothing has changed.
+            if subject.dryRun ?? false, failure == nil { return }
+            if let endpoint = subject.endpoint { metadata["endpoint"] = "\((try? router.find(endpoint).name) ?? endpoint)" }
+            if let model = subject.model { metadata["model"] = "\(model)" }
+            if let id = subject.id { metadata["request"] = "\(id)" }
+        }
         if let failure { metadata["failure"] = "\(failure)" }
         logger.notice(failure == nil ? "changed by an operator" : "refused to an operator", metadata: metadata)
     }

@@ -3,14 +3,11 @@
 
 import Protocol
 
-/// The daemon itself: its state, what it carries, its configuration.
+/// The daemon itself: its state, its kept answers, its configuration.
 enum DaemonMethods {
     static let all: [ControlMethod] = [
         .make("status", .read) { (_: NoParams, router) in
             await router.status()
-        },
-        .make("requests", .read) { (_: NoParams, router) in
-            RequestList(requests: await router.requests())
         },
         .make("cache.stats", .read) { (_: NoParams, router) in
             await router.cacheInfo()

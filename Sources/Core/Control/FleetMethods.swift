@@ -13,13 +13,16 @@ enum FleetMethods {
             try await router.models(params.model)
         },
         .make("drain", .change) { (params: EndpointParams, router) in
-            try await router.setWish(.drain, params.endpoint)
+            try await router.setWish(.drain, params.endpoint, dryRun: params.dryRun ?? false)
         },
         .make("maintenance", .change) { (params: EndpointParams, router) in
-            try await router.setWish(.maintenance, params.endpoint)
+            try await router.setWish(.maintenance, params.endpoint, dryRun: params.dryRun ?? false)
         },
         .make("resume", .change) { (params: EndpointParams, router) in
             try await router.setWish(nil, params.endpoint)
+        },
+        .make("weight", .change) { (params: WeightParams, router) in
+            try await router.setWeight(params.weight, params.endpoint)
         },
     ]
 }

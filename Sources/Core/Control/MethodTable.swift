@@ -15,20 +15,40 @@ struct ControlMethod: Sendable {
     var access: Access
     /// Whether a call is worth a line in the log: it changes something.
     var isLogged: Bool { access == .change }
+    /// It takes as long as endpoints take. It is cancelled when the peer goes.
+    var isLong = false
     /// From the whole line of the call to the whole line of the reply.
-    var handle: @Sendable (_ line: Data, _ id: RPCID, _ router: Router) async throws -> Data
+    var handle: @Sendable (_ line: Data, _ id: RPCID, _ router: Router, _ notify: @escaping Notify) async throws -> Data
+
+    /// Sends a whole line before the reply. Throws when the peer has gone.
+    typealias Notify = @Sendable (_ line: Data) async throws -> Void
+    typealias Progress = @Sendable (ModelProgress) async throws -> Void
 
     static func make<Params: Decodable & Sendable, Result: Encodable & Sendable>(
         _ name: String, _ access: Access, _ body: @escaping @Sendable (Params, Router) async throws -> Result
     ) -> ControlMethod {
-        ControlMethod(name: name, access: access) { line, id, router in
-            let params: Params
-            do {
-                params = try decode(Params.self, line)
-            } catch {
-                throw RPCError(.invalidParams, "\(name): \(Self.text(error))")
+        ControlMethod(name: name, access: access) { line, id, router, _ in
+            try Wire.frame(RPCReply(id: id, result: try await body(try params(name, line), router)))
+        }
+    }
+
+    /// A method that tells how it goes, as notifications `progress` before its reply.
+    static func makeLong<Params: Decodable & Sendable, Result: Encodable & Sendable>(
+        _ name: String, _ access: Access, _ body: @escaping @Sendable (Params, Router, @escaping Progress) async throws -> Result
+    ) -> ControlMethod {
+        ControlMethod(name: name, access: access, isLong: true) { line, id, router, notify in
+            let result = try await body(try params(name, line), router) { progress in
+                try await notify(try Wire.frame(RPCNotification(method: "progress", params: progress)))
             }
-            return try Wire.frame(RPCReply(id: id, result: try await body(params, router)))
+            return try Wire.frame(RPCReply(id: id, result: result))
+        }
+    }
+
+    private static func params<Params: Decodable>(_ name: String, _ line: Data) throws -> Params {
+        do {
+            return try decode(Params.self, line)
+        } catch {
+            throw RPCError(.invalidParams, "\(name): \(text(error))")
         }
     }
 
@@ -55,7 +75,7 @@ struct ControlMethod: Sendable {
 /// All methods. `subscribe` is `ControlConnection`'s own, as it goes on after its reply.
 enum MethodTable {
     static let methods: [String: ControlMethod] = Dictionary(
-        uniqueKeysWithValues: (FleetMethods.all + DaemonMethods.all).map { ($0.name, $0) })
+        uniqueKeysWithValues: (FleetMethods.all + SchedulingMethods.all + RequestMethods.all + DaemonMethods.all).map { ($0.name, $0) })
 
     static let names = (Array(methods.keys) + ["hello", "subscribe"]).sorted()
 }

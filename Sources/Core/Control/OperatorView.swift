@@ -19,6 +19,8 @@ struct OperatorView {
     let now: NIODeadline
     /// The wall clock at `now`.
     let date: Date
+    /// When polls were last answered.
+    var lastAnswers: [EndpointID: NIODeadline] = [:]
 
     var endpoints: [EndpointInfo] {
         // Tokens of streams that still run are not in the scheduler's books yet.
@@ -26,13 +28,22 @@ struct OperatorView {
         for request in requests where !request.endpoint.isEmpty { live[request.endpoint, default: 0] += request.tokens }
         return fleet.map { endpoint, report in
             let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
-            return EndpointInfo(
+            var info = EndpointInfo(
                 name: endpoint.name, url: endpoint.address.url, kind: endpoint.kind.rawValue, state: report.state.phase.rawValue,
                 reason: report.state.reason, since: time(of: report.state.since), version: report.version, inFlight: books.inFlight,
                 limit: endpoint.limit, waiting: books.waiting, weight: endpoint.weight, loaded: report.loaded.map(\.name).sorted(),
                 available: report.models.map(\.name).sorted(), inFlightByModel: books.inFlightByModel, requestsTotal: books.counters.granted,
                 tokensTotal: books.counters.tokens + (live[endpoint.name] ?? 0),
-                failuresTotal: books.counters.failed + books.counters.unreachable + books.counters.lost, abortsTotal: books.counters.aborted)
+                failuresTotal: books.counters.failures, abortsTotal: books.counters.aborted)
+            info.loadedModels = report.loaded.map { model in
+                EndpointInfo.Loaded(
+                    name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
+                    inFlight: books.inFlightByModel[model.name] ?? 0)
+            }.sorted { $0.name < $1.name }
+            info.vramBytes = endpoint.vramBytes
+            info.hasKey = endpoint.key != nil
+            info.polledAgoMs = lastAnswers[endpoint.id].map { max(0, (now - $0).milliseconds) }
+            return info
         }
     }
 
@@ -48,7 +59,11 @@ struct OperatorView {
     }
 
     /// Every model once, by its name, with the endpoints that have it.
-    static func models(fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot) -> [ModelInfo] {
+    ///
+    /// - Parameter aliases: asked name to the name that is looked for instead.
+    static func models(
+        fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, aliases: [String: String] = [:]
+    ) -> [ModelInfo] {
         var rows: [String: ModelInfo] = [:]
         for (endpoint, report) in fleet {
             let books = scheduler.endpoints[endpoint.id]
@@ -66,14 +81,35 @@ struct OperatorView {
                         name: model.name, sizeBytes: model.sizeBytes, parameterSize: model.parameterSize, quantization: model.quantization,
                         waiting: 0, places: [])
                 ].places.append(place)
+                if let context = loaded[model.name]?.contextLength {
+                    let most = max(context, rows[model.name]?.contextLength ?? 0)
+                    rows[model.name]?.contextLength = most
+                }
             }
         }
         // The line knows a model by the name that it was asked for; here it stands with the model that this means.
         for (asked, count) in scheduler.waitingByModel {
-            let key = ModelName.ollamaKey(asked)
+            let key = ModelName.ollamaKey(aliases[asked] ?? asked)
             for name in rows.keys where ModelName.ollamaKey(name) == key { rows[name]?.waiting += count }
         }
+        for (alias, meant) in aliases {
+            let key = ModelName.ollamaKey(meant)
+            for name in rows.keys where ModelName.ollamaKey(name) == key { rows[name]?.aliases.append(alias) }
+        }
+        for name in rows.keys { rows[name]?.aliases.sort() }
         return rows.values.sorted { $0.name < $1.name }
+    }
+
+    /// The line, with the requests that stand in it.
+    static func queue(places: [LinePlace], rows: [RequestRow], now: NIODeadline) -> [WaiterInfo] {
+        var byTicket: [TicketID: RequestInfo] = [:]
+        for row in rows { if let ticket = row.ticket { byTicket[ticket] = row.info } }
+        return places.compactMap { place in
+            guard let info = byTicket[place.ticket] else { return nil }
+            return WaiterInfo(
+                id: info.id, client: info.client, key: info.key, model: info.model, ageMs: max(0, (now - place.since).milliseconds),
+                position: place.position, behind: place.behind.compactMap { byTicket[$0]?.id }, blockedBy: place.blockedBy)
+        }
     }
 
     private func time(of instant: NIODeadline) -> String {

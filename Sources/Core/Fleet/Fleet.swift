@@ -13,6 +13,8 @@ public final class Fleet: Sendable {
 
     private struct Member {
         var endpoint: Endpoint
+        /// As the configuration says; an operator may have set another.
+        var configuredWeight: Double
         var report: EndpointReport
         let poller: Poller
     }
@@ -48,8 +50,8 @@ public final class Fleet: Sendable {
 
     // MARK: Configuration
 
-    /// Makes these the endpoints of the fleet. One whose URL was there before keeps its id, its report and its operator's wish. Only
-    /// one call at a time.
+    /// Makes these the endpoints of the fleet. One whose URL was there before keeps its id, its report, its operator's wish, and the
+    /// weight that an operator gave it unless the configured one has changed. Only one call at a time.
     ///
     /// A new endpoint's first report, that it is starting, is in `reports` at once; the sink hears of what follows.
     ///
@@ -66,8 +68,10 @@ public final class Fleet: Sendable {
             var endpoints: [Endpoint] = []
             for config in configured {
                 if let id = before.removeValue(forKey: config.address.url), var member = state.members[id] {
-                    let endpoint = Endpoint(id: id, config)
+                    var endpoint = Endpoint(id: id, config)
+                    if config.weight == member.configuredWeight { endpoint.weight = member.endpoint.weight }
                     member.endpoint = endpoint
+                    member.configuredWeight = config.weight
                     state.members[id] = member
                     endpoints.append(endpoint)
                     updated.append((member.poller, endpoint))
@@ -78,7 +82,7 @@ public final class Fleet: Sendable {
                     let poller = Poller(
                         endpoint: endpoint, client: client, polling: polling, logger: logger, initial: report,
                         sink: { [weak self] in self?.received($0, $1) })
-                    state.members[endpoint.id] = Member(endpoint: endpoint, report: report, poller: poller)
+                    state.members[endpoint.id] = Member(endpoint: endpoint, configuredWeight: endpoint.weight, report: report, poller: poller)
                     endpoints.append(endpoint)
                     started.append(poller)
                 }
@@ -119,6 +123,11 @@ public final class Fleet: Sendable {
     /// The endpoint that an operator means by a name, a URL, or an unambiguous part of either.
     public func endpoint(matching selector: String) -> EndpointMatch {
         reports().map(\.0).matching(selector)
+    }
+
+    /// When a poll was last answered, by endpoint.
+    func lastAnswers() -> [EndpointID: NIODeadline] {
+        state.withLockedValue { $0.members.compactMapValues { $0.poller.lastAnswer } }
     }
 
     func report(of id: EndpointID) -> EndpointReport? {
@@ -164,6 +173,16 @@ public final class Fleet: Sendable {
 
     @discardableResult
     public func resume(_ id: EndpointID) async -> Bool { await wish(nil, id) }
+
+    /// Holds until a reload changes the configured weight.
+    ///
+    /// - Returns: all endpoints, for the scheduler.
+    func setWeight(_ weight: Double, of id: EndpointID) -> [Endpoint] {
+        state.withLockedValue { state in
+            state.members[id]?.endpoint.weight = weight
+            return state.order.compactMap { state.members[$0]?.endpoint }
+        }
+    }
 
     private func wish(_ wish: EndpointState.Wish?, _ id: EndpointID) async -> Bool {
         guard let poller = poller(id) else { return false }

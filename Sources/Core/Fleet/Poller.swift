@@ -34,6 +34,11 @@ actor Poller {
     private var pause: Task<Void, Never>?
     /// Kicks that have been sent and not yet arrived, so that thousands of requests make one.
     private let kick = NIOLockedValueBox<Kick?>(nil)
+    /// No part of the report: a report that says nothing new is no news.
+    private let answered = NIOLockedValueBox<NIODeadline?>(nil)
+
+    /// When a poll was last answered.
+    nonisolated var lastAnswer: NIODeadline? { answered.withLockedValue { $0 } }
 
     private enum Kick {
         case loaded, everything
@@ -169,6 +174,7 @@ actor Poller {
         schedule.ended(asked: asked, failed: failed, outcome, at: .now(), chance: .random(in: 0..<1))
         // An operator's maintenance began meanwhile.
         guard machine.isPolled else { return }
+        if !answers.isEmpty { answered.withLockedValue { $0 = .now() } }
         for answer in answers { answer.store(in: &report) }
         machine.polled(outcome, at: .now())
         // Whatever listens there next may be something else.

@@ -148,9 +148,27 @@ final class Worker {
         }
     }
 
-    func requests() -> [RequestInfo] {
+    func requests() -> [RequestRow] {
         let now = NIODeadline.now()
-        return connections.compactMap { $0.requestInfo(now: now) }
+        return connections.compactMap { $0.requestRow(now: now) }
+    }
+
+    /// Our own names of the requests that go by this name, which may be a client's.
+    func ownNames(of name: String) -> [String] {
+        connections.compactMap { connection in
+            guard let exchange = connection.exchange else { return nil }
+            let own = self.name(exchange.id)
+            return own == name || exchange.givenName == name ? own : nil
+        }
+    }
+
+    /// - Parameter ownName: ours, of which there is one.
+    /// - Returns: the request as it was; nil if it is not here (any more).
+    func cancel(_ ownName: String) -> RequestInfo? {
+        guard let connection = connections.first(where: { $0.exchange.map { name($0.id) } == ownName }) else { return nil }
+        let row = connection.requestRow(now: .now())
+        connection.cancel()
+        return row?.info
     }
 
     /// No new requests: idle connections close now, the others after the request that they carry.

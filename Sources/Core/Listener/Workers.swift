@@ -52,10 +52,24 @@ final class Workers: Sendable {
 
     func apply(_ settings: RuntimeSettings) async { await each { $0.apply(settings) } }
 
-    /// Oldest first.
-    func requests() async -> [RequestInfo] {
-        let all = await each { $0.requests() }
-        return all.flatMap { $0 }.sorted { $0.ageMs > $1.ageMs }
+    /// Oldest first, each with an id of its own.
+    func requests() async -> [RequestRow] {
+        RequestRow.unique(await each { $0.requests() }.flatMap { $0 }).sorted { $0.info.ageMs > $1.info.ageMs }
+    }
+
+    enum Cancellation {
+        case cancelled(RequestInfo)
+        case notFound
+        /// Several clients call their request so; these are our own names.
+        case ambiguous([String])
+    }
+
+    func cancel(_ name: String) async -> Cancellation {
+        let found = await each { $0.ownNames(of: name) }.flatMap { $0 }
+        guard let own = found.first else { return .notFound }
+        guard found.count == 1 else { return .ambiguous(found.sorted()) }
+        let info = await each { $0.cancel(own) }.compactMap { $0 }.first
+        return info.map { .cancelled($0) } ?? .notFound
     }
 
     func counters() async -> WorkerCounters {

@@ -118,10 +118,16 @@ final class Exchange {
     var tokens: TokenSum { TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0) }
 
     func info(name: String, client: String, now: NIODeadline) -> RequestInfo {
-        RequestInfo(
+        let tokens = tap?.tokens ?? 0
+        var info = RequestInfo(
             id: name, client: client, method: head.method.rawValue,
             route: String(head.uri.prefix { $0 != "?" }), model: facts?.model ?? "", endpoint: endpoint?.name ?? "", phase: phase,
-            ageMs: (now - started).milliseconds, phaseMs: (now - phaseSince).milliseconds, tokens: tap?.tokens ?? 0, bytesSent: bytesSent)
+            ageMs: (now - started).milliseconds, phaseMs: (now - phaseSince).milliseconds, tokens: tokens, bytesSent: bytesSent)
+        info.why = lease?.grant.why.rawValue ?? cacheMark?.why ?? why
+        info.cache = cacheMark?.word ?? ""
+        // The first token's time is not one of generating.
+        if tokens > 1, let firstByteAt, now > firstByteAt { info.tokensPerSecond = Double(tokens - 1) / (now - firstByteAt).seconds }
+        return info
     }
 }
 

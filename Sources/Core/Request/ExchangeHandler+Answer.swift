@@ -120,8 +120,9 @@ extension ExchangeHandler {
     /// anything else by closing, so that no client takes half an answer for a whole one.
     func cutAnswer(_ error: RouterError) {
         guard let exchange else { return }
+        let outcome: WorkerCounters.Outcome = error == .cancelled ? .aborted : .failed
         exchange.tap?.finish()
-        if isDetached { return finishExchange(.failed) }
+        if isDetached { return finishExchange(outcome) }
         let followed = exchange.existingDetour?.followed
         if framing == .chunked, let stream = exchange.tap?.framing ?? followed?.framing {
             let text =
@@ -130,12 +131,12 @@ extension ExchangeHandler {
                     error, framing: stream, dialect: exchange.route.dialect, midLine: exchange.tap?.isMidLine ?? followed?.isMidLine ?? false)
             writeBody(ByteBuffer(string: text))
             ResponseSerializer.writeLastChunk(trailers: nil, into: &out)
-            finishExchange(.failed)
+            finishExchange(outcome)
         } else {
             machine.endAfterThis()
             flushOut()
             exchange.release(.failed, now: .now())
-            worker.count(.failed)
+            worker.count(outcome)
             account(exchange)
             self.exchange = nil
             context?.close(promise: nil)
@@ -198,6 +199,7 @@ extension RouterError {
         switch self {
         case .unreachable, .connectionLost, .firstByteTimeout, .answerCut, .silence, .tookTooLong: .failed
         case .endpointRefused(let status, _): status >= 500 ? .failed : .completed
+        case .cancelled: .aborted
         default: .rejected
         }
     }

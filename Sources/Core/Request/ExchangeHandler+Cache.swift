@@ -131,6 +131,17 @@ enum CacheMark: Equatable {
     case miss(Digest)
     case bypass
 
+    /// As operators and clients read it.
+    var word: String {
+        switch self {
+        case .hit: "hit"
+        case .semantic: "semantic"
+        case .shared: "shared"
+        case .miss: "miss"
+        case .bypass: "bypass"
+        }
+    }
+
     /// For the access log, where no endpoint was chosen.
     var why: String? {
         switch self {

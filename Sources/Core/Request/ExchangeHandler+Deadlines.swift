@@ -70,6 +70,15 @@ extension ExchangeHandler {
         }
     }
 
+    /// An operator ends the request, however far it is: its client is told, its slot is free.
+    func cancel() {
+        guard let exchange else { return }
+        // Neither the endpoint's fault nor the client's.
+        exchange.release(.aborted, now: .now())
+        if machine.request == .receiving { machine.endAfterThis() }
+        fail(exchange, .cancelled)
+    }
+
     private func fail(_ exchange: Exchange, _ error: RouterError) {
         exchange.upstream?.cancel()
         exchange.upstream = nil

@@ -65,7 +65,7 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.firstByteAt = nil
         exchange.lastActivity = worker.coarseNow
         exchange.upstream = connection
-        exchange.enter(.processing, now: now)
+        exchange.enter(exchange.lease?.grant.wasLoaded ?? true ? .processing : .loading, now: now)
 
         let request = outgoing(exchange, placement)
         let body = request.body

@@ -196,8 +196,12 @@ final class ExchangeHandler: ChannelDuplexHandler {
 
     // MARK: From the worker
 
-    func requestInfo(now: NIODeadline) -> RequestInfo? {
-        exchange.map { $0.info(name: name(of: $0), client: clientAddress, now: now) }
+    func requestRow(now: NIODeadline) -> RequestRow? {
+        exchange.map { exchange in
+            RequestRow(
+                info: exchange.info(name: name(of: exchange), client: clientAddress, now: now), ownName: worker.name(exchange.id),
+                ticket: exchange.ticket)
+        }
     }
 
     /// SIGTERM: nothing new.

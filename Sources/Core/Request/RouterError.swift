@@ -47,6 +47,8 @@ public enum RouterError: Error, Sendable, Equatable {
 
     // Ours.
     case tooManyConnections(limit: Int)
+    /// By an operator, on the control socket.
+    case cancelled
     case stopping
     case noVersionKnown
     case internalFault(String)
@@ -81,6 +83,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .silence: "silence"
         case .tookTooLong: "took_too_long"
         case .tooManyConnections: "too_many_connections"
+        case .cancelled: "cancelled"
         case .stopping: "stopping"
         case .noVersionKnown: "no_version_known"
         case .internalFault: "internal_fault"
@@ -107,7 +110,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .unreachable: .serviceUnavailable
         case .connectionLost, .answerCut: .badGateway
         case .firstByteTimeout, .silence, .tookTooLong: .gatewayTimeout
-        case .tooManyConnections, .stopping, .noVersionKnown: .serviceUnavailable
+        case .tooManyConnections, .cancelled, .stopping, .noVersionKnown: .serviceUnavailable
         case .internalFault: .internalServerError
         }
     }
@@ -154,6 +157,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .silence(let endpoint, let seconds): "endpoint \(endpoint) fell silent for \(text(seconds)) s in the middle of its answer (idle_timeout)"
         case .tookTooLong(let seconds): "the request took longer than \(text(seconds)) s (request_timeout)"
         case .tooManyConnections(let limit): "the router has \(limit) connections, its limit (max_connections)"
+        case .cancelled: "the request was cancelled by an operator"
         case .stopping: "the router is stopping"
         case .noVersionKnown: "no Ollama endpoint has told its version yet"
         case .internalFault(let what): "the router failed: \(what)"

@@ -83,6 +83,18 @@ final class SchedulerBox: Sendable {
     /// The sweep: refuses who has waited for too long, decides anew for the others.
     func expire() { run { $0.expire(now: $1) } }
 
+    func queue() -> [LinePlace] { state.withLockedValue { $0.scheduler.queue() } }
+
+    func whereTo(_ ask: Ask) -> Result<Placement, RefusalError> {
+        let now = clock()
+        return state.withLockedValue { $0.scheduler.whereTo(ask, now: now) }
+    }
+
+    /// Those of the models that no endpoint in service but `id` has.
+    func models(_ models: [String], onlyOn id: EndpointID) -> [String] {
+        state.withLockedValue { state in models.filter { !state.scheduler.isServed($0, without: id) } }
+    }
+
     func snapshot() -> SchedulerSnapshot { state.withLockedValue { $0.scheduler.snapshot() } }
 
     private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {

@@ -27,6 +27,11 @@ public struct SchedulerSnapshot: Sendable, Equatable {
     public var doubleReleases = 0
 }
 
+extension EndpointCounters {
+    /// Requests that failed by the endpoint's doing.
+    public var failures: Int { failed + unreachable + lost }
+}
+
 extension Scheduler {
     public mutating func snapshot() -> SchedulerSnapshot {
         var result = SchedulerSnapshot()

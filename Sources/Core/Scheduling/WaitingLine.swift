@@ -98,6 +98,30 @@ struct WaitingLine: Sendable {
         return true
     }
 
+    /// All who wait in these groups, in the order in which they would go if nobody else came.
+    func order(of wanted: [Group]) -> [(waiter: Waiter, group: Group)] {
+        var lanes: [(group: Group, tenant: Tenant, waiters: Deque<Waiter>)] = []
+        var times: [Tenant: Double] = [:]
+        for group in wanted {
+            for (tenant, waiters) in groups[group] ?? [:] {
+                lanes.append((group, tenant, waiters))
+                times[tenant] = tenants[tenant]?.time ?? served
+            }
+        }
+        var result: [(waiter: Waiter, group: Group)] = []
+        while true {
+            var best: (lane: Int, turn: Turn)?
+            for (index, lane) in lanes.enumerated() {
+                guard let first = lane.waiters.first, let time = times[lane.tenant] else { continue }
+                let turn = Turn(time: time, ticket: first.ticket.rawValue)
+                if best.map({ turn < $0.turn }) ?? true { best = (index, turn) }
+            }
+            guard let best, let next = lanes[best.lane].waiters.popFirst() else { return result }
+            times[lanes[best.lane].tenant, default: 0] += 1
+            result.append((next, lanes[best.lane].group))
+        }
+    }
+
     func tickets(in group: Group) -> [TicketID] {
         (groups[group]?.values.flatMap { $0.map(\.ticket) } ?? []).sorted { $0.rawValue < $1.rawValue }
     }
