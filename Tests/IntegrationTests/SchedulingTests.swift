@@ -62,7 +62,8 @@ import Testing
                 for conversation in 0..<6 {
                     let before = endpoints.map(\.requestCount)
                     let messages = Self.turns(turn * 2 + 1, of: "conversation \(conversation)")
-                    let body = #"{"model":"m","max_tokens":5,"stream":false,"\#(name)":[\#(messages)]}"#
+                    let limit = route == "/v1/messages" ? #""max_tokens":5,"# : ""
+                    let body = #"{"model":"m",\#(limit)"stream":false,"\#(name)":[\#(messages)]}"#
                     let answer = try RawClient.post(port: daemon.port, route, body)
                     #expect(answer.status == 200, "\(answer)")
                     let home = zip(before, endpoints.map(\.requestCount)).enumerated().first { $0.element.0 < $0.element.1 }?.offset
@@ -82,7 +83,7 @@ import Testing
                 var homes: Set<Int> = []
                 for turn in 0..<4 {
                     let before = endpoints.map(\.requestCount)
-                    let body = #"{"model":"m","stream":false,"messages":[{"role":"user","content":"\#(session) \#(turn)"}]}"#
+                    let body = #"{"model":"m","stream":false,"messages":[{"role":"user","content":"\#(turn) \#(session) \#(Self.filler)"}]}"#
                     try #expect(RawClient.post(port: daemon.port, "/api/chat", body, headers: ["X-Session-Id: s\(session)"]).status == 200)
                     homes.formUnion(zip(before, endpoints.map(\.requestCount)).enumerated().filter { $0.element.0 < $0.element.1 }.map(\.offset))
                 }
@@ -120,7 +121,7 @@ import Testing
             let request = try #require(endpoint.requests.first)
             let body = request.json
             #expect(request.path == "/api/generate")
-            #expect(body["model"] as? String == "m" && body["keep_alive"] as? Int == -1 && body["prompt"] == nil, "\(body)")
+            #expect(body["model"] as? String == "m:latest" && body["keep_alive"] as? Int == -1 && body["prompt"] == nil, "\(body)")
         }
     }
 }
