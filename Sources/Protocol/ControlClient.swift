@@ -71,6 +71,11 @@ public final class ControlClient {
     /// Who waits in line, behind whom.
     public func queue() throws(ControlError) -> QueueList { try call("queue", NoParams()) }
 
+    /// Where a request for the model would go now, and why. `notFound` where no endpoint has it.
+    public func explain(_ model: String, route: String? = nil) throws(ControlError) -> ExplainInfo {
+        try call("explain", ExplainParams(model: model, route: route))
+    }
+
     /// Ends a request: its client gets an error. `notFound` where there is none (any more).
     public func cancel(_ id: String) throws(ControlError) -> CancelInfo { try call("cancel", CancelParams(id: id)) }
 

@@ -90,8 +90,8 @@ struct ControlMethod: Sendable {
 /// All methods. `subscribe` is `ControlConnection`'s own, as it goes on after its reply.
 enum MethodTable {
     static let methods: [String: ControlMethod] = Dictionary(
-        uniqueKeysWithValues: (FleetMethods.all + RequestMethods.all + ReportMethods.all + ModelMethods.all + ConfigMethods.all + DaemonMethods.all)
-            .map { ($0.name, $0) })
+        uniqueKeysWithValues: (FleetMethods.all + SchedulingMethods.all + RequestMethods.all + ReportMethods.all + ModelMethods.all
+            + ConfigMethods.all + DaemonMethods.all).map { ($0.name, $0) })
 
     static let names = (Array(methods.keys) + ["hello", "subscribe"]).sorted()
 }

@@ -57,6 +57,7 @@ final class FleetModel {
             switch action {
             case .grant(let ticket, let grant): try take(grant, model: leave(ticket).model)
             case .refuse(let ticket, _): _ = try leave(ticket)
+            case .load: break
             }
         }
     }
