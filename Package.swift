@@ -89,11 +89,26 @@ let package = Package(
         // Times the sentence model: Benchmarks/meaning.sh.
         .executableTarget(name: "embedding-times", dependencies: ["Core"], path: "Benchmarks/Meaning/Times", swiftSettings: strict),
 
+        // A fleet in simulated time under the real scheduler and under other rules: `make fleet-sim`.
+        .target(
+            name: "FleetSimulation",
+            dependencies: ["Core", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Benchmarks/FleetSim/Simulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "fleet-sim",
+            dependencies: ["Core", "FleetSimulation", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Benchmarks/FleetSim/Main",
+            swiftSettings: strict
+        ),
+
         // Tests.
         .testTarget(
             name: "CoreTests",
             dependencies: [
                 "Core",
+                "FleetSimulation",
                 "Protocol",
                 locks,
                 .product(name: "NIOCore", package: "swift-nio"),
