@@ -97,6 +97,14 @@ bench: ## Cost beside nginx, then the cache (BENCH="--quick" for a short look at
 	@scripts/install-packages.sh bench
 	@Benchmarks/run.sh $(BENCH)
 	@[ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache
+	$(RELEASE) --product fleet-sim
+	@"$(RELEASE_DIR)/fleet-sim" --cost
+
+.PHONY: fleet-sim
+fleet-sim: ## Simulated fleets under the real scheduler and under other rules: the table and the bars (about 5 minutes after the build)
+	@scripts/install-packages.sh build
+	$(RELEASE) --product fleet-sim
+	@"$(RELEASE_DIR)/fleet-sim" $(SIM)
 
 .PHONY: bench-cache
 bench-cache: ## How well and how fast the cache answers; beside onnxruntime if PYTHON has it (PYTHON=...)

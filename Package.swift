@@ -92,11 +92,26 @@ let package = Package(
         // What subscribers of the control socket cost: make bench-control.
         .executableTarget(name: "bench-control", dependencies: ["Protocol", "TestSupport"], path: "Benchmarks/Control", swiftSettings: strict),
 
+        // A fleet in simulated time under the real scheduler and under other rules: `make fleet-sim`.
+        .target(
+            name: "FleetSimulation",
+            dependencies: ["Core", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Benchmarks/FleetSim/Simulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "fleet-sim",
+            dependencies: ["Core", "FleetSimulation", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Benchmarks/FleetSim/Main",
+            swiftSettings: strict
+        ),
+
         // Tests.
         .testTarget(
             name: "CoreTests",
             dependencies: [
                 "Core",
+                "FleetSimulation",
                 "Protocol",
                 locks,
                 .product(name: "NIOCore", package: "swift-nio"),

@@ -2,33 +2,51 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import FleetSimulation
-import Core
-import Foundation
 
+/// `make fleet-sim`: rules side by side on fleets that nothing was tuned on, and whether the bars are met.
+///
+///     fleet-sim            the table and the bars
+///     fleet-sim --cost     what one decision costs
+///     fleet-sim --day      a day of 64 endpoints and 200 models
+///     fleet-sim --tuning   the table for the fleets that the constants were tuned on
 @main struct FleetSim {
     static func main() {
-        let seeds: [UInt64] = (CommandLine.arguments.count > 1 ? Int(CommandLine.arguments[1]) : nil).map { base in (0..<6).map { UInt64(base + $0) } } ?? Array(100..<110)
-        let duration = 3600.0
-        for load in CommandLine.arguments.count > 2 ? CommandLine.arguments[2].split(separator: ",").compactMap({ Double($0) }) : [0.4, 0.7, 0.9, 1.1] {
-            let slow = CommandLine.arguments.count > 3
-            let rules: [(String, (FleetShape) -> any RoutingRule)] = [
-                ("round robin", { _ in RoundRobin() }), ("least connections", { _ in LeastConnections() }), ("seed", { _ in SeedRule() }),
-                ("strict", { _ in StrictOrder() }), ("ours", { SchedulerRule(fleet: $0) }),
-                ("ours active", { SchedulerRule(fleet: $0, settings: SchedulerSettings(placement: .active)) }), ("bound", { _ in Bound() })
-            ]
-            for (name, make) in rules where !slow || name.hasPrefix("ours") {
-                var total: Outcome?
-                let began = Date()
-                for seed in seeds {
-                    let fleet = FleetShape(seed: seed)
-                    let traffic = Traffic(TrafficShape(load: load, duration: duration), fleet: fleet, seed: seed)
-                    var simulation = Simulation(fleet: fleet, traffic: traffic, rule: make(fleet))
-                    let outcome = simulation.run()
-                    if total == nil { total = outcome } else { total?.add(outcome) }
-                }
-                guard let t = total else { continue }
-                print(String(format: "%.1f %-18s n=%d mean %.3f p50 %.3f p95 %.2f p99 %.2f whole95 %.1f loads %d early %d left %d ref %d jain %.3f warm %.2f (%.1fs)", load, (name as NSString).utf8String!, t.firstTokens.count, t.meanFirstToken, Outcome.quantile(0.5, of: t.firstTokens), Outcome.quantile(0.95, of: t.firstTokens), Outcome.quantile(0.99, of: t.firstTokens), Outcome.quantile(0.95, of: t.wholes), t.loads, t.early, t.left, t.refused, t.fairness, t.warmShare, -began.timeIntervalSinceNow))
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.contains("--cost") { return DecisionCost.report() }
+        if arguments.contains("--day") { return day() }
+        let seeds: [UInt64] = arguments.contains("--tuning") ? Array(1...6) : Array(101...112)
+        var bars = Bars()
+        print("\(seeds.count) fleets of 6 endpoints and 12 models, an hour each; times in seconds")
+        for load in [0.4, 0.7, 0.9, 1.1] {
+            Report.heading(load)
+            for rule in ComparedRule.allCases where rule != .noAffinity {
+                let outcome = rule.run(TrafficShape(load: load, duration: 3600), seeds: seeds)
+                Report.row(rule.rawValue, outcome)
+                bars.results[Bars.Cell(rule: rule, load: load)] = outcome
             }
         }
+        print("\nlong conversations, load 0.7")
+        Report.columns()
+        for rule in [ComparedRule.expectedTime, .noAffinity] {
+            let outcome = rule.run(.conversations(load: 0.7, duration: 3600), seeds: seeds)
+            Report.row(rule.rawValue, outcome)
+            bars.conversations[rule] = outcome
+        }
+        print("\none key's flood: four keys ask for what a load of 0.1 each is, a fifth for 40 times as much")
+        Report.columns()
+        bars.flood = ComparedRule.expectedTime.run(.flood(duration: 1200), seeds: seeds)
+        if let flood = bars.flood { Report.row(ComparedRule.expectedTime.rawValue, flood) }
+        bars.report()
+    }
+
+    private static func day() {
+        let clock = ContinuousClock()
+        let time = clock.measure {
+            Report.columns()
+            Report.row(
+                "least expected time", ComparedRule.expectedTime.run(TrafficShape(load: 0.7, duration: 86_400), seeds: [1], machines: 64, models: 200)
+            )
+        }
+        print("a day of 64 endpoints and 200 models: \(time.components.seconds) s")
     }
 }

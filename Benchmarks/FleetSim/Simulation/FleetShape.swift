@@ -51,7 +51,7 @@ public struct FleetShape: Sendable {
                 slowing: Double.random(in: 0.15...0.35, using: &random), warmConversations: 64, tellsMemory: index % 2 == 0)
         }
         models = (0..<modelCount).map { index in
-            SimulatedModel(name: "m\(index):latest", gigabytes: 2 * exponential(Double.random(in: 0...2.3, using: &random)))
+            SimulatedModel(name: "m\(index):latest", gigabytes: 2.5 * exponential(Double.random(in: 0...2.4, using: &random)))
         }
     }
 

@@ -50,6 +50,13 @@ public struct TrafficShape: Sendable {
         shape.promptTokens = 1500
         return shape
     }
+
+    /// One key asks for far more than the fleet can do; the four others for what is left to them easily.
+    public static func flood(duration: Double) -> TrafficShape {
+        var shape = TrafficShape(load: 4.4, duration: duration)
+        shape.keys = [1, 1, 1, 1, 40]
+        return shape
+    }
 }
 
 /// The trace of one fleet, load and seed. The times do not depend on how requests are served: every rule gets the same.

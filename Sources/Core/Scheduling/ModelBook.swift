@@ -12,7 +12,9 @@ struct ModelBook: Sendable {
     static let priorSecondsPerToken = 0.0005
 
     let key: String
-    var demand = Demand()
+    private(set) var demand = Demand()
+    /// Requests per second lately, as of the last request or sweep: an exponential costs more than a decision has time for.
+    private(set) var rate = 0.0
     /// Endpoints where it is in memory or on the way there.
     var holders = 0
     /// Seconds.
@@ -24,6 +26,15 @@ struct ModelBook: Sendable {
     private(set) var tokenRate: Mean?
 
     init(key: String) { self.key = key }
+
+    mutating func count(now: NIODeadline) {
+        demand.record(now: now)
+        rate = demand.perSecond(now: now)
+    }
+
+    mutating func decay(now: NIODeadline) {
+        if rate > 0 { rate = demand.perSecond(now: now) }
+    }
 
     /// - Parameter coldTokens: of the prompt, what was not warm; 0 if unknown.
     mutating func record(_ end: LeaseEnd, speed: Double, wasLoaded: Bool, coldTokens: Int) {

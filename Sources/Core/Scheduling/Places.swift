@@ -18,6 +18,7 @@ struct Place: Sendable {
     var pairs: [Int] = []
     /// Of those the ones that take memory, as far as is known: loaded, on the way, or in use.
     var resident: [Int] = []
+    var pairOfBook: [Int: Int] = [:]
     /// The last list of its models, to see at a glance that nothing has changed.
     var listing: [ModelListing] = []
     /// A reload took it out of the fleet; it stays in the books until its leases are back.
@@ -40,12 +41,6 @@ struct Place: Sendable {
     }
 
     var takesWork: Bool { !isRemoved && phase.takesWork }
-
-    /// Bytes for models; nil while nothing tells.
-    var memory: Int? { endpoint.vramBytes ?? leastOverflow.map { max(largestSeen, $0 - 1) } }
-
-    /// How fast it serves one more request: each stream slows the others.
-    var speedForOneMore: Double { speed / (1 + Self.slowing * Double(inFlight)) }
 
     /// What each further stream costs the others.
     static let slowing = 0.25
@@ -78,6 +73,8 @@ struct Pair: Sendable {
     var aheadUntil: NIODeadline?
     /// When the load under way is expected to end.
     var readyAt = NIODeadline.uptimeNanoseconds(0)
+    /// Bytes that would be in use if it fitted beside everything, as the load under way began.
+    var usedAtLoad = 0
     var inFlight = 0
     /// When a lease was last given or came back.
     var lastUsed = NIODeadline.uptimeNanoseconds(0)
@@ -92,12 +89,6 @@ struct Pair: Sendable {
     var isPinned = false
     var learned = Learned()
     var prefixes = PrefixMemory()
-
-    /// How many requests may be there at once. The endpoint's own number counts, unless its entry asks for less.
-    func limit(_ endpoint: Endpoint) -> Int {
-        guard let slots else { return endpoint.limit }
-        return endpoint.limitIsOwn ? min(endpoint.limit, slots) : slots
-    }
 
     /// The memory it will take: as seen before, else a fifth more than on disk, for the context.
     var expectedSize: Int? { sizeInMemory ?? sizeBytes.map { $0 + $0 / 5 } }

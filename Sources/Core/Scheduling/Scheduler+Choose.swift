@@ -19,52 +19,82 @@ extension Scheduler {
         case claim(Int)
     }
 
+    /// Which loads are looked at.
+    enum Loads: Equatable {
+        case none
+        /// Of one pair, on whose endpoint something has changed.
+        case of(Int)
+        case all
+    }
+
     /// Costs that differ by less than this part are equal: the weight decides, then chance.
     private static let tolerance = 0.01
 
-    /// - Parameter before: how many of the same model wait before it.
-    mutating func choose(_ target: Target, _ ask: Ask, before: Int, now: NIODeadline) -> Decision {
-        var best: (choice: Choice, cost: Double)?
-        var blocked: (pair: Int, cost: Double)?
-        var equals = 0
-        for candidate in target.candidates {
-            guard let (choice, cost) = weigh(candidate, ask, now: now) else { continue }
-            if choice.cost.isBlocked {
-                if blocked.map({ cost < $0.cost }) ?? true { blocked = (candidate.pair, cost) }
-                continue
-            }
-            if let known = best {
-                if cost > known.cost * (1 + Self.tolerance) { continue }
-                let isEqual = cost >= known.cost * (1 - Self.tolerance)
-                let weight = places[pairs[candidate.pair].place].endpoint.weight
-                let knownWeight = places[pairs[known.choice.candidate.pair].place].endpoint.weight
-                if isEqual, weight < knownWeight { continue }
-                // Among equals each is taken with the same probability, whatever their number and order.
-                equals = isEqual && weight == knownWeight ? equals + 1 : 1
-                if equals > 1, Int.random(in: 0..<equals, using: &random) != 0 { continue }
-            } else {
-                equals = 1
-            }
-            best = (choice, cost)
-        }
+    /// - Parameters:
+    ///   - before: how many of the same model wait before it.
+    ///   - loads: others than these are left out; slots where the model is in memory always count.
+    mutating func choose(_ target: Target, _ ask: Ask, before: Int, loads: Loads = .all, now: NIODeadline) -> Decision {
         let mayWait = settings.placement != .off && !settings.overcommits
+        let line =
+            mayWait && loads != .none
+            ? costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now).map { $0 * Weights.line } : nil
+        var search = Search(bound: line ?? .infinity)
+        for candidate in target.candidates where isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+        // Last, so that a load that costs more than what is known already is dropped at the first glance.
+        switch loads {
+        case .none: break
+        case .of(let pair):
+            if let candidate = target.candidates.first(where: { $0.pair == pair }) { consider(candidate, ask, &search, now: now) }
+        case .all:
+            for candidate in target.candidates where !isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+        }
+        let best = search.best
+        let blocked = search.blocked
         if let best, best.choice.why == .loaded || best.choice.why == .affinity || !mayWait { return .go(best.choice) }
-        let line = costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now).map { $0 * Weights.line }
         let least = min(best?.cost ?? .infinity, line ?? .infinity)
         if let blocked, blocked.cost < least { return mayWait ? .claim(blocked.pair) : overcommit(target, ask, now: now) }
         if let best, best.cost <= line ?? .infinity { return .go(best.choice) }
         return overcommit(target, ask, now: now)
     }
 
+    private struct Search {
+        /// What costs more is of no interest.
+        var bound: Double
+        var best: (choice: Choice, cost: Double)?
+        var blocked: (pair: Int, cost: Double)?
+        var equals = 1
+    }
+
+    private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
+        guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        search.bound = min(search.bound, cost * (1 + Self.tolerance))
+        if choice.cost.isBlocked {
+            if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
+            return
+        }
+        if let known = search.best {
+            if cost > known.cost * (1 + Self.tolerance) { return }
+            let isEqual = cost >= known.cost * (1 - Self.tolerance)
+            let weight = places[pairs[candidate.pair].place].endpoint.weight
+            let knownWeight = places[pairs[known.choice.candidate.pair].place].endpoint.weight
+            if isEqual, weight < knownWeight { return }
+            // Among equals each is taken with the same probability, whatever their number and order.
+            search.equals = isEqual && weight == knownWeight ? search.equals + 1 : 1
+            if search.equals > 1, Int.random(in: 0..<search.equals, using: &random) != 0 { return }
+        }
+        search.best = (choice, cost)
+    }
+
     /// What it would cost to give the request to a candidate now; nil where that is impossible.
-    func weigh(_ candidate: Candidate, _ ask: Ask, now: NIODeadline) -> (Choice, Double)? {
+    /// - Parameter bound: a load that costs more is as good as impossible.
+    func weigh(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
         let pair = candidate.pair
         let place = pairs[pair].place
-        guard places[place].takesWork, pairs[pair].inFlight < pairs[pair].limit(places[place].endpoint),
+        guard takesWork(place), pairs[pair].inFlight < limit(pair),
             let fit = ask.needs.fit(of: places[place].capabilities), ask.excluding.isEmpty || !ask.excluding.contains(places[place].endpoint.id),
             pairs[pair].claim == nil
         else { return nil }
-        if pairs[pair].isUsable {
+        if isUsable(pair) {
             let cost = costOfUse(pair, ask, now: now)
             let decides = cost.warmSaving > 0.5 * cost.prefill
             let why: Grant.Reason = pairs[pair].isLoaded ? (decides ? .affinity : .loaded) : .loading
@@ -74,7 +104,7 @@ extension Scheduler {
             let cost = Cost(load: loadTime(pair))
             return (Choice(candidate: candidate, why: .load, fit: fit, cost: cost), order(1e6 * Double(1 + places[place].inFlight), pair, fit))
         }
-        let cost = costOfLoad(pair, ask, now: now)
+        guard let cost = costOfLoad(pair, ask, bound: bound, now: now) else { return nil }
         return (Choice(candidate: candidate, why: cost.fits ? .fits : .load, fit: fit, cost: cost), order(cost.weighed, pair, fit))
     }
 
@@ -89,14 +119,15 @@ extension Scheduler {
         var best: (candidate: Candidate, fit: RouteFit, rank: (Int, Int, Int))?
         for candidate in target.candidates {
             let place = pairs[candidate.pair].place
-            guard places[place].takesWork, let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id)
+            guard takesWork(place), let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id)
             else { continue }
-            let rank = (pairs[candidate.pair].isUsable ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
+            let rank = (isUsable(candidate.pair) ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
             if best.map({ rank < $0.rank }) ?? true { best = (candidate, fit, rank) }
         }
         guard let best else { return .wait }
-        let cost = pairs[best.candidate.pair].isUsable
-            ? costOfUse(best.candidate.pair, ask, now: now) : costOfLoad(best.candidate.pair, ask, now: now)
+        let cost =
+            isUsable(best.candidate.pair)
+            ? costOfUse(best.candidate.pair, ask, now: now) : costOfLoad(best.candidate.pair, ask, now: now) ?? Cost()
         return .go(Choice(candidate: best.candidate, why: .overcommit, fit: best.fit, cost: cost))
     }
 }

@@ -19,6 +19,7 @@ extension Scheduler {
                 return .refuse(ticket, .waitedTooLong(seconds: settings.queueTimeout.seconds))
             }
         }
+        for book in books.indices { books[book].decay(now: now) }
         if hasClaims { dropOldClaims(now: now) }
         if !line.isEmpty { actions += dispatchAll(now: now) }
         return actions + preloads(now: now)
@@ -58,13 +59,23 @@ extension Scheduler {
     /// A slot of the pair is free, or its model in memory: that concerns those who wait for it; and if the model is idle now, those for
     /// whom it may have to go.
     mutating func dispatch(freed pair: Int, now: NIODeadline) -> [SchedulerAction] {
-        var actions = dispatch(pairs[pair].book, now: now)
+        // Whether a load is worth it has changed little, unless the model is nowhere any more: that is for the timer.
+        var actions = dispatch(pairs[pair].book, loads: isUsable(pair) ? .none : .of(pair), now: now)
         guard pairs[pair].inFlight == 0 else { return actions }
-        if let claim = pairs[pair].claim, claim.book != pairs[pair].book { actions += dispatch(claim.book, now: now) }
+        if let claim = pairs[pair].claim, claim.book != pairs[pair].book, let other = places[pairs[pair].place].pairOfBook[claim.book] {
+            actions += dispatch(claim.book, loads: .of(other), now: now)
+        }
         guard pairs[pair].inFlight == 0, !line.isEmpty else { return actions }
-        for book in line.someBooks(Self.othersAtOnce) where book != pairs[pair].book { actions += dispatch(book, now: now) }
+        let place = pairs[pair].place
+        for book in line.someBooks(Self.othersAtOnce) where book != pairs[pair].book {
+            guard let other = places[place].pairOfBook[book], !pairs[other].isUsable, mightLoad(other) else { continue }
+            actions += dispatch(book, loads: .of(other), now: now)
+        }
         return actions
     }
+
+    /// Whether nothing that is in use would have to go.
+    private func mightLoad(_ pair: Int) -> Bool { makeRoom(for: pair).busy.isEmpty }
 
     mutating func dispatchAll(now: NIODeadline) -> [SchedulerAction] {
         var actions: [SchedulerAction] = []
@@ -79,7 +90,7 @@ extension Scheduler {
     }
 
     /// Gives every slot that can be given to those who wait for the model, each time to the one whose turn it is among those who can go.
-    private mutating func dispatch(_ book: Int, now: NIODeadline) -> [SchedulerAction] {
+    private mutating func dispatch(_ book: Int, loads: Loads = .all, now: NIODeadline) -> [SchedulerAction] {
         var actions: [SchedulerAction] = []
         while true {
             let before = line.waiting(for: book) - 1
@@ -90,7 +101,7 @@ extension Scheduler {
                 guard let next = line.next(in: group), best.map({ next.turn < $0.turn }) ?? true,
                     case .candidates(let target) = resolve(group.model, needs: group.needs, excluding: group.excluding)
                 else { continue }
-                switch choose(target, next.waiter.ask, before: before, now: now) {
+                switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
                 case .go(let choice): best = (next.waiter, next.turn, choice)
                 case .claim(let pair): if wish.map({ next.turn < $0.turn }) ?? true { wish = (pair, next.turn) }
                 case .wait: break
@@ -111,7 +122,7 @@ extension Scheduler {
     /// Models in use are in the way of a load that is worth more: they get nothing new, so that they come to an end.
     mutating func claim(_ pair: Int, now: NIODeadline) {
         let book = pairs[pair].book
-        for victim in makeRoom(for: pair, now: now).busy where pairs[victim].claim == nil || pairs[victim].claim?.book == book {
+        for victim in makeRoom(for: pair).busy where pairs[victim].claim == nil || pairs[victim].claim?.book == book {
             pairs[victim].claim = (book, now + Self.claimTime)
             hasClaims = true
         }

@@ -12,7 +12,7 @@ extension Scheduler {
         guard case .candidates(let target) = resolution else { return result }
         let waiting = target.book.map { line.waiting(for: $0) } ?? 0
         result.waiting = waiting
-        result.demand = target.book.map { books[$0].demand.perSecond(now: now) } ?? 0
+        result.demand = target.book.map { books[$0].rate } ?? 0
         result.options = target.candidates.map { option($0, ask, now: now) }
         if let wait = costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: waiting, now: now) {
             result.options.append(

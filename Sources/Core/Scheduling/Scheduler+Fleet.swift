@@ -88,6 +88,7 @@ extension Scheduler {
             }
         }
         places[index].pairs = places[index].pairs.filter { pairs[$0].isPresent || pairs[$0].inFlight > 0 }
+        places[index].pairOfBook = Dictionary(places[index].pairs.map { (pairs[$0].book, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     private mutating func addPair(_ name: String, to place: Int) -> Int {
@@ -138,7 +139,7 @@ extension Scheduler {
     /// Whether a model that a poll found in memory fits beside all that is there and on the way.
     private func makesRoom(_ pair: Int) -> Bool {
         let place = pairs[pair].place
-        guard let memory = places[place].memory else { return true }
+        guard let memory = memory(place) else { return true }
         let used = places[place].resident.reduce(0) { $0 + (pairs[$1].expectedSize ?? 0) }
         return used + (pairs[pair].expectedSize ?? 0) <= memory
     }

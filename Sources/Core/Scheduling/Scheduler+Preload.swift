@@ -7,9 +7,11 @@ import NIOCore
 extension Scheduler {
     /// Seconds over which the gain of a load has to pay a part of its time.
     private static let horizon = 300.0
-    private static let payback = 0.1
+    private static let payback = 0.3
+    /// The same where it pushes out something.
+    private static let paybackOfEviction = 1.0
     /// How much more a model must be wanted than what it pushes out.
-    private static let advantage = 1.5
+    private static let advantage = 3.0
     private static let placeEvery = TimeAmount.seconds(1)
     private static let afterFailure = TimeAmount.seconds(60)
 
@@ -41,7 +43,7 @@ extension Scheduler {
         placedAt = now
         var actions: [SchedulerAction] = []
         for place in places.indices where mayLoad(place, now: now) {
-            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place, now: now) : nil) else { continue }
+            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
             beginLoad(pair, after: 0, now: now)
             let patience = max(120, 10 * loadTime(pair))
             setUse(pair) { pair, _ in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }
@@ -70,39 +72,50 @@ extension Scheduler {
     }
 
     /// The model for which a load there would save most waiting, if it is worth it.
-    private func mostWanted(_ place: Int, now: NIODeadline) -> Int? {
+    private func mostWanted(_ place: Int) -> Int? {
         var best: (pair: Int, gain: Double)?
         for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable {
-            let gain = gain(pair, now: now)
+            // Ahead of need nothing is tried out: it fits by what was seen, or what has to go is known.
+            if places[place].endpoint.vramBytes == nil, used(with: pair) > places[place].largestSeen { continue }
+            let gain = gain(pair)
             guard gain * Self.horizon > Self.payback * loadTime(pair), gain > best?.gain ?? 0 else { continue }
-            let room = makeRoom(for: pair, now: now)
-            guard room.busy.isEmpty, !room.idle.contains(where: { pairs[$0].isPinned }) else { continue }
-            let loss = room.idle.reduce(0) { $0 + self.loss($1, now: now) }
+            let room = makeRoom(for: pair)
+            guard room.busy.isEmpty, room.idle.isEmpty else { continue }
+            if !room.idle.isEmpty, gain * Self.horizon < Self.paybackOfEviction * loadTime(pair) { continue }
+            let loss = room.idle.reduce(0) { $0 + self.loss($1) }
             if gain - Self.advantage * loss > best?.gain ?? 0 { best = (pair, gain - Self.advantage * loss) }
         }
         return best?.pair
     }
 
     /// Seconds of waiting saved per second by one more holder.
-    private func gain(_ pair: Int, now: NIODeadline) -> Double {
+    private func gain(_ pair: Int) -> Double {
         let book = pairs[pair].book
-        return (wait(pair, holders: books[book].holders, now: now) - wait(pair, holders: books[book].holders + 1, now: now))
-            * (books[book].demand.perSecond(now: now) + Double(line.waiting(for: book)) / 10)
+        return (wait(pair, holders: books[book].holders) - wait(pair, holders: books[book].holders + 1))
+            * (books[book].rate + Double(line.waiting(for: book)) / 10)
     }
 
-    private func loss(_ pair: Int, now: NIODeadline) -> Double {
+    private func loss(_ pair: Int) -> Double {
         let book = pairs[pair].book
-        return (wait(pair, holders: books[book].holders - 1, now: now) - wait(pair, holders: books[book].holders, now: now))
-            * books[book].demand.perSecond(now: now)
+        return (wait(pair, holders: books[book].holders - 1) - wait(pair, holders: books[book].holders))
+            * books[book].rate
     }
 
-    /// About how long a request for the model waits with so many holders: for a load with none, else the more the busier they are.
-    private func wait(_ pair: Int, holders: Int, now: NIODeadline) -> Double {
+    /// About how long a request for the model waits with so many holders: for a load with none, else for a slot (Sakasegawa's
+    /// approximation of a queue with several servers).
+    private func wait(_ pair: Int, holders: Int) -> Double {
         let load = loadTime(pair)
         guard holders > 0 else { return load }
         let book = books[pairs[pair].book]
-        let slots = Double(holders * pairs[pair].limit(places[pairs[pair].place].endpoint))
-        let use = min(1, book.demand.perSecond(now: now) * book.service.value / slots)
-        return min(load, book.service.value / Double(holders) * (0.1 + use) * use)
+        let slots = Double(holders * limit(pair))
+        let use = min(0.95, book.rate * book.service.value / slots)
+        guard use > 0.001 else { return 0 }
+        return min(load, book.service.value / slots * power(use, (2 * (slots + 1)).squareRoot() - 1) / (1 - use))
     }
 }
+
+#if canImport(Glibc)
+    import Glibc
+
+    private func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+#endif

@@ -50,14 +50,13 @@ public struct Scheduler: Sendable {
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
         case .candidates(let target):
             book = target.book
-            if let book { books[book].demand.record(now: now) }
+            if let book { books[book].count(now: now) }
             let before = book.map { line.waiting(for: $0) } ?? 0
-            switch choose(target, ask, before: before, now: now) {
             // A load is rather for who has waited longer: the line decides about it.
-            case .go(let choice) where before == 0 || pairs[choice.candidate.pair].isUsable || !isWaiting(ask, book):
-                return .granted(grant(choice, ask, now: now))
-            case .claim(let pair) where before == 0: claim(pair, now: now)
-            case .go, .claim, .wait: break
+            switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
+            case .go(let choice): return .granted(grant(choice, ask, now: now))
+            case .claim(let pair): claim(pair, now: now)
+            case .wait: break
             }
         case .later:
             break
@@ -167,7 +166,8 @@ public struct Scheduler: Sendable {
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.
     mutating func beginLoad(_ pair: Int, after seconds: Double, now: NIODeadline) {
-        let room = makeRoom(for: pair, now: now)
+        let room = makeRoom(for: pair)
+        pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {
             setUse(victim) { victim, _ in victim.isLoaded = false }
         }
@@ -191,8 +191,16 @@ public struct Scheduler: Sendable {
     /// The first byte of an answer has come: its model is in memory. To be told for grants whose `wasLoaded` is false; for others it
     /// changes nothing.
     public mutating func began(_ lease: LeaseID, now: NIODeadline) -> [SchedulerAction] {
-        guard let record = leases.record(of: lease), record.loads || !pairs[record.pair].isLoaded, places[pairs[record.pair].place].phase.takesWork else {
+        guard let record = leases.record(of: lease), record.loads || !pairs[record.pair].isLoaded, places[pairs[record.pair].place].phase.takesWork
+        else {
             return []
+        }
+        let place = pairs[record.pair].place
+        // So late that it must have waited for something to go: all of it does not fit.
+        if !pairs[record.pair].isLoaded, pairs[record.pair].usedAtLoad > places[place].largestSeen,
+            (now - pairs[record.pair].readyAt).seconds > max(5, loadTime(record.pair))
+        {
+            places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)
         }
         setUse(record.pair) { pair, _ in pair.isLoaded = true }
         return line.isEmpty ? [] : dispatch(freed: record.pair, now: now)

@@ -126,7 +126,8 @@ struct WaitingLine: Sendable {
     }
 
     private static func isBefore(_ left: Group, _ right: Group) -> Bool {
-        left.model != right.model ? left.model < right.model : left.excluding.map(\.rawValue).lexicographicallyPrecedes(right.excluding.map(\.rawValue))
+        left.model != right.model
+            ? left.model < right.model : left.excluding.map(\.rawValue).lexicographicallyPrecedes(right.excluding.map(\.rawValue))
     }
 
     func waiting(in group: Group) -> Int { groups[group]?.values.reduce(0) { $0 + $1.count } ?? 0 }
