@@ -97,12 +97,27 @@ bench: ## Cost beside nginx, then the cache (BENCH="--quick" for a short look at
 	@scripts/install-packages.sh bench
 	@Benchmarks/run.sh $(BENCH)
 	@[ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache
+	$(RELEASE) --product fleet-sim
+	@"$(RELEASE_DIR)/fleet-sim" --cost
+
+.PHONY: fleet-sim
+fleet-sim: ## Simulated fleets under the real scheduler and under other rules: the table and the bars (about 5 minutes after the build)
+	@scripts/install-packages.sh build
+	$(RELEASE) --product fleet-sim
+	@"$(RELEASE_DIR)/fleet-sim" $(SIM)
 
 .PHONY: bench-cache
 bench-cache: ## How well and how fast the cache answers; beside onnxruntime if PYTHON has it (PYTHON=...)
 	@scripts/install-packages.sh test
 	@scripts/model.sh .build/model
 	@Benchmarks/Meaning/run.sh
+
+.PHONY: bench-control
+bench-control: ## What subscribers of the control socket cost, and a console's reading (BENCH=--record, --quick)
+	@scripts/install-packages.sh build
+	$(RELEASE) --product routerd
+	$(RELEASE) --product bench-control
+	@ROUTERD_BIN_DIR="$(RELEASE_DIR)" "$(RELEASE_DIR)/bench-control" $(BENCH)
 
 .PHONY: install
 install: build ## Both binaries and the manual pages, below PREFIX (/usr/local)

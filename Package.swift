@@ -89,11 +89,29 @@ let package = Package(
         // Times the sentence model: Benchmarks/meaning.sh.
         .executableTarget(name: "embedding-times", dependencies: ["Core"], path: "Benchmarks/Meaning/Times", swiftSettings: strict),
 
+        // What subscribers of the control socket cost: make bench-control.
+        .executableTarget(name: "bench-control", dependencies: ["Protocol", "TestSupport"], path: "Benchmarks/Control", swiftSettings: strict),
+
+        // A fleet in simulated time under the real scheduler and under other rules: `make fleet-sim`.
+        .target(
+            name: "FleetSimulation",
+            dependencies: ["Core", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Benchmarks/FleetSim/Simulation",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "fleet-sim",
+            dependencies: ["Core", "FleetSimulation", .product(name: "NIOCore", package: "swift-nio")],
+            path: "Benchmarks/FleetSim/Main",
+            swiftSettings: strict
+        ),
+
         // Tests.
         .testTarget(
             name: "CoreTests",
             dependencies: [
                 "Core",
+                "FleetSimulation",
                 "Protocol",
                 locks,
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -132,11 +150,14 @@ let package = Package(
         ),
         .testTarget(
             name: "ConsoleTests",
-            dependencies: ["Protocol", "Console", "FakeControl", "routerctl"],
+            dependencies: [
+                "Protocol", "Console", "FakeControl", "routerctl",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             exclude: ["Screens"],
             swiftSettings: strict
         ),
-        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl"], swiftSettings: strict),
+        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl", "TestSupport"], swiftSettings: strict),
         // Tests against the real binaries.
         .target(name: "TestSupport", dependencies: ["Protocol", locks], path: "Tests/Support", swiftSettings: strict),
         // A stand-in for Ollama as a program of its own: the demo and the tests with real clients use it.

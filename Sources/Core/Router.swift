@@ -28,6 +28,8 @@ public final class Router: Sendable {
     let readConfig: @Sendable (_ text: String, _ path: String) throws -> Config
     let events: EventLog
     let history: HistoryKeeper
+    /// Models to load ahead of need.
+    private let wishes: AsyncStream<PreloadService.Wish>
     /// Two reloads at once would mix.
     private let isReloading = NIOLockedValueBox(false)
 
@@ -48,7 +50,13 @@ public final class Router: Sendable {
         self.events = events
         self.logger = logger
         group = MultiThreadedEventLoopGroup(numberOfThreads: config.threads ?? System.coreCount)
-        let scheduler = SchedulerBox(settings: config.schedulerSettings, seed: .random(in: .min ... .max))
+        let (wishes, wish) = AsyncStream.makeStream(of: PreloadService.Wish.self, bufferingPolicy: .bufferingNewest(1024))
+        let scheduler = SchedulerBox(
+            settings: config.schedulerSettings, seed: .random(in: .min ... .max),
+            onLoad: { endpoint, model in
+                wish.yield(.init(endpoint: endpoint, model: model))
+            })
+        self.wishes = wishes
         let pages = FleetPages()
         let tls = TLSClients()
         let client = ProbeClient(group: group, tls: tls, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
@@ -83,7 +91,10 @@ public final class Router: Sendable {
             shared.cache,
             FleetService(fleet: shared.fleet),
             history,
-            ControlService(path: controlPath, control: config.control, router: self, group: group, logger: logger),
+            PreloadService(
+                wishes: wishes, fleet: shared.fleet, client: shared.client, scheduler: shared.scheduler,
+                isPinned: { [self] model, endpoint in self.config.withLockedValue { $0.pins(model, on: endpoint) } }, logger: logger),
+            ControlService(path: controlPath, control: config.control, router: self, logger: logger),
             ListenerService(group: group, workers: workers, config: config, logger: logger),
         ]
     }
@@ -152,7 +163,19 @@ public final class Router: Sendable {
 }
 
 extension Config {
+    /// Whether the model stays in memory on the endpoint of that name.
+    func pins(_ model: String, on endpoint: String) -> Bool {
+        let key = ModelName.ollamaKey(model)
+        return pins.contains { name, pin in
+            guard ModelName.ollamaKey(name) == key else { return false }
+            if case .on(let names) = pin { return names.contains(endpoint) }
+            return true
+        }
+    }
+
     var schedulerSettings: SchedulerSettings {
-        SchedulerSettings(queueLimit: queueLimit, queueTimeout: queueTimeout, aliases: modelAliases)
+        SchedulerSettings(
+            queueLimit: queueLimit, queueTimeout: queueTimeout, aliases: modelAliases, placement: placement, pins: pins,
+            overcommits: queue == .overcommit, affinity: affinity)
     }
 }

@@ -14,17 +14,24 @@
 public final class ControlClient {
     private let socket: ControlSocket
     private var reader = FrameReader()
+    private var assembler = SnapshotAssembler()
     private var nextID = 1
     /// How long a call waits for its reply.
     public var timeoutMs: Int
 
-    public init(path: String, timeoutMs: Int = 10_000) throws(ControlError) {
-        self.socket = try ControlSocket(connectingTo: path)
+    /// - Parameters:
+    ///   - path: the socket's, or `ssh://[user@]host[:port][/path]` for a daemon on another machine.
+    ///   - mayAsk: whether ssh may ask for a password on the terminal; else it fails where it would have to.
+    public init(path: String, timeoutMs: Int = 10_000, mayAsk: Bool = false) throws(ControlError) {
+        self.socket = try ControlSocket(connectingTo: path, mayAsk: mayAsk)
         self.timeoutMs = timeoutMs
     }
 
-    /// Who is there. The first call of a careful client: it tells the protocol's version.
-    public func hello() throws(ControlError) -> HelloInfo { try call("hello", NoParams()) }
+    /// Who is there. The first call of a careful client: a daemon of another version of the protocol refuses it as `incompatible`.
+    /// One that is too old to refuse tells its own version in the answer.
+    public func hello(as name: String = "routerctl") throws(ControlError) -> HelloInfo {
+        try call("hello", HelloParams(controlProtocol: ProductVersion.controlProtocol, name: name, version: ProductVersion.current))
+    }
 
     public func status() throws(ControlError) -> StatusInfo { try call("status", NoParams()) }
 
@@ -63,6 +70,11 @@ public final class ControlClient {
 
     /// Who waits in line, behind whom.
     public func queue() throws(ControlError) -> QueueList { try call("queue", NoParams()) }
+
+    /// Where a request for the model would go now, and why. `notFound` where no endpoint has it.
+    public func explain(_ model: String, route: String? = nil) throws(ControlError) -> ExplainInfo {
+        try call("explain", ExplainParams(model: model, route: route))
+    }
 
     /// Ends a request: its client gets an error. `notFound` where there is none (any more).
     public func cancel(_ id: String) throws(ControlError) -> CancelInfo { try call("cancel", CancelParams(id: id)) }
@@ -111,21 +123,21 @@ public final class ControlClient {
 
     /// Starts a subscription: from here on `nextSnapshot` delivers, and the client makes no other call.
     public func subscribe(intervalMs: Int, topics: [SnapshotTopic]? = nil) throws(ControlError) -> SubscribeInfo {
-        try call("subscribe", SubscribeParams(intervalMs: intervalMs, topics: topics))
+        assembler = SnapshotAssembler()
+        return try call("subscribe", SubscribeParams(intervalMs: intervalMs, topics: topics, deltas: true))
     }
 
-    /// The next snapshot of the subscription, or `timedOut` if none comes within `timeoutMs`.
+    /// The next snapshot of the subscription, whole, or `timedOut` if none comes within `timeoutMs`.
     public func nextSnapshot(timeoutMs: Int) throws(ControlError) -> SnapshotInfo {
         let deadline = ControlSocket.nowMs() + timeoutMs
         while true {
             let line = try nextLine(deadline: deadline)
-            guard let head = try? Wire.decode(NotificationHead.self, from: line), head.method == "snapshot" else { continue }
-            return try decode(RPCNotification<SnapshotInfo>.self, line).params
+            do {
+                if let snapshot = try assembler.take(line) { return snapshot }
+            } catch {
+                throw .badReply("a snapshot that is none: \(error)")
+            }
         }
-    }
-
-    private struct NotificationHead: Decodable {
-        let method: String?
     }
 
     private struct ReplyHead: Decodable {

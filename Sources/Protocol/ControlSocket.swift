@@ -24,15 +24,33 @@ public enum ControlError: Error, Sendable, Equatable {
     case closed
     /// The daemon's own answer: it did not do it.
     case remote(RPCError)
+    /// The daemon is on another machine, and the way there does not work.
+    case ssh(SSHFailure)
     /// Something else than the protocol came back.
     case badReply(String)
 }
 
 /// A blocking Unix-domain stream socket with deadlines.
 final class ControlSocket {
-    private let descriptor: Int32
+    let descriptor: Int32
+    /// What stands between us and the daemon; nil for a socket of this machine.
+    private let transport: SSHTransport?
 
-    init(connectingTo path: String) throws(ControlError) {
+    /// - Parameters:
+    ///   - path: the socket's, or `ssh://[user@]host[:port][/path]`.
+    ///   - mayAsk: whether ssh may ask the user something on the terminal.
+    init(connectingTo path: String, mayAsk: Bool = false) throws(ControlError) {
+        if SSHAddress.names(path) {
+            do {
+                let transport = try SSHTransport(to: path, mayAsk: mayAsk)
+                self.transport = transport
+                descriptor = transport.descriptor
+                return
+            } catch {
+                throw .ssh(error)
+            }
+        }
+        transport = nil
         guard path.utf8.count <= SocketPath.maximumLength else {
             throw .badReply("the socket's path is longer than \(SocketPath.maximumLength) bytes: \(path)")
         }
@@ -104,7 +122,7 @@ final class ControlSocket {
             let chunk = [UInt8](unsafeUninitializedCapacity: 65536) { buffer, count in
                 count = max(0, recv(descriptor, buffer.baseAddress, buffer.count, 0))
             }
-            if chunk.isEmpty { throw .closed }
+            if chunk.isEmpty { throw transport?.failure().map(ControlError.ssh) ?? .closed }
             return chunk
         }
     }

@@ -11,6 +11,32 @@ public enum ProductVersion {
     public static let schema = 1
 }
 
+/// Parameters of `hello`: who calls. A client of another version of the protocol is refused, and told which side is to be updated.
+public struct HelloParams: Codable, Sendable, Equatable {
+    /// Nil asks nothing of the daemon.
+    public var controlProtocol: Int?
+    /// Of the client, for the refusal: `routerctl`.
+    public var name: String?
+    public var version: String?
+
+    public init(controlProtocol: Int? = nil, name: String? = nil, version: String? = nil) {
+        self.controlProtocol = controlProtocol
+        self.name = name
+        self.version = version
+    }
+
+    /// Why this client and that daemon do not understand each other; nil if they do.
+    public func mismatch(daemonVersion: String = ProductVersion.current, daemonProtocol: Int = ProductVersion.controlProtocol) -> String? {
+        guard let controlProtocol, controlProtocol != daemonProtocol else { return nil }
+        let client = name ?? "the client"
+        let older = controlProtocol < daemonProtocol ? client : "routerd"
+        return """
+            \(client)\(version.map { " \($0)" } ?? "") speaks control protocol \(controlProtocol), routerd \(daemonVersion) speaks \
+            \(daemonProtocol): update \(older)
+            """
+    }
+}
+
 /// Answer to `hello`: who speaks at the other end.
 public struct HelloInfo: Codable, Sendable, Equatable {
     public var schema = ProductVersion.schema

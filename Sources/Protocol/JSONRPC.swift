@@ -48,14 +48,6 @@ public struct RPCRequest<Params: Encodable & Sendable>: Encodable, Sendable {
     }
 }
 
-/// The part of a call that says what it is; the parameters are decoded once the method is known.
-public struct RPCRequestHead: Decodable, Sendable {
-    public let jsonrpc: String?
-    /// Absent for a notification, to which there is no reply.
-    public let id: RPCID?
-    public let method: String
-}
-
 /// The parameters of a call, read from the same line as its head. Absent parameters are nil.
 public struct RPCRequestParams<Params: Decodable>: Decodable {
     public let params: Params?
@@ -112,6 +104,10 @@ public struct RPCError: Error, Codable, Sendable, Equatable {
         public static let notAllowed = Code(rawValue: -32002)
         /// There is no endpoint, model or request of that name.
         public static let notFound = Code(rawValue: -32003)
+        /// Client and daemon speak different versions of the protocol.
+        public static let incompatible = Code(rawValue: -32004)
+        /// The daemon serves as many as it can: too many connections.
+        public static let busy = Code(rawValue: -32005)
     }
 
     public let code: Code

@@ -4,7 +4,7 @@
 /// The whole picture, as a subscription keeps it up to date. What was not subscribed to is empty.
 public struct SnapshotInfo: Codable, Sendable, Equatable {
     public var schema = ProductVersion.schema
-    /// Rises by one for each snapshot of the subscription; a gap means that this reader was too slow.
+    /// Rises by one for each snapshot of the interval; a gap means that this reader was too slow.
     public var sequence: Int
     /// The daemon's monotonic clock, milliseconds: rates are counter differences over differences of this.
     public var atMs: Int
@@ -34,10 +34,13 @@ public struct SubscribeParams: Codable, Sendable {
     public var intervalMs: Int?
     /// Nil means all.
     public var topics: [SnapshotTopic]?
+    /// After the first snapshot, notifications `delta` with what has changed (`SnapshotFrame`). Nil means false: whole snapshots.
+    public var deltas: Bool?
 
-    public init(intervalMs: Int? = nil, topics: [SnapshotTopic]? = nil) {
+    public init(intervalMs: Int? = nil, topics: [SnapshotTopic]? = nil, deltas: Bool? = nil) {
         self.intervalMs = intervalMs
         self.topics = topics
+        self.deltas = deltas
     }
 }
 

@@ -32,6 +32,8 @@ public enum SocketPath {
     /// The client's search: as the daemon's, and `/run/routerd/control.sock` of the system's service if nothing else is there.
     public static func find(option: String?, environment: [String: String]) -> String {
         let found = search(option: option, configured: configuredInFile(environment: environment), environment: environment)
+        // Another machine's socket is no file of this one.
+        if SSHAddress.names(found) { return found }
         if option == nil, !exists(found), exists(ofTheService) { return ofTheService }
         return found
     }

@@ -25,10 +25,12 @@ struct Routerctl: ParsableCommand {
             """,
         version: "routerctl \(ProductVersion.current)",
         subcommands: [
-            StatusCommand.self, EndpointsCommand.self, ModelsCommand.self, RequestsCommand.self,
-            DrainCommand.self, MaintenanceCommand.self, ResumeCommand.self, ReloadCommand.self,
-            CacheCommand.self,
-            TopCommand.self, VersionCommand.self,
+            StatusCommand.self, EndpointsCommand.self, ModelsCommand.self, RequestsCommand.self, QueueCommand.self, TokensCommand.self,
+            EventsCommand.self, CancelCommand.self,
+            DrainCommand.self, MaintenanceCommand.self, ResumeCommand.self, WeightCommand.self,
+            LoadCommand.self, UnloadCommand.self, PullCommand.self, DeleteCommand.self, CopyCommand.self, ShowCommand.self,
+            ReloadCommand.self, ConfigCommand.self, CacheCommand.self,
+            TopCommand.self, WatchCommand.self, PingCommand.self, VersionCommand.self, CompletionCommand.self, ProxyCommand.self,
         ]
     )
 
@@ -47,7 +49,10 @@ struct GlobalOptions: ParsableArguments {
 
     @Option(
         name: .long,
-        help: ArgumentHelp("The daemon's control socket.", discussion: "Without it the same places are searched as by routerd.", valueName: "path"))
+        help: ArgumentHelp(
+            "The daemon's control socket, or ssh://[user@]host[:port][/path] for one on another machine.",
+            discussion: "Without it the same places are searched as by routerd.", valueName: "path"),
+        completion: .file())
     var socket: String?
 }
 

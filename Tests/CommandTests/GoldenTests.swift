@@ -69,4 +69,107 @@ import Testing
         info.routerd = .init(version: "0.1.0", controlProtocol: 2, pid: 4711)
         try render(info, "version") { VersionCommand.print(info, on: $0) }
     }
+
+    @Test func queue() throws {
+        try render(QueueList(waiting: Sample.queue), "queue") { $0.table(QueueCommand.table(Sample.queue)) }
+    }
+
+    @Test func tokens() throws {
+        try render(Sample.tokens, "tokens") { page in
+            if page.isTerminal { TokensCommand.chart(Sample.tokens, on: page) }
+            page.table(TokensCommand.table(Sample.tokens.rows))
+        }
+    }
+
+    @Test func events() throws {
+        try render(EventList(events: Sample.events), "events") { page in
+            if page.isTerminal {
+                Sample.events.forEach { EventsCommand.print($0, on: page) }
+            } else {
+                page.table(EventsCommand.table(Sample.events))
+            }
+        }
+    }
+
+    @Test func cancel() throws {
+        let list = CancelledList(cancelled: [Sample.requests[0]])
+        try render(list, "cancel") { page in list.cancelled.forEach { CancelCommand.print($0, on: page) } }
+    }
+
+    @Test func weight() throws {
+        try render(EndpointList(endpoints: [Sample.endpoints[1]]), "weight") { WeightCommand.print(Sample.endpoints[1], on: $0) }
+    }
+
+    @Test func actionsOnModels() throws {
+        let info = ModelActionInfo(model: "llama3.2:3b", outcomes: [.init(endpoint: "gpu-1"), .init(endpoint: "gpu-2", failure: "disk full")])
+        try render(info, "pull") { ModelAction.print(info, done: "pulled", on: $0) }
+    }
+
+    @Test func showingAModel() throws {
+        let info = ModelActionInfo(
+            model: "llama3.2:3b", outcomes: [.init(endpoint: "gpu-1")], details: #"{"a":[1,{"b":"x: \"y\", {z"}],"c":{},"d":[]}"#)
+        try render(info, "show") { ShowCommand.print(info, on: $0) }
+    }
+
+    @Test func configurationInForce() throws {
+        try render(Sample.config, "config") { $0.table(ConfigShowCommand.table(Sample.config.settings)) }
+    }
+
+    @Test func checkedConfiguration() throws {
+        let info = ConfigCheckInfo(
+            notices: ["config.yaml:3:1: threads has no effect"], changes: ["queue_limit: 256 -> 512"], needsRestart: ["listen: a -> b"])
+        try render(info, "check") { ConfigCheckCommand.print(info, path: "config.yaml", on: $0) }
+    }
+
+    @Test func cacheStats() throws {
+        var info = CacheInfo()
+        info.enabled = true
+        info.backend = "sqlite"
+        info.semantic = true
+        info.vectors = 40
+        info.exactHits = 30
+        info.semanticHits = 5
+        info.shared = 1
+        info.misses = 64
+        info.bypasses = ["asked": 3]
+        info.entries = 41
+        info.bytes = 1_234_567
+        info.oldestS = 7200
+        info.tokensSaved = 20_000
+        info.secondsSaved = 345
+        info.hitRates = [.init(minutes: 1, requests: 10, rate: 0.5)]
+        info.namespaces = [.init(name: "llama3.2:3b/00ff", model: "llama3.2:3b", tenant: "", entries: 41, bytes: 1_234_567)]
+        try render(info, "cache-stats") { CacheStatsCommand.print(info, on: $0) }
+    }
+
+    @Test func cacheInvalidate() throws {
+        let info = CacheInvalidated(enabled: true, cleared: 3, dryRun: false)
+        try render(info, "cache-invalidate") { CacheInvalidateCommand.print(info, on: $0) }
+    }
+
+    @Test func ping() throws {
+        let info = PingInfo(path: "/run/routerd/control.sock", version: "0.1.0", timesMs: [0.5, 0.25])
+        try render(info, "ping") { PingCommand.print(info, round: 2, on: $0) }
+    }
+
+    @Test func snapshots() throws {
+        var snapshot = SnapshotInfo(sequence: 1, atMs: 200, status: Sample.status, requests: Sample.requests)
+        snapshot.queue = Sample.queue
+        snapshot.models = Sample.models
+        snapshot.events = Sample.events
+        try check(try Output.encode(snapshot, pretty: false), "watch.ndjson")
+    }
+
+    /// A terminal of the usual size: nothing is wider, and what goes first is chosen.
+    @Test func everyTableInEightyColumns() throws {
+        let tables: [(String, TextTable)] = [
+            ("endpoints", EndpointsCommand.table(Sample.endpoints)), ("models", ModelsCommand.table(Sample.models)),
+            ("places", ModelsCommand.places(Sample.models)), ("requests", RequestsCommand.table(Sample.requests)),
+            ("queue", QueueCommand.table(Sample.queue)), ("tokens", TokensCommand.table(Sample.tokens.rows)),
+            ("events", EventsCommand.table(Sample.events)), ("config", ConfigShowCommand.table(Sample.config.settings)),
+        ]
+        let style = Style(colour: false, ascii: false)
+        let text = tables.map { name, table in ([name] + table.aligned(width: 80, style: style)).joined(separator: "\n") }.joined(separator: "\n\n")
+        try check(text, "tables-80.txt")
+    }
 }

@@ -15,12 +15,13 @@ import Testing
 
     @Test(arguments: [
         ("500ms", 500), ("30s", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("10", 10_000), ("0", 0), ("1.5s", 1500), ("0.25", 250),
+        ("2d", 172_800_000),
     ])
     func aLengthOfTimeIsReadWithItsUnitSecondsWithoutOne(text: String, milliseconds: Int) {
         #expect(Duration(text) == Duration(milliseconds: milliseconds))
     }
 
-    @Test(arguments: ["", "s", "ms", "-1", "+1", "1d", "1 s", "1e3", "inf", "nan", "0x10", "1.2.3", "٣s", "99999999999999999999h"])
+    @Test(arguments: ["", "s", "ms", "-1", "+1", "1w", "1 s", "1e3", "inf", "nan", "0x10", "1.2.3", "٣s", "99999999999999999999h"])
     func whatIsNoLengthOfTimeIsRefused(text: String) {
         #expect(Duration(text) == nil)
     }
@@ -116,7 +117,7 @@ import Testing
         var endpoint = Sample.endpoints[0]
         endpoint.name = String(repeating: "x", count: 300)
         let text = Progress.text([endpoint, Sample.endpoints[1]], waitedMs: 2500)
-        #expect(text.hasPrefix("4 in flight, 2s: xxx"))
+        #expect(text.hasPrefix("4 in flight, 2s: 3 on xxx"))
         #expect(DisplayText.width(text) <= 79)
     }
 

@@ -153,7 +153,7 @@ import Testing
             #expect(outcome.status == 0, "\(outcome.err)")
             #expect(outcome.out == "gpu-1\tdraining\t0\n")
             let calls = daemon.calls
-            #expect(calls == ["hello", "drain gpu-1", "endpoints", "endpoints", "endpoints"])
+            #expect(calls == ["hello", "drain gpu-1 (dry run)", "drain gpu-1", "endpoints", "endpoints", "endpoints"])
         }
     }
 
@@ -216,7 +216,7 @@ import Testing
 
     @Test func ofSeveralNamesEachIsTriedAndTheFirstFailureIsTheExitStatus() throws {
         try withDaemon { daemon in
-            let outcome = try run(daemon, "drain", "gpu-7", "gpu-1")
+            let outcome = try run(daemon, "drain", "gpu-7", "gpu-1", "--yes")
             #expect(outcome.status == 6)
             #expect(outcome.out == "gpu-1\tdraining\t3\n")
         }

@@ -11,25 +11,28 @@ enum ModelSample {
     static let theme = Theme(hasColours: false, isASCII: false)
 
     static func snapshot(
-        sequence: Int = 1, atMs: Int = 1000, endpoints: [EndpointInfo] = Sample.endpoints, requests: [RequestInfo] = Sample.requests,
-        total: Int = 2010
+        endpoints: [EndpointInfo] = Sample.endpoints, requests: [RequestInfo] = Sample.requests, models: [ModelInfo] = Sample.models
     ) -> SnapshotInfo {
         var status = Sample.status
         status.endpoints = endpoints
-        status.requests.total = total
-        return SnapshotInfo(sequence: sequence, atMs: atMs, status: status, requests: requests)
+        var snapshot = SnapshotInfo(sequence: 1, atMs: 1000, status: status, requests: requests)
+        snapshot.models = models
+        snapshot.queue = Sample.queue
+        snapshot.events = Sample.events
+        return snapshot
     }
 
-    /// Two snapshots, a second apart: 12 requests and, at the first endpoint, 100 tokens more.
-    static func model(columns: Int = 80, rows: Int = 24) -> Model {
+    static func show(_ model: inout Model, _ snapshot: SnapshotInfo, topics: Set<SnapshotTopic> = Set(SnapshotTopic.allCases)) {
+        _ = update(&model, .snapshot(snapshot, topics: topics))
+    }
+
+    /// The small fleet of the fake daemon.
+    static func model(_ view: View = .endpoints, columns: Int = 80, rows: Int = 24) -> Model {
         var model = Model(size: Size(columns: columns, rows: rows))
-        _ = update(&model, .tick(nowMs: 50_000))
-        _ = update(&model, .snapshot(snapshot()))
-        var endpoints = Sample.endpoints
-        endpoints[0].requestsTotal += 12
-        endpoints[0].tokensTotal += 100
-        _ = update(&model, .tick(nowMs: 51_000))
-        _ = update(&model, .snapshot(snapshot(sequence: 2, atMs: 2000, endpoints: endpoints, total: 2022)))
+        _ = update(&model, .tick(nowMs: 50_000, wallS: SimulatedFleet.wallS))
+        show(&model, snapshot())
+        _ = update(&model, .tokens(Sample.tokens))
+        model.go(to: view)
         return model
     }
 
@@ -37,5 +40,25 @@ enum ModelSample {
         keys.flatMap { update(&model, .key($0)) }
     }
 
+    /// Each character as a key.
+    static func type(_ model: inout Model, _ text: String) -> [Effect] {
+        text.flatMap { update(&model, .key(.character($0))) }
+    }
+
     static func lines(_ model: Model, _ theme: Theme = theme) -> [String] { draw(model, theme: theme).lines }
+
+    /// The question that is open.
+    static func question(_ model: Model) -> Question? {
+        if case .question(let question)? = model.dialog { question } else { nil }
+    }
+
+    static func prompt(_ model: Model) -> Prompt? {
+        if case .prompt(let prompt)? = model.dialog { prompt } else { nil }
+    }
+
+    /// Answers what the daemon is asked before a question can be answered.
+    static func prepared(_ model: inout Model, _ notes: [String] = []) {
+        guard let question = question(model) else { return }
+        _ = update(&model, .prepared(question.commands, .success(notes)))
+    }
 }

@@ -8,47 +8,14 @@ import Testing
 
 @testable import Console
 
-/// Screens as text.
+/// What holds for every screen: without it a name from outside could move the cursor, or a narrow terminal show garbage.
 @Suite struct ScreenTests {
-    private static let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Screens")
-
-    /// Compares with a file; `ROUTERD_UPDATE_GOLDEN=1` writes it anew.
-    private func check(_ model: Model, _ name: String, theme: Theme = ModelSample.theme) throws {
-        let text = ModelSample.lines(model, theme).joined(separator: "\n") + "\n"
-        let file = Self.folder.appendingPathComponent("\(name).txt")
-        if ProcessInfo.processInfo.environment["ROUTERD_UPDATE_GOLDEN"] == "1" { try Data(text.utf8).write(to: file) }
-        let expected = try String(contentsOf: file, encoding: .utf8)
-        #expect(text == expected, "differs from \(name).txt")
-    }
-
-    @Test(arguments: [(80, 24), (200, 60), (40, 16), (20, 10)])
-    func theWholeScreenAtEachSize(columns: Int, rows: Int) throws {
-        try check(ModelSample.model(columns: columns, rows: rows), "\(columns)x\(rows)")
-    }
-
-    @Test func theWholeScreenInASCII() throws {
-        try check(ModelSample.model(), "80x24-ascii", theme: Theme(hasColours: false, isASCII: true))
-    }
-
-    @Test func aQuestionAStalePictureAndTheHelp() throws {
-        var model = ModelSample.model()
-        _ = ModelSample.keys(&model, .character("d"))
-        try check(model, "question")
-        _ = ModelSample.keys(&model, .character("n"))
-        _ = update(&model, .lost("no routerd at /run/routerd/control.sock: there is no such socket"))
-        _ = update(&model, .tick(nowMs: model.snapshotMs + 12_000))
-        try check(model, "stale")
-        #expect(ModelSample.lines(model)[0].hasSuffix("STALE 12s"))
-        _ = ModelSample.keys(&model, .character("?"))
-        try check(model, "help")
-    }
-
     @Test func everySizeHasAsManyCellsAsItSaysAndNoneIsWiderThanItsRow() {
         for columns in [1, 2, 5, 10, 19, 33, 64, 79, 132, 300] {
-            for rows in [1, 2, 3, 5, 8, 9, 14, 17, 40] {
-                for help in [false, true] {
-                    var model = ModelSample.model(columns: columns, rows: rows)
-                    model.showsHelp = help
+            for rows in [1, 2, 3, 5, 8, 9, 14, 17, 40, 100] {
+                for (index, keys) in [[], [Key.character("?")], [.enter], [.character("R")], [.character("s")], [.character("/")]].enumerated() {
+                    var model = SimulatedFleet.model(View.allCases[(columns + rows + index) % 7], columns: columns, rows: rows)
+                    for key in keys { _ = update(&model, .key(key)) }
                     let screen = draw(model, theme: ModelSample.theme)
                     #expect(screen.rows.count == rows)
                     #expect(screen.rows.allSatisfy { $0.count == columns })
@@ -65,14 +32,6 @@ import Testing
         #expect(lines.last?.contains("q Quit") == true)
     }
 
-    @Test func aLowScreenShowsThePaneThatHasTheKeys() {
-        var model = ModelSample.model(columns: 80, rows: 10)
-        #expect(ModelSample.lines(model).contains { $0.contains("Endpoints 3") })
-        #expect(!ModelSample.lines(model).contains { $0.contains("Requests 3") })
-        _ = ModelSample.keys(&model, .tab)
-        #expect(ModelSample.lines(model).contains { $0.contains("Requests 3") })
-    }
-
     @Test func theSelectedRowIsOnTheScreenWhereverItIsInTheList() {
         var model = Model(size: Size(columns: 80, rows: 24))
         let endpoints = (0..<100).map { number in
@@ -80,7 +39,7 @@ import Testing
             endpoint.name = "server-\(number)"
             return endpoint
         }
-        _ = update(&model, .snapshot(ModelSample.snapshot(endpoints: endpoints)))
+        ModelSample.show(&model, ModelSample.snapshot(endpoints: endpoints))
         for number in 0..<100 {
             let lines = ModelSample.lines(model)
             #expect(lines.contains { $0.hasPrefix("▸ server-\(number) ") })
@@ -89,28 +48,46 @@ import Testing
     }
 
     @Test func noControlCharacterOfANameReachesTheScreen() {
-        var model = ModelSample.model()
         var endpoint = Sample.endpoints[0]
         endpoint.name = "a\u{1B}[31mb\u{9B}c\n\u{202E}d"
         endpoint.reason = "\u{07}\r\t"
         var request = Sample.requests[0]
         request.model = "\u{1B}]0;title\u{07}"
-        _ = update(&model, .snapshot(ModelSample.snapshot(sequence: 3, atMs: 3000, endpoints: [endpoint], requests: [request], total: 2022)))
-        _ = update(&model, .answered(.drain, endpoint: "x", answer: .failure(AnswerFailure("\u{1B}[2J"))))
-        let cells = draw(model, theme: ModelSample.theme).rows.joined()
-        #expect(cells.allSatisfy { $0.text.unicodeScalars.allSatisfy(DisplayText.isPrintable) })
+        request.id = "\u{1B}[2J"
+        for keys in [[], [Key.character("d")], [.enter], [.character("3")], [.character("3"), .character("x")], [.character("3"), .enter]] {
+            var model = ModelSample.model()
+            ModelSample.show(&model, ModelSample.snapshot(endpoints: [endpoint], requests: [request]))
+            for key in keys { _ = update(&model, .key(key)) }
+            _ = update(&model, .answered(job: 1, [CommandAnswer(.drain("x"), .failure(AnswerFailure("\u{1B}[2J")))]))
+            let cells = draw(model, theme: ModelSample.theme).rows.joined()
+            #expect(cells.allSatisfy { $0.text.unicodeScalars.allSatisfy(DisplayText.isPrintable) }, "\(keys)")
+        }
     }
 
     @Test func inASCIINothingElseIsDrawn() {
-        var model = ModelSample.model()
-        var endpoint = Sample.endpoints[0]
-        endpoint.name = "büro-漢字"
-        _ = update(&model, .snapshot(ModelSample.snapshot(sequence: 3, atMs: 3000, endpoints: [endpoint], total: 2022)))
-        for keys in [[], [Key.character("?")], [.escape, .character("d")]] {
-            for key in keys { _ = update(&model, .key(key)) }
-            let lines = ModelSample.lines(model, Theme(hasColours: false, isASCII: true))
-            #expect(lines.joined().utf8.allSatisfy { $0 < 0x80 })
+        for view in View.allCases {
+            for keys in [[], [Key.character("?")], [.enter], [.character("R")], [.character("s")], [.character("/"), .character("ü")]] {
+                var model = SimulatedFleet.model(view)
+                for key in keys { _ = update(&model, .key(key)) }
+                let lines = ModelSample.lines(model, Theme(hasColours: false, isASCII: true))
+                #expect(lines.joined().utf8.allSatisfy { $0 < 0x80 }, "\(view) \(keys)")
+            }
         }
+    }
+
+    @Test func columnsStandBelowEachOtherWhateverTheNamesAreMadeOf() {
+        var endpoints = Sample.endpoints
+        endpoints[0].name = "東京"
+        endpoints[1].name = "e\u{301}te\u{301}"
+        endpoints[2].name = "plain"
+        var model = Model(size: Size(columns: 80, rows: 24))
+        ModelSample.show(&model, ModelSample.snapshot(endpoints: endpoints))
+        let screen = draw(model, theme: ModelSample.theme)
+        let columns = ["●", "▼", "✗"].compactMap { glyph in
+            screen.rows.dropFirst(5).compactMap { row in row.firstIndex { $0.text == glyph } }.first
+        }
+        #expect(columns.count == 3)
+        #expect(Set(columns).count == 1, "\(columns)")
     }
 
     @Test func wideCharactersTakeTwoCellsAndMarksNone() {
@@ -124,18 +101,18 @@ import Testing
     }
 
     @Test func theQuestionNamesItsEndpointAtEveryWidth() {
-        for columns in [14, 20, 30, 40, 80, 200] {
-            var model = ModelSample.model(columns: columns, rows: 10)
+        for (columns, rows) in [(14, 10), (20, 10), (30, 5), (40, 24), (80, 24), (200, 60)] {
+            var model = ModelSample.model(columns: columns, rows: rows)
             _ = ModelSample.keys(&model, .character("d"))
-            let last = ModelSample.lines(model).last ?? ""
-            #expect(last.contains("gpu-1") && last.contains("?"), "\(columns): \(last)")
+            let lines = ModelSample.lines(model)
+            #expect(lines.contains { $0.contains("Drain gpu-1?") }, "\(columns)x\(rows): \(lines)")
         }
     }
 
     @Test func withoutColoursWhatMattersDiffersFromPlainText() {
         let mono = Theme(hasColours: false, isASCII: false)
         let plain = mono.attributes(CellStyle(role: .plain))
-        for role in [Role.bad, .warning, .question, .error, .title, .keyName] {
+        for role in [Role.bad, .warning, .question, .error, .title, .keyName, .marked, .tab] {
             #expect(mono.attributes(CellStyle(role: role)) != plain, "\(role)")
         }
         for role in Role.allCases {
@@ -150,31 +127,26 @@ import Testing
     }
 }
 
-/// The key table is the only list of keys.
-@Suite struct KeyTableTests {
-    @Test func everyKeyIsInTheHelp() {
-        for ascii in [false, true] {
-            let help = HelpPage.lines(ascii: ascii)
-            for binding in KeyTable.bindings {
-                for key in binding.keys {
-                    let name = KeyTable.name(key, ascii: ascii)
-                    #expect(help.contains { $0.text == binding.help && $0.key.split(separator: " ").contains(Substring(name)) }, "\(name)")
-                }
-            }
-        }
+/// Areas keep what is drawn into them inside.
+@Suite struct AreaTests {
+    @Test func whatIsDrawnStaysInsideAndIsCutWithAnEllipsis() {
+        var screen = Screen(size: Size(columns: 10, rows: 3))
+        let area = Area(column: 2, row: 1, columns: 5, rows: 1)
+        screen.put("abcdefgh", in: area)
+        screen.put("below", in: area, row: 1)
+        screen.put("above", in: area, row: -1)
+        #expect(screen.lines == ["", "  abcd…", ""])
+        screen.fill(area, role: .plain, with: ".")
+        screen.put("xy", in: area, column: 1, right: true)
+        #expect(screen.lines == ["", "  ..xy.", ""])
     }
 
-    @Test func noKeyStandsTwiceInTheTable() {
-        let keys = KeyTable.bindings.flatMap(\.keys)
-        #expect(Set(keys).count == keys.count)
-    }
-
-    @Test func everyActionHasAKeyAndEveryHelpCanBeScrolledToOnASmallScreen() {
-        let actions = Set(KeyTable.bindings.map(\.action))
-        #expect(actions.isSuperset(of: Change.allCases.map { Action.change($0) }))
-        #expect(actions.isSuperset(of: [.up, .down, .pageUp, .pageDown, .home, .end, .switchPane, .help, .quit]))
-        var model = ModelSample.model(columns: 20, rows: 10)
-        _ = ModelSample.keys(&model, .character("?"), .end)
-        #expect(ModelSample.lines(model).contains { $0.hasPrefix("Esc") })
+    @Test func partsOfAnAreaAreCutToIt() {
+        let area = Area(column: 2, row: 1, columns: 5, rows: 4)
+        #expect(area.rows(from: 1, count: 2) == Area(column: 2, row: 2, columns: 5, rows: 2))
+        #expect(area.rows(from: 3, count: 9) == Area(column: 2, row: 4, columns: 5, rows: 1))
+        #expect(area.rows(from: 9).isEmpty)
+        #expect(area.columns(from: 4, count: 3) == Area(column: 6, row: 1, columns: 1, rows: 4))
+        #expect(area.contains(column: 6, row: 4) && !area.contains(column: 7, row: 4) && !area.contains(column: 2, row: 0))
     }
 }

@@ -29,6 +29,15 @@ final class Tmux {
         press("Enter")
     }
 
+    /// Text without an end of line.
+    func write(_ text: String) { tmux(["send-keys", "-l", text]) }
+
+    /// A click as a terminal reports it, in cells from 0.
+    func click(column: Int, row: Int) {
+        let bytes = [0x1B, 0x5B, 0x4D, 0x20, column + 33, row + 33]
+        tmux(["send-keys", "-H"] + bytes.map { String($0, radix: 16) })
+    }
+
     func press(_ key: String) { tmux(["send-keys", key]) }
 
     func resize(columns: Int, rows: Int) { tmux(["resize-window", "-x", "\(columns)", "-y", "\(rows)"]) }

@@ -1,120 +1,241 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import ArgumentParser
 import FakeControl
 import Protocol
 import Testing
 
 @testable import Console
+@testable import routerctl
 
-/// `update`: what each event makes of the model.
+/// `update`: what each event makes of the model. A mistake here drains what nobody meant to drain.
 @Suite struct UpdateTests {
-    @Test(arguments: Change.allCases)
-    func aChangeIsAskedForOnlyAfterAYes(change: Change) {
-        var model = ModelSample.model()
-        // gpu-2 is draining: it can be resumed; gpu-1 can be drained.
-        if change == .resume { _ = update(&model, .key(.down)) }
-        let name = change == .resume ? "gpu-2" : "gpu-1"
-        let key: Key = change == .drain ? .character("d") : change == .maintenance ? .character("m") : .character("e")
-        #expect(ModelSample.keys(&model, key) == [])
-        #expect(model.question?.endpoint == name)
-        #expect(ModelSample.keys(&model, .character("y")) == [.ask(change, endpoint: name)])
-        #expect(model.question == nil)
+    /// A key, where it is pressed, what is typed then, and what the daemon is asked for.
+    struct Ask: Sendable, CustomTestStringConvertible {
+        var view: View
+        var keys: [Key]
+        var typed = ""
+        var commands: [Command]
+        var line: String
+        /// The daemon is asked what would come of it before the question can be answered.
+        var isPrepared = false
+
+        var testDescription: String { line }
+    }
+
+    static func model(_ action: String, _ name: String, at endpoint: String? = nil, to destination: String? = nil) -> Command {
+        .model(action, ModelActionParams(model: name, endpoint: endpoint, destination: destination))
+    }
+
+    static func invalidate(_ change: (inout CacheInvalidateParams) -> Void) -> Command {
+        var params = CacheInvalidateParams()
+        change(&params)
+        return .invalidate(params)
+    }
+
+    static let asks: [Ask] = [
+        Ask(view: .endpoints, keys: [.character("d")], commands: [.drain("gpu-1")], line: "routerctl drain gpu-1", isPrepared: true),
+        Ask(view: .endpoints, keys: [.character("m")], commands: [.maintenance("gpu-1")], line: "routerctl maintenance gpu-1", isPrepared: true),
+        Ask(view: .endpoints, keys: [.down, .character("e")], commands: [.resume("gpu-2")], line: "routerctl resume gpu-2"),
+        Ask(
+            view: .endpoints, keys: [.character(" "), .down, .character(" "), .character("m")],
+            commands: [.maintenance("gpu-1"), .maintenance("cpu-box")], line: "routerctl maintenance gpu-1 cpu-box", isPrepared: true),
+        Ask(view: .endpoints, keys: [.character("w")], typed: "2.5", commands: [.weight("gpu-1", 2.5)], line: "routerctl weight gpu-1 2.5"),
+        Ask(
+            view: .endpoints, keys: [.character("l")], typed: "phi4:14b", commands: [model("load", "phi4:14b", at: "gpu-1")],
+            line: "routerctl load phi4:14b --endpoint gpu-1"),
+        Ask(
+            view: .endpoints, keys: [.down, .character("u")], commands: [model("unload", "llama3.2:3b", at: "gpu-2")],
+            line: "routerctl unload llama3.2:3b --endpoint gpu-2"),
+        Ask(
+            view: .endpoints, keys: [.character("P")], typed: "phi4:14b", commands: [model("pull", "phi4:14b", at: "gpu-1")],
+            line: "routerctl pull phi4:14b --endpoint gpu-1"),
+        Ask(view: .models, keys: [.character("l")], commands: [model("load", "llama3.2:3b")], line: "routerctl load llama3.2:3b"),
+        Ask(view: .models, keys: [.character("u")], commands: [model("unload", "llama3.2:3b")], line: "routerctl unload llama3.2:3b"),
+        Ask(view: .models, keys: [.character("P")], typed: "it's:1b", commands: [model("pull", "it's:1b")], line: "routerctl pull 'it'\\''s:1b'"),
+        Ask(view: .models, keys: [.character("D")], commands: [model("delete", "llama3.2:3b")], line: "routerctl delete llama3.2:3b"),
+        Ask(
+            view: .models, keys: [.character("C")], typed: "mine", commands: [model("copy", "llama3.2:3b", to: "mine")],
+            line: "routerctl copy llama3.2:3b mine"),
+        Ask(
+            view: .models, keys: [.character("c")], commands: [invalidate { $0.model = "llama3.2:3b" }],
+            line: "routerctl cache invalidate --model llama3.2:3b", isPrepared: true),
+        Ask(view: .requests, keys: [.character("x")], commands: [.cancel("r-101")], line: "routerctl cancel r-101"),
+        Ask(view: .requests, keys: [.function(9)], commands: [.cancel("r-101")], line: "routerctl cancel r-101"),
+        Ask(
+            view: .requests, keys: [.character(" "), .character(" "), .character("x")], commands: [.cancel("r-101"), .cancel("r-102")],
+            line: "routerctl cancel r-101 r-102"),
+        Ask(view: .queue, keys: [.character("x")], commands: [.cancel("r-103")], line: "routerctl cancel r-103"),
+        Ask(
+            view: .cache, keys: [.character("c")], commands: [invalidate { $0.namespace = "ns-1" }],
+            line: "routerctl cache invalidate --namespace ns-1", isPrepared: true),
+        Ask(view: .cache, keys: [.character("C")], commands: [invalidate { _ in }], line: "routerctl cache invalidate --all", isPrepared: true),
+        Ask(view: .events, keys: [.character("R")], commands: [.reload], line: "routerctl reload", isPrepared: true),
+    ]
+
+    @Test(arguments: asks)
+    func theCommandLineThatIsShownIsOneThatIsTaken(ask: Ask) throws {
+        let words = ask.line.replacing("'it'\\''s:1b'", with: "it's:1b").split(separator: " ").map(String.init)
+        #expect(throws: Never.self) { try Routerctl.parseAsRoot(Array(words.dropFirst())) }
+    }
+
+    private func model(_ view: View) -> Model {
+        var model = ModelSample.model(view)
+        var snapshot = ModelSample.snapshot()
+        snapshot.status.cache.enabled = true
+        snapshot.status.cache.namespaces = [.init(name: "ns-1", model: "llama3.2:3b", tenant: "", entries: 3, bytes: 1000)]
+        ModelSample.show(&model, snapshot)
+        return model
+    }
+
+    @Test(arguments: asks)
+    func whatIsAskedForIsDoneAfterAYesOnly(ask: Ask) {
+        var model = model(ask.view)
+        var effects = ask.keys.flatMap { update(&model, .key($0)) }
+        effects += ModelSample.type(&model, ask.typed)
+        if ModelSample.prompt(model) != nil { effects += ModelSample.keys(&model, .enter) }
+        #expect(ModelSample.question(model)?.commands == ask.commands)
+        #expect(Command.line(ask.commands) == ask.line)
+        #expect(ModelSample.lines(model).contains { $0.contains(ask.line) })
+        if ask.isPrepared {
+            #expect(effects == [.prepare(ask.commands)])
+            #expect(ModelSample.keys(&model, .character("y")) == [], "nothing is said yes to before it is known")
+            ModelSample.prepared(&model, ["warning: the last"])
+            #expect(ModelSample.lines(model).contains { $0.contains("warning: the last") })
+        } else {
+            #expect(effects == [])
+        }
+        #expect(ModelSample.keys(&model, .character("y")) == [.run(job: 1, ask.commands)])
+        #expect(model.dialog == nil)
+        #expect(model.jobs.map(\.commands) == [ask.commands])
+    }
+
+    @Test(arguments: asks)
+    func readOnlyRefusesEverythingAndSaysSo(ask: Ask) {
+        var model = model(ask.view)
+        model.isReadOnly = true
+        let effects = ask.keys.flatMap { update(&model, .key($0)) }
+        #expect(effects == [])
+        #expect(model.dialog == nil)
+        #expect(model.message?.text.contains("--readonly") == true)
     }
 
     @Test(arguments: [Key.character("n"), .character("N"), .character("q"), .escape])
     func noTakesTheQuestionBackAndDoesNothing(key: Key) {
-        var model = ModelSample.model()
-        #expect(ModelSample.keys(&model, .character("d"), key) == [])
-        #expect(model.question == nil)
+        var model = ModelSample.model(.requests)
+        #expect(ModelSample.keys(&model, .character("x"), key) == [])
+        #expect(model.dialog == nil)
     }
 
-    @Test(arguments: [Key.enter, .down, .character("d"), .character(" "), .tab])
+    @Test(arguments: [Key.enter, .down, .character("x"), .character(" "), .tab])
     func aSlipOfTheFingerIsNoAnswer(key: Key) {
-        var model = ModelSample.model()
-        #expect(ModelSample.keys(&model, .character("d"), key) == [])
-        #expect(model.question?.endpoint == "gpu-1")
+        var model = ModelSample.model(.requests)
+        #expect(ModelSample.keys(&model, .character("x"), key) == [])
+        #expect(ModelSample.question(model)?.commands == [.cancel("r-101")])
     }
 
     @Test func theQuestionKeepsItsEndpointWhenTheRowsMove() {
         var model = ModelSample.model()
-        _ = ModelSample.keys(&model, .character("d"))
-        _ = update(&model, .snapshot(ModelSample.snapshot(sequence: 3, atMs: 3000, endpoints: Sample.endpoints.reversed(), total: 2022)))
-        #expect(ModelSample.keys(&model, .character("y")) == [.ask(.drain, endpoint: "gpu-1")])
+        _ = ModelSample.keys(&model, .down, .character("e"))
+        ModelSample.show(&model, ModelSample.snapshot(endpoints: Sample.endpoints.reversed()))
+        #expect(ModelSample.keys(&model, .character("y")) == [.run(job: 1, [.resume("gpu-2")])])
     }
 
     @Test func whatIsDoneAlreadyIsNotAskedForAgain() {
         var model = ModelSample.model()
         #expect(ModelSample.keys(&model, .character("e")) == [])
-        #expect(model.question == nil)
+        #expect(model.dialog == nil)
         #expect(model.message?.text == "gpu-1 is in service (up)")
         _ = ModelSample.keys(&model, .down, .character("d"))
-        #expect(model.question == nil)
+        #expect(model.dialog == nil)
         #expect(model.message?.text == "gpu-2 is already draining")
     }
 
     @Test func withoutAConnectionNothingCanBeChanged() {
         var model = ModelSample.model()
         _ = update(&model, .lost("gone"))
-        _ = ModelSample.keys(&model, .character("d"))
-        #expect(model.question == nil)
+        #expect(ModelSample.keys(&model, .character("d")) == [])
+        #expect(model.dialog == nil)
         #expect(model.message?.isError == true)
+    }
+
+    @Test(arguments: ["0", "-1", "1001", "abc", "nan", ""])
+    func aWeightThatIsNoneIsRefusedBeforeTheDaemonSeesIt(text: String) {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("w"))
+        _ = ModelSample.type(&model, text)
+        #expect(ModelSample.keys(&model, .enter) == [])
+        #expect(model.dialog == nil)
+        #expect(model.message?.isError == true)
+    }
+
+    @Test func aConfigurationThatIsWrongIsShownWithAllItsMistakes() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("R"))
+        _ = update(&model, .prepared([.reload], .failure(AnswerFailure("config.yaml:3:1: no such key\nconfig.yaml:9:4: not a number"))))
+        #expect(model.dialog == nil)
+        let lines = ModelSample.lines(model)
+        #expect(lines.contains { $0.contains("config.yaml:3:1: no such key") } && lines.contains { $0.contains("config.yaml:9:4: not a number") })
+        _ = ModelSample.keys(&model, .escape)
+        #expect(model.page == nil)
+    }
+
+    @Test func theDifferenceOfAReloadCanBeScrolled() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("R"))
+        ModelSample.prepared(&model, (1...60).map { "change number \($0)" })
+        #expect(ModelSample.lines(model).contains { $0.contains("change number 1") })
+        #expect(!ModelSample.lines(model).contains { $0.contains("change number 60") })
+        for _ in 0..<60 { _ = ModelSample.keys(&model, .down) }
+        #expect(ModelSample.lines(model).contains { $0.contains("change number 60") })
+        #expect(ModelSample.keys(&model, .character("y")) == [.run(job: 1, [.reload])])
     }
 
     @Test func theDaemonsAnswerIsShownGoodOrBad() {
         var model = ModelSample.model()
-        _ = update(&model, .answered(.drain, endpoint: "gpu-2", answer: .success(Sample.endpoints[1])))
-        #expect(model.message?.text == "gpu-2 is draining, 1 in flight")
-        _ = update(&model, .answered(.drain, endpoint: "gpu-2", answer: .failure(AnswerFailure("not\nallowed"))))
-        #expect(model.message?.text == "drain gpu-2: not / allowed")
-        #expect(model.message?.isError == true)
+        func answer(_ command: Command, _ result: Result<Answer, AnswerFailure>) -> Model.Message? {
+            _ = update(&model, .answered(job: 1, [CommandAnswer(command, result)]))
+            return model.message
+        }
+        #expect(answer(.drain("gpu-2"), .success(.endpoint(Sample.endpoints[1])))?.text == "gpu-2 is draining, 1 in flight")
+        #expect(answer(.weight("gpu-2", 0.5), .success(.endpoint(Sample.endpoints[1])))?.text == "gpu-2 has weight 0.5")
+        #expect(answer(.cancel("r-101"), .success(.cancelled(Sample.requests[0])))?.text == "r-101 is cancelled (llama3.2:3b)")
+        let failed = answer(.drain("gpu-2"), .failure(AnswerFailure("not\nallowed")))
+        #expect(failed?.text == "drain gpu-2: not / allowed")
+        #expect(failed?.isError == true)
+        let half = ModelActionInfo(model: "a", outcomes: [.init(endpoint: "gpu-1"), .init(endpoint: "gpu-2", failure: "disk full")])
+        let partly = answer(Self.model("pull", "a"), .success(.model(half)))
+        #expect(partly?.text == "pull a: gpu-1 done; gpu-2: disk full")
+        #expect(partly?.isError == true)
     }
 
     @Test func aGoodMessageGoesByItselfABadOneStaysUntilAKeyIsPressed() {
         var model = ModelSample.model()
-        _ = update(&model, .answered(.drain, endpoint: "gpu-2", answer: .success(Sample.endpoints[1])))
-        _ = update(&model, .tick(nowMs: model.nowMs + Model.messageMs))
+        _ = update(&model, .answered(job: 1, [CommandAnswer(.drain("gpu-2"), .success(.endpoint(Sample.endpoints[1])))]))
+        _ = update(&model, .tick(nowMs: model.nowMs + Model.messageMs, wallS: 0))
         #expect(model.message == nil)
-        _ = update(&model, .answered(.drain, endpoint: "gpu-2", answer: .failure(AnswerFailure("no"))))
-        _ = update(&model, .tick(nowMs: model.nowMs + 100 * Model.messageMs))
+        _ = update(&model, .answered(job: 2, [CommandAnswer(.drain("gpu-2"), .failure(AnswerFailure("no")))]))
+        _ = update(&model, .tick(nowMs: model.nowMs + 100 * Model.messageMs, wallS: 0))
         #expect(model.message != nil)
         _ = ModelSample.keys(&model, .down)
         #expect(model.message == nil)
     }
 
-    @Test func theSelectionStaysWithItsRowWhenOthersComeAndGo() {
-        var model = ModelSample.model()
-        _ = ModelSample.keys(&model, .down)
-        #expect(model.selectedEndpoint == "gpu-2")
-        _ = update(&model, .snapshot(ModelSample.snapshot(sequence: 3, atMs: 3000, endpoints: Sample.endpoints.reversed(), total: 2022)))
-        #expect(model.selectedEndpoint == "gpu-2")
-        #expect(model.endpointIndex == 1)
-    }
-
-    @Test func aSelectedRowThatGoesGivesTheSelectionToTheOneInItsPlace() {
-        var model = ModelSample.model()
-        _ = ModelSample.keys(&model, .tab, .end)
-        #expect(model.selectedRequest == "r-103")
+    @Test func whatAnEndpointSaysOfAModelIsAPageThatScrolls() {
+        var model = ModelSample.model(.models)
+        let show = Self.model("show", "llama3.2:3b")
+        #expect(ModelSample.keys(&model, .character("i")) == [.run(job: 1, [show])])
+        let details = #"{"parameters":"stop x\ntemperature 1","license":["free"]}"#
         _ = update(
-            &model, .snapshot(ModelSample.snapshot(sequence: 3, atMs: 3000, requests: Array(Sample.requests.dropLast()), total: 2022)))
-        #expect(model.selectedRequest == "r-102")
-        _ = update(&model, .snapshot(ModelSample.snapshot(sequence: 4, atMs: 4000, requests: [], total: 2022)))
-        #expect(model.selectedRequest == nil)
-        #expect(ModelSample.keys(&model, .up, .down, .home, .end, .pageUp, .pageDown) == [])
-    }
-
-    @Test func keysMoveTheSelectionOfThePaneThatHasThem() {
-        var model = ModelSample.model()
-        _ = ModelSample.keys(&model, .character("j"), .character("j"), .character("j"))
-        #expect(model.selectedEndpoint == "cpu-box")
-        _ = ModelSample.keys(&model, .character("k"))
-        #expect(model.selectedEndpoint == "gpu-2")
-        #expect(model.selectedRequest == "r-101")
-        _ = ModelSample.keys(&model, .tab, .pageDown)
-        #expect(model.selectedRequest == "r-103")
-        _ = ModelSample.keys(&model, .home)
-        #expect(model.selectedRequest == "r-101")
-        #expect(model.selectedEndpoint == "gpu-2")
+            &model,
+            .answered(
+                job: 1,
+                [CommandAnswer(show, .success(.model(ModelActionInfo(model: "llama3.2:3b", outcomes: [.init(endpoint: "gpu-1")], details: details))))]
+            ))
+        #expect(ModelSample.lines(model).contains { $0.contains("parameters") })
+        #expect(ModelSample.keys(&model, .character("q")) == [])
+        #expect(model.page == nil)
     }
 
     @Test(arguments: [Key.character("q"), .function(10), .character("\u{03}")])
@@ -126,73 +247,77 @@ import Testing
     @Test func inTheHelpQClosesTheHelpOnly() {
         var model = ModelSample.model()
         #expect(ModelSample.keys(&model, .character("?"), .character("q")) == [])
-        #expect(!model.showsHelp)
-        #expect(ModelSample.keys(&model, .character("?"), .character("d")) == [])
-        #expect(model.question == nil)
-        #expect(ModelSample.keys(&model, .escape, .character("q")) == [.quit])
+        #expect(model.page == nil)
+        #expect(ModelSample.keys(&model, .character("q")) == [.quit])
     }
 
     @Test func aPictureGrowsStaleWhenTheConnectionIsLostAndFreshWithTheNextSnapshot() {
         var model = ModelSample.model()
         #expect(model.staleMs == nil)
         _ = update(&model, .lost("routerd closed the connection"))
-        _ = update(&model, .tick(nowMs: model.snapshotMs + 12_400))
+        _ = update(&model, .tick(nowMs: model.snapshotMs + 12_400, wallS: 0))
         #expect(model.staleMs == 12_400)
         #expect(model.endpoints.count == 3)
-        _ = update(&model, .snapshot(ModelSample.snapshot(sequence: 1, atMs: 10, total: 0)))
+        ModelSample.show(&model, ModelSample.snapshot())
         #expect(model.staleMs == nil)
-        // The new daemon's counters began anew: there is no rate yet, least of all a negative one.
-        #expect(model.rates.requests == nil)
     }
 
     @Test func aDaemonThatIsSilentIsStaleAlthoughTheConnectionStands() {
         var model = ModelSample.model()
-        _ = update(&model, .tick(nowMs: model.snapshotMs + Model.staleMs - 1))
+        _ = update(&model, .tick(nowMs: model.snapshotMs + Model.staleMs - 1, wallS: 0))
         #expect(model.staleMs == nil)
-        _ = update(&model, .tick(nowMs: model.snapshotMs + Model.staleMs))
+        _ = update(&model, .tick(nowMs: model.snapshotMs + Model.staleMs, wallS: 0))
         #expect(model.staleMs == Model.staleMs)
+        // Who asked for a picture every ten seconds is not told that it is old after three.
+        model.intervalMs = 10_000
+        #expect(model.staleMs == nil)
     }
 
-    @Test func aResizeRepaints() {
+    @Test func aPausedPictureStandsStillAndSaysSo() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("p"))
+        ModelSample.show(&model, ModelSample.snapshot(endpoints: []))
+        #expect(model.endpoints.count == 3)
+        #expect(ModelSample.lines(model)[0].hasSuffix("PAUSED"))
+        _ = ModelSample.keys(&model, .character("p"))
+        ModelSample.show(&model, ModelSample.snapshot(endpoints: []))
+        #expect(model.endpoints.isEmpty)
+    }
+
+    @Test func plusAndMinusChangeTheIntervalWithinWhatTheDaemonTakes() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("+"))
+        #expect(model.wanted.intervalMs == 1000)
+        for _ in 0..<20 { _ = ModelSample.keys(&model, .character("-")) }
+        #expect(model.intervalMs == 100)
+        for _ in 0..<20 { _ = ModelSample.keys(&model, .character("+")) }
+        #expect(model.intervalMs == 60_000)
+    }
+
+    @Test func aResizeRepaintsAndF5Refreshes() {
         var model = ModelSample.model()
         #expect(update(&model, .resize(Size(columns: 20, rows: 10))) == [.repaint])
         #expect(model.size == Size(columns: 20, rows: 10))
-    }
-}
-
-/// Rates are differences of counters over differences of the daemon's clock.
-@Suite struct RatesTests {
-    @Test func aRateIsTheDifferenceOfTwoSnapshotsOverTheirTime() {
-        let model = ModelSample.model()
-        #expect(model.rates.requests == 12)
-        #expect(model.rates.requests(endpoint: "gpu-1") == 12)
-        #expect(model.rates.tokens(endpoint: "gpu-1") == 100)
-        #expect(model.rates.tokens(endpoint: "gpu-2") == 0)
-        #expect(model.rates.tokens == 100)
-        #expect(model.rates.tokens(endpoint: "unknown") == nil)
+        #expect(ModelSample.keys(&model, .function(5)) == [.refresh])
+        #expect(ModelSample.keys(&model, .character("\u{1A}")) == [.suspend])
     }
 
-    @Test func oneSnapshotMakesNoRate() {
-        var rates = Rates()
-        rates.add(ModelSample.snapshot())
-        #expect(rates.requests == nil)
-        #expect(rates.tokens == nil)
-    }
-
-    @Test func ratesAreTakenOverTheLastTwoSecondsNotSinceTheStart() {
-        var rates = Rates()
-        for step in 0...20 {
-            // 100 requests in the first five seconds, none after.
-            rates.add(ModelSample.snapshot(sequence: step, atMs: 500 * step, total: min(100, step * 10)))
+    @Test func onlyWhatTheViewShowsIsAskedFor() {
+        var model = ModelSample.model()
+        #expect(model.wanted.topics == [.events])
+        let expected: [(View, Set<SnapshotTopic>)] = [
+            (.models, [.events, .models]), (.requests, [.events, .requests]), (.queue, [.events, .queue]), (.cache, [.events]),
+        ]
+        for (view, topics) in expected {
+            model.go(to: view)
+            #expect(model.wanted.topics == topics, "\(view)")
         }
-        #expect(rates.requests == 0)
-    }
-
-    @Test func aRequestSeenOnceHasTheMeanRateOfItsStream() {
-        var rates = Rates()
-        rates.add(ModelSample.snapshot())
-        let rate = rates.tokens(request: Sample.requests[0])
-        #expect(rate.map { Int($0) } == 38)
-        #expect(rates.tokens(request: Sample.requests[1]) == nil)
+        // What a picture does not bring stays as it was.
+        ModelSample.show(&model, SnapshotInfo(sequence: 9, atMs: 1, status: Sample.status, requests: []), topics: [.events])
+        #expect(model.requests.count == 3 && model.models.count == 2 && model.queue.count == 1)
+        model.go(to: .tokens)
+        #expect(model.wanted.tokensS == 3600)
+        _ = ModelSample.keys(&model, .character("t"))
+        #expect(model.wanted.tokensS == 86_400)
     }
 }

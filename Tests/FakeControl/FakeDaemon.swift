@@ -52,6 +52,8 @@ public final class FakeDaemon: Sendable {
         public var script: @Sendable (_ method: String, _ endpoint: String, _ state: inout State) -> Answer = { _, _, _ in .normal }
         /// `method` or `method endpoint`, in the order received; a dry run says so.
         public var calls: [String] = []
+        /// Every call whole, as it came.
+        public var lines: [String] = []
         /// Called before each snapshot of a subscription.
         public var beforeSnapshot: @Sendable (inout State) -> Void = { _ in }
     }
@@ -73,6 +75,11 @@ public final class FakeDaemon: Sendable {
     public func change(_ body: @Sendable (inout State) -> Void) { shared.withLockedValue { body(&$0) } }
 
     public var calls: [String] { shared.withLockedValue { $0.calls } }
+
+    /// Calls as they came, of the method.
+    public func lines(of method: String) -> [String] {
+        shared.withLockedValue { $0.lines.filter { $0.contains("\"method\":\"\(method)\"") } }
+    }
 
     /// Closes all connections and the socket; the socket's file goes too, as with a daemon that stops.
     public func hangUp() {
@@ -153,6 +160,7 @@ public final class FakeDaemon: Sendable {
         let dryRun = (try? Wire.decode(RPCRequestParams<ReloadParams>.self, from: line))?.params?.dryRun ?? false
         let (answer, state) = shared.withLockedValue { state in
             let call = endpoint.isEmpty ? head.method : "\(head.method) \(endpoint)"
+            state.lines.append(String(decoding: line, as: UTF8.self))
             state.calls.append(dryRun ? "\(call) (dry run)" : call)
             let script = state.script
             return (script(head.method, endpoint, &state), state)

@@ -24,6 +24,12 @@ public struct Config: Sendable, Equatable {
     public var modelAliases: [String: String] = [:]
     public var queueLimit = 512
     public var queueTimeout: TimeAmount = .seconds(300)
+    public var queue = Queue.wait
+    /// A conversation goes back to where its beginning is warm, if that is worth it.
+    public var affinity = true
+    public var placement = SchedulerSettings.Placement.passive
+    /// Models that stay in memory, by any of their names.
+    public var pins: [String: SchedulerSettings.Pin] = [:]
     public var limits = Limits()
     public var polling = Polling()
     public var control = Control()
@@ -50,6 +56,14 @@ public struct Config: Sendable, Equatable {
     public var notices: [String] = []
 
     public init() {}
+
+    /// What becomes of a request when every slot is taken.
+    public enum Queue: String, Sendable, CaseIterable {
+        /// It waits in the router's line.
+        case wait
+        /// It goes to the least busy endpoint all the same.
+        case overcommit
+    }
 
     /// Where `pull`, `create`, `copy`, `delete` and `push` go without `?endpoint=`.
     public enum ModelManagement: String, Sendable, CaseIterable {

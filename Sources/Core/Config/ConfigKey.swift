@@ -20,7 +20,7 @@ struct ConfigKey: Sendable {
         name == "nomyo-router-api-key" ? "NOMYO_ROUTER_API_KEY" : "NOMYO_ROUTER_\(name.uppercased())"
     }
 
-    static let table: [ConfigKey] = mainKeys + cacheKeys
+    static let table: [ConfigKey] = mainKeys + schedulingKeys + cacheKeys
 
     private static let mainKeys: [ConfigKey] = [
         listen,
@@ -29,8 +29,6 @@ struct ConfigKey: Sendable {
         integer("max_concurrent_connections", \.maxConcurrentConnections, 1...100_000),
         routerKey,
         aliases,
-        integer("queue_limit", \.queueLimit, 0...1_000_000),
-        duration("queue_timeout", \.queueTimeout, .milliseconds(1)...day),
         integer("max_connections", \.limits.maxConnections, 1...1_000_000),
         size("max_header_bytes", \.limits.maxHeaderBytes, 1024...1_048_576),
         size("max_body_bytes", \.limits.maxBodyBytes, 1024...(1 << 40)),

@@ -13,79 +13,92 @@ import ServiceLifecycle
 #endif
 
 /// One peer on the control socket: its calls in order, its subscription beside them.
+///
+/// A reply is written whole before the next call is looked at: whoever calls and does not read is not read from any more.
 struct ControlConnection: Sendable {
     let channel: NIOAsyncChannel<ByteBuffer, ByteBuffer>
     let router: Router
     let rules: AccessRules
+    let subscriptions: Subscriptions
     let logger: Logger
 
-    private static let intervals = 100...60_000
-    private static let defaultInterval = 500
-
     func run() async throws {
-        let peer = try await Peer.of(channel.channel)
-        let allowed = rules.allowed(peer)
-        try await channel.executeThenClose { inbound, outbound in
+        try await untilCancelled {
+            let peer = try await Peer.of(channel.channel)
+            let allowed = try await rules.allowed(peer)
             guard !allowed.isEmpty else {
                 logger.warning("a peer of the control socket was refused", metadata: ["uid": "\(peer.uid)", "pid": "\(peer.pid)"])
-                let error = RPCError(
-                    .notAllowed, "user \(peer.uid) may not use this socket: only the daemon's own user, root, and the configured groups")
-                return try await send(RPCErrorReply(id: .null, error: error), outbound)
+                let text = "user \(peer.uid) may not use this socket: only the daemon's own user, root, and the configured groups"
+                return try await turnAway(RPCError(.notAllowed, text))
             }
-            try await withThrowingTaskGroup(of: Void.self) { group in
-                var subscribed = false
-                var reader = FrameReader()
+            try await channel.executeThenClose { inbound, _ in
+                var isSubscribed = false
+                var reader = FrameReader(maximumLength: FrameReader.maximumCallLength)
                 for try await bytes in inbound {
                     reader.append(bytes.readableBytesView)
-                    while let line = try reader.next() {
-                        guard let interval = try await answer(line, peer, allowed, subscribed: subscribed, outbound) else { continue }
-                        subscribed = true
-                        group.addTask { try await push(every: interval, outbound) }
+                    while let line = try await next(&reader) {
+                        try await answer(line, peer, allowed, &isSubscribed)
                     }
                 }
-                group.cancelAll()
+                // The peer has ended its side, as `nc -N` does after its calls: it still wants what it subscribed to.
+                if isSubscribed { try await channel.channel.closeFuture.get() }
             }
         }
     }
 
-    /// Answers one line. Returns the interval if it began a subscription, milliseconds.
-    private func answer(
-        _ line: Data, _ peer: Peer, _ allowed: Set<Access>, subscribed: Bool, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
-    ) async throws -> Int? {
+    /// Says why there is no service, and closes.
+    func turnAway(_ error: RPCError) async throws {
+        try await channel.executeThenClose { _, _ in try await send(RPCErrorReply(id: .null, error: error)) }
+    }
+
+    /// A peer that does not read would hold us up for ever when the daemon stops: its channel is closed then.
+    private func untilCancelled(_ body: () async throws -> Void) async throws {
+        try await withTaskCancellationHandler {
+            try await body()
+        } onCancel: {
+            channel.channel.close(promise: nil)
+        }
+    }
+
+    /// The next line; one that is too long is answered and passed over.
+    private func next(_ reader: inout FrameReader) async throws -> Data? {
+        while true {
+            do {
+                return try reader.next()
+            } catch {
+                let error = RPCError(
+                    .invalidRequest, "a call may have at most \(FrameReader.maximumCallLength) bytes; the rest of this line is passed over")
+                try await send(RPCErrorReply(id: .null, error: error))
+            }
+        }
+    }
+
+    private func answer(_ line: Data, _ peer: Peer, _ allowed: Set<Access>, _ isSubscribed: inout Bool) async throws {
         let head: RPCRequestHead
         do {
-            head = try Wire.decode(RPCRequestHead.self, from: line)
+            head = try RPCRequestHead.read(line)
         } catch {
-            let isJSON = line.withUnsafeBytes { bytes in
-                var cursor = JSONCursor(bytes)
-                return (try? cursor.next()) != nil
-            }
-            let error =
-                isJSON ? RPCError(.invalidRequest, "a call is an object with 'id' and 'method'") : RPCError(.parseError, "this line is no JSON")
-            try await send(RPCErrorReply(id: .null, error: error), outbound)
-            return nil
+            return try await send(RPCErrorReply(id: error.id, error: error.error))
         }
         let id = head.id ?? .null
         do {
             switch head.method {
             case "hello":
-                try await send(RPCReply(id: id, result: hello(allowed)), outbound)
+                try await send(RPCReply(id: id, result: try hello(line, allowed)))
             case "subscribe":
-                let interval = try subscription(line, subscribed)
-                try await send(RPCReply(id: id, result: SubscribeInfo(intervalMs: interval)), outbound)
-                return interval
+                let (kind, deltas) = try SubscriptionRequest.read(line, isSubscribed: isSubscribed)
+                try await send(RPCReply(id: id, result: SubscribeInfo(intervalMs: kind.intervalMs)))
+                isSubscribed = true
+                await subscriptions.add(Subscriber(channel: channel.channel, wantsDeltas: deltas), kind)
             default:
-                try await outbound.write(ByteBuffer(bytes: try await call(head.method, line, id, peer, allowed, outbound)))
+                try await send(try await call(head.method, line, id, peer, allowed))
             }
         } catch let error as RPCError {
-            try await send(RPCErrorReply(id: id, error: error), outbound)
+            try await send(RPCErrorReply(id: id, error: error))
         }
-        return nil
     }
 
-    private func call(
-        _ name: String, _ line: Data, _ id: RPCID, _ peer: Peer, _ allowed: Set<Access>, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>
-    ) async throws -> Data {
+    private func call(_ name: String, _ line: Data, _ id: RPCID, _ peer: Peer, _ allowed: Set<Access>) async throws -> Data {
         guard let method = MethodTable.methods[name] else {
             throw RPCError(.methodNotFound, "no method '\(name)'; there are: \(MethodTable.names.joined(separator: ", "))")
         }
@@ -94,7 +107,7 @@ struct ControlConnection: Sendable {
         }
         do {
             let reply = try await untilClosed(method) {
-                try await method.handle(line, id, router) { try await outbound.write(ByteBuffer(bytes: $0)) }
+                try await method.handle(line, id, router) { try await send($0) }
             }
             if method.isLogged { log(name, line, peer, failure: nil) }
             return reply
@@ -140,38 +153,17 @@ struct ControlConnection: Sendable {
         logger.notice(failure == nil ? "changed by an operator" : "refused to an operator", metadata: metadata)
     }
 
-    private func hello(_ allowed: Set<Access>) -> HelloInfo {
-        HelloInfo(
+    private func hello(_ line: Data, _ allowed: Set<Access>) throws -> HelloInfo {
+        let params: HelloParams = try ControlMethod.params("hello", line)
+        if let mismatch = params.mismatch() { throw RPCError(.incompatible, mismatch) }
+        return HelloInfo(
             name: "routerd", version: ProductVersion.current, controlProtocol: ProductVersion.controlProtocol,
             pid: Int(ProcessInfo.processInfo.processIdentifier), access: Access.allCases.filter(allowed.contains).map(\.rawValue),
             methods: MethodTable.names)
     }
 
-    private func subscription(_ line: Data, _ subscribed: Bool) throws -> Int {
-        guard !subscribed else { throw RPCError(.refused, "this connection has a subscription already") }
-        let params = (try? ControlMethod.decode(SubscribeParams.self, line)) ?? SubscribeParams()
-        let interval = params.intervalMs ?? Self.defaultInterval
-        guard Self.intervals.contains(interval) else {
-            throw RPCError(.invalidParams, "interval_ms must be from \(Self.intervals.lowerBound) to \(Self.intervals.upperBound), not \(interval)")
-        }
-        return interval
-    }
+    private func send(_ message: some Encodable) async throws { try await send(try Wire.frame(message)) }
 
-    /// Snapshots until the connection ends: the first at once. A reader that does not keep up delays the next one,
-    /// and is never sent what is old by then.
-    private func push(every interval: Int, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws {
-        var sequence = 0
-        var lastEvent: Int?
-        while !Task.isCancelled {
-            sequence += 1
-            let snapshot = await router.snapshot(sequence: sequence, after: lastEvent)
-            lastEvent = snapshot.events.last?.sequence ?? lastEvent ?? 0
-            try await send(RPCNotification(method: "snapshot", params: snapshot), outbound)
-            try await Task.sleep(for: .milliseconds(interval))
-        }
-    }
-
-    private func send(_ message: some Encodable, _ outbound: NIOAsyncChannelOutboundWriter<ByteBuffer>) async throws {
-        try await outbound.write(ByteBuffer(bytes: try Wire.frame(message)))
-    }
+    /// Returns when the peer's side of the socket has all of it.
+    private func send(_ frame: Data) async throws { try await channel.channel.writeAndFlush(ByteBuffer(bytes: frame)).get() }
 }

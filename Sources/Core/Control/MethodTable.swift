@@ -44,12 +44,25 @@ struct ControlMethod: Sendable {
         }
     }
 
-    private static func params<Params: Decodable>(_ name: String, _ line: Data) throws -> Params {
+    static func params<Params: Decodable>(_ name: String, _ line: Data) throws -> Params {
+        let params: Params
         do {
-            return try decode(Params.self, line)
+            params = try decode(Params.self, line)
         } catch {
             throw RPCError(.invalidParams, "\(name): \(text(error))")
         }
+        // A mistyped name must not widen what a call does: `cache.invalidate` without any clears everything.
+        let known = Mirror(reflecting: params).children.compactMap { $0.label.map(snakeCase) }
+        let given = (try? Wire.decode(RPCRequestParams<[String: Anything]>.self, from: line).params) ?? [:]
+        if let unknown = given.keys.sorted().first(where: { !known.contains($0) }) {
+            let names = known.isEmpty ? "it takes none" : "there is: \(known.joined(separator: ", "))"
+            throw RPCError(.invalidParams, "\(name): no parameter '\(unknown)'; \(names)")
+        }
+        return params
+    }
+
+    private struct Anything: Decodable {
+        init(from decoder: any Decoder) throws {}
     }
 
     /// Absent parameters are read as an empty object, so that a method whose parameters are all optional needs none.
@@ -62,7 +75,9 @@ struct ControlMethod: Sendable {
         switch error {
         case DecodingError.keyNotFound(let key, _): "the parameter '\(snakeCase(key.stringValue))' is missing"
         case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-            "the parameter '\(context.codingPath.map { snakeCase($0.stringValue) }.filter { $0 != "params" }.joined(separator: "."))' has the wrong type"
+            "the parameter '\(context.codingPath.compactMap { $0.intValue == nil ? snakeCase($0.stringValue) : nil }.filter { $0 != "params" }.joined(separator: "."))' has the wrong type"
+        case DecodingError.dataCorrupted(let context):
+            "the parameter '\(context.codingPath.compactMap { $0.intValue == nil ? snakeCase($0.stringValue) : nil }.filter { $0 != "params" }.joined(separator: "."))' has a value that it cannot have"
         default: "the parameters cannot be read"
         }
     }
@@ -75,8 +90,8 @@ struct ControlMethod: Sendable {
 /// All methods. `subscribe` is `ControlConnection`'s own, as it goes on after its reply.
 enum MethodTable {
     static let methods: [String: ControlMethod] = Dictionary(
-        uniqueKeysWithValues: (FleetMethods.all + RequestMethods.all + ReportMethods.all + ModelMethods.all + ConfigMethods.all + DaemonMethods.all)
-            .map { ($0.name, $0) })
+        uniqueKeysWithValues: (FleetMethods.all + SchedulingMethods.all + RequestMethods.all + ReportMethods.all + ModelMethods.all
+            + ConfigMethods.all + DaemonMethods.all).map { ($0.name, $0) })
 
     static let names = (Array(methods.keys) + ["hello", "subscribe"]).sorted()
 }

@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import NIOCore
+import NIOPosix
 
 #if canImport(Glibc)
     import Glibc
@@ -53,13 +54,19 @@ struct AccessRules: Sendable, Equatable {
     }
 
     /// - Parameter groups: the numbers of all groups of the peer's user.
-    func allowed(_ peer: Peer, groups: (Peer) -> [UInt32] = AccessRules.groups) -> Set<Access> {
+    func allowed(_ peer: Peer, groups: (Peer) -> [UInt32]) -> Set<Access> {
         if peer.uid == 0 || peer.uid == ownUID { return [.read, .change] }
         guard changeGroup != nil || readGroup != nil else { return [] }
         let member = groups(peer)
         if let changeGroup, member.contains(changeGroup) { return [.read, .change] }
         if let readGroup, member.contains(readGroup) { return [.read] }
         return []
+    }
+
+    /// As `allowed(_:groups:)`. The system's databases of users may be on another machine: they are asked on a thread that may wait.
+    func allowed(_ peer: Peer) async throws -> Set<Access> {
+        if peer.uid == 0 || peer.uid == ownUID || (changeGroup == nil && readGroup == nil) { return allowed(peer, groups: { _ in [] }) }
+        return try await NIOThreadPool.singleton.runIfActive { allowed(peer, groups: Self.groups) }
     }
 
     /// Of the peer's user, as the system's databases have them, and the group it runs as.

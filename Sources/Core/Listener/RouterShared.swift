@@ -56,6 +56,9 @@ final class RuntimeSettings: Sendable {
     let retryWithout: Set<Config.RequestPart>
     let fallbacks: [String: [String]]
     let modelAliases: [String: String]
+    /// Conversations go back to where their beginning is warm; with one endpoint there is nothing to choose.
+    let usesAffinity: Bool
+    private let affinity: Bool
     let cache: CacheSettings
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
@@ -70,6 +73,8 @@ final class RuntimeSettings: Sendable {
         retryWithout = config.retryWithout
         fallbacks = config.fallbacks
         modelAliases = config.modelAliases
+        affinity = config.affinity
+        usesAffinity = config.affinity && endpoints.count > 1
         cache = config.cache
         listenerTLS = try config.tls.map { settings throws(TLSError) in try TLSContext(server: settings) }
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
@@ -87,6 +92,8 @@ final class RuntimeSettings: Sendable {
         retryWithout = other.retryWithout
         fallbacks = other.fallbacks
         modelAliases = other.modelAliases
+        usesAffinity = other.affinity && endpoints.count > 1
+        affinity = other.affinity
         cache = other.cache
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
     }

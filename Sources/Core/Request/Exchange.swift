@@ -24,6 +24,8 @@ final class Exchange {
     var isChunked = false
     var trailers: HTTPHeaders?
     var facts: RequestFacts?
+    /// Where more than one endpoint could know its beginning.
+    var prompt: PromptReading?
 
     private(set) var phase = RequestInfo.Phase.receiving
     private(set) var phaseSince: NIODeadline

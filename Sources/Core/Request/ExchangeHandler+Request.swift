@@ -199,7 +199,8 @@ extension ExchangeHandler {
         let needs = exchange.mixture == nil ? operation.needs : RouteNeeds(.chat)
         var excluding = exchange.failedEndpoints
         if let chosen = exchange.chosen { excluding += worker.settings.endpoints.keys.filter { $0 != chosen && !excluding.contains($0) }.sorted() }
-        let ask = Ask(model: exchange.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
+        var ask = Ask(model: exchange.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
+        if operation.takesSlot { readPrompt(exchange, operation, into: &ask) }
         if !operation.takesSlot {
             switch worker.shared.scheduler.locate(ask) {
             case .success(let placement): return located(placement, exchange)
@@ -212,6 +213,17 @@ extension ExchangeHandler {
         case .queued(let ticket, position: _): exchange.ticket = ticket
         case .refused(let refusal): refused(refusal, exchange)
         }
+    }
+
+    /// What the prompt begins with, where that can decide anything. Read once: a request that is tried again has the same.
+    private func readPrompt(_ exchange: Exchange, _ operation: Operation, into ask: inout Ask) {
+        guard worker.settings.usesAffinity, let body = exchange.body, let facts = exchange.facts else { return }
+        let seed = worker.shared.bootID
+        let prompt = exchange.prompt ?? PromptReading(operation, body: body, model: facts.model, seed: seed)
+        exchange.prompt = prompt
+        ask.prefix = prompt.prefix
+        ask.promptTokens = prompt.tokens
+        ask.session = exchange.head.headers.first(name: "x-session-id").map { PromptReading.session($0, seed: seed) } ?? prompt.session
     }
 
     func decided(_ decision: Result<Lease, RefusalError>, exchange: Exchange) {

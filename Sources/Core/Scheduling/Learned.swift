@@ -29,6 +29,9 @@ public struct Learned: Sendable, Equatable {
         if end.tokens > 0, service > 0 { Self.mix(&tokenRate, Double(end.tokens) / service) }
     }
 
+    /// A load that was asked for ahead of need.
+    mutating func recordLoad(_ seconds: Double) { Self.mix(&loadTime, seconds) }
+
     private static func mix(_ mean: inout Double?, _ value: Double) {
         mean = mean.map { $0 + share * (value - $0) } ?? value
     }

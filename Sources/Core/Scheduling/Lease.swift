@@ -15,6 +15,11 @@ final class Lease: Sendable {
         self.box = box
     }
 
+    /// The first byte of the answer has come. The scheduler wants to know only where the model had to be loaded.
+    func began() {
+        if !grant.wasLoaded { box.began(grant.lease) }
+    }
+
     /// Later calls change nothing.
     func release(_ end: LeaseEnd) {
         guard !isReleased.exchange(true, ordering: .relaxed) else { return }

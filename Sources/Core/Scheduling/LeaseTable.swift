@@ -7,6 +7,8 @@ struct LeaseTable: Sendable {
         var pair: Int
         /// Its grant made the endpoint load the model.
         var loads: Bool
+        /// Tokens of the prompt that were not expected to be warm; 0 if unknown.
+        var coldTokens = 0
     }
 
     private var entries: [(generation: UInt32, record: Record?)] = []
@@ -33,6 +35,13 @@ struct LeaseTable: Sendable {
         free.append(UInt32(index))
         count -= 1
         return record
+    }
+
+    /// Nil if the lease is not out.
+    func record(of lease: LeaseID) -> Record? {
+        let index = Int(UInt32(truncatingIfNeeded: lease.rawValue))
+        guard index < entries.count, entries[index].generation == UInt32(truncatingIfNeeded: lease.rawValue >> 32) else { return nil }
+        return entries[index].record
     }
 
     private static func name(_ index: UInt32, _ generation: UInt32) -> LeaseID {

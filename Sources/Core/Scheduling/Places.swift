@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import NIOCore
+
 /// One endpoint in the scheduler's books.
 struct Place: Sendable {
     /// Its `kind` is what polls have found, where the configuration leaves it open.
@@ -14,10 +16,23 @@ struct Place: Sendable {
     var inFlight = 0
     /// The pairs of this endpoint that have any meaning: models that it has, and models of which leases are still out.
     var pairs: [Int] = []
+    /// Of those the ones that take memory, as far as is known: loaded, on the way, or in use.
+    var resident: [Int] = []
+    var pairOfBook: [Int: Int] = [:]
+    /// The last list of its models, to see at a glance that nothing has changed.
+    var listing: [ModelListing] = []
     /// A reload took it out of the fleet; it stays in the books until its leases are back.
     var isRemoved = false
     /// The most memory that was ever seen in use by models there, bytes: so much fits.
     var largestSeen = 0
+    /// The least that was seen not to fit, bytes.
+    var leastOverflow: Int?
+    /// How fast it makes tokens beside others, with as much to do.
+    var speed = 1.0
+    /// Bytes per second that a load takes; nil until one was measured.
+    var bandwidth: Double?
+    /// When its last load ahead of need failed: some time passes before the next.
+    var loadFailed: NIODeadline?
     var counters = EndpointCounters()
 
     init(endpoint: Endpoint) {
@@ -26,6 +41,9 @@ struct Place: Sendable {
     }
 
     var takesWork: Bool { !isRemoved && phase.takesWork }
+
+    /// What each further stream costs the others.
+    static let slowing = 0.25
 }
 
 /// What an endpoint has done since the daemon started.
@@ -44,27 +62,36 @@ struct Pair: Sendable {
     let place: Int
     /// As the endpoint spells it.
     let name: String
+    /// What is known of the model everywhere.
+    let book: Int
     /// The endpoint has it, as far as is known.
     var isPresent = true
     var isLoaded = false
     /// Leases whose grant made the endpoint load the model, and that are not back yet.
     var loading = 0
+    /// A load ahead of need was asked for, and counts until then.
+    var aheadUntil: NIODeadline?
+    /// When the load under way is expected to end.
+    var readyAt = NIODeadline.uptimeNanoseconds(0)
+    /// Bytes that would be in use if it fitted beside everything, as the load under way began.
+    var usedAtLoad = 0
     var inFlight = 0
+    /// When a lease was last given or came back.
+    var lastUsed = NIODeadline.uptimeNanoseconds(0)
+    /// It gets nothing new until then: a waiting request needs its memory, and which.
+    var claim: (book: Int, until: NIODeadline)?
     /// Bytes on disk.
     var sizeBytes: Int?
     /// Bytes in memory, when it was last seen there.
     var sizeInMemory: Int?
     /// Slots that the endpoint itself has for the model, where it tells.
     var slots: Int?
+    var isPinned = false
     var learned = Learned()
-
-    /// How many requests may be there at once. The endpoint's own number counts, unless its entry asks for less.
-    func limit(_ endpoint: Endpoint) -> Int {
-        guard let slots else { return endpoint.limit }
-        return endpoint.limitIsOwn ? min(endpoint.limit, slots) : slots
-    }
+    var prefixes = PrefixMemory()
 
     /// The memory it will take: as seen before, else a fifth more than on disk, for the context.
     var expectedSize: Int? { sizeInMemory ?? sizeBytes.map { $0 + $0 / 5 } }
-    var isUsable: Bool { isLoaded || loading > 0 }
+    var isUsable: Bool { isLoaded || loading > 0 || aheadUntil != nil }
+    var takesMemory: Bool { isUsable || inFlight > 0 }
 }

@@ -1,105 +1,133 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
-/// The rule: which of the candidates gets the request, or none, which means that it waits.
-///
-/// The order now is simple and strict: (1) the model is in memory there, or being loaded for us, and a slot for it is free;
-/// (2) a slot is free and the model must be loaded: rather where that disturbs nobody; (3) wait. A rule that weighs expected
-/// times replaces this function and nothing else: all that it needs is in `Pair.learned`, `demand` and the sizes, and it
-/// may return nil although a slot is free.
+import NIOCore
+
+/// The rule: the least expected time to the first token, counted with the harm to others. It may be "wait" although a slot is free.
 extension Scheduler {
     struct Choice {
         var candidate: Candidate
         var why: Grant.Reason
         var fit: RouteFit
+        var cost: Cost
     }
 
-    /// What a load would do to what is in memory there. The less the better.
-    enum Disturbance: Int, Comparable {
-        /// It fits beside everything.
-        case fits
-        /// The endpoint's memory is not known, and nothing there is in use.
-        case unknownButIdle
-        /// Only models that nobody uses now have to go.
-        case evictsIdle
-        /// The endpoint's memory is not known, and something there is in use.
-        case unknownAndBusy
-        /// A model in use has to go, or rather: the load waits for it.
-        case evictsBusy
-
-        static func < (left: Disturbance, right: Disturbance) -> Bool { left.rawValue < right.rawValue }
+    enum Decision {
+        case go(Choice)
+        case wait
+        /// Wait, and let what is in the way on this pair's endpoint come to its end.
+        case claim(Int)
     }
 
-    /// Candidates in the order of preference: the least goes first.
-    private struct Preference: Comparable {
-        var mustLoad: Bool
-        var disturbance: Disturbance = .fits
-        /// Zero where a load is needed: none of it can be running.
-        var inFlightForModel: Int
-        var inFlight: Int
-        /// The endpoint speaks the route: nothing has to be translated.
-        var isNative: Bool
-        var weight: Double
+    /// Which loads are looked at.
+    enum Loads: Equatable {
+        case none
+        /// Of one pair, on whose endpoint something has changed.
+        case of(Int)
+        case all
+    }
 
-        static func < (left: Preference, right: Preference) -> Bool {
-            if left.mustLoad != right.mustLoad { return right.mustLoad }
-            if left.disturbance != right.disturbance { return left.disturbance < right.disturbance }
-            if left.inFlightForModel != right.inFlightForModel { return left.inFlightForModel < right.inFlightForModel }
-            if left.inFlight != right.inFlight { return left.inFlight < right.inFlight }
-            if left.isNative != right.isNative { return left.isNative }
-            return left.weight > right.weight
+    /// Costs that differ by less than this part are equal: the weight decides, then chance.
+    private static let tolerance = 0.01
+
+    /// - Parameters:
+    ///   - before: how many of the same model wait before it.
+    ///   - loads: others than these are left out; slots where the model is in memory always count.
+    mutating func choose(_ target: Target, _ ask: Ask, before: Int, loads: Loads = .all, now: NIODeadline) -> Decision {
+        let mayWait = settings.placement != .off && !settings.overcommits
+        let line =
+            mayWait && loads != .none
+            ? costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now).map { $0 * Weights.line } : nil
+        var search = Search(bound: line ?? .infinity)
+        for candidate in target.candidates where isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+        // Last, so that a load that costs more than what is known already is dropped at the first glance.
+        switch loads {
+        case .none: break
+        case .of(let pair):
+            if let candidate = target.candidates.first(where: { $0.pair == pair }) { consider(candidate, ask, &search, now: now) }
+        case .all:
+            for candidate in target.candidates where !isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
         }
+        let best = search.best
+        let blocked = search.blocked
+        if let best, best.choice.why == .loaded || best.choice.why == .affinity || !mayWait { return .go(best.choice) }
+        let least = min(best?.cost ?? .infinity, line ?? .infinity)
+        if let blocked, blocked.cost < least { return mayWait ? .claim(blocked.pair) : overcommit(target, ask, now: now) }
+        if let best, best.cost <= line ?? .infinity { return .go(best.choice) }
+        return overcommit(target, ask, now: now)
     }
 
-    mutating func choose(_ target: Target, needs: RouteNeeds, excluding: [EndpointID]) -> Choice? {
-        var best: (candidate: Candidate, preference: Preference)?
-        var equals = 0
+    private struct Search {
+        /// What costs more is of no interest.
+        var bound: Double
+        var best: (choice: Choice, cost: Double)?
+        var blocked: (pair: Int, cost: Double)?
+        var equals = 1
+    }
+
+    private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
+        guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        search.bound = min(search.bound, cost * (1 + Self.tolerance))
+        if choice.cost.isBlocked {
+            if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
+            return
+        }
+        if let known = search.best {
+            if cost > known.cost * (1 + Self.tolerance) { return }
+            let isEqual = cost >= known.cost * (1 - Self.tolerance)
+            let weight = places[pairs[candidate.pair].place].endpoint.weight
+            let knownWeight = places[pairs[known.choice.candidate.pair].place].endpoint.weight
+            if isEqual, weight < knownWeight { return }
+            // Among equals each is taken with the same probability, whatever their number and order.
+            search.equals = isEqual && weight == knownWeight ? search.equals + 1 : 1
+            if search.equals > 1, Int.random(in: 0..<search.equals, using: &random) != 0 { return }
+        }
+        search.best = (choice, cost)
+    }
+
+    /// What it would cost to give the request to a candidate now; nil where that is impossible.
+    /// - Parameter bound: a load that costs more is as good as impossible.
+    func weigh(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
+        let pair = candidate.pair
+        let place = pairs[pair].place
+        guard takesWork(place), pairs[pair].inFlight < limit(pair),
+            let fit = ask.needs.fit(of: places[place].capabilities), ask.excluding.isEmpty || !ask.excluding.contains(places[place].endpoint.id),
+            pairs[pair].claim == nil
+        else { return nil }
+        if isUsable(pair) {
+            let cost = costOfUse(pair, ask, now: now)
+            let decides = cost.warmSaving > 0.5 * cost.prefill
+            let why: Grant.Reason = pairs[pair].isLoaded ? (decides ? .affinity : .loaded) : .loading
+            return (Choice(candidate: candidate, why: why, fit: fit, cost: cost), order(cost.weighed, pair, fit))
+        }
+        if settings.placement == .off {
+            let cost = Cost(load: loadTime(pair))
+            return (Choice(candidate: candidate, why: .load, fit: fit, cost: cost), order(1e6 * Double(1 + places[place].inFlight), pair, fit))
+        }
+        guard let cost = costOfLoad(pair, ask, bound: bound, now: now) else { return nil }
+        return (Choice(candidate: candidate, why: cost.fits ? .fits : .load, fit: fit, cost: cost), order(cost.weighed, pair, fit))
+    }
+
+    /// Where all else is equal: fewest in flight for the model, and rather without a translation.
+    private func order(_ cost: Double, _ pair: Int, _ fit: RouteFit) -> Double {
+        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03)
+    }
+
+    /// Where the configuration says not to wait: the least busy of those that hold the model, else of all.
+    private func overcommit(_ target: Target, _ ask: Ask, now: NIODeadline) -> Decision {
+        guard settings.overcommits else { return .wait }
+        var best: (candidate: Candidate, fit: RouteFit, rank: (Int, Int, Int))?
         for candidate in target.candidates {
-            let pair = pairs[candidate.pair]
-            let place = places[pair.place]
-            guard place.takesWork, pair.inFlight < pair.limit(place.endpoint), let fit = needs.fit(of: place.capabilities),
-                excluding.isEmpty || !excluding.contains(place.endpoint.id)
+            let place = pairs[candidate.pair].place
+            guard takesWork(place), let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id)
             else { continue }
-            var preference = Preference(
-                mustLoad: !pair.isUsable, inFlightForModel: pair.inFlight, inFlight: place.inFlight, isNative: fit == .native,
-                weight: place.endpoint.weight)
-            if preference.mustLoad { preference.disturbance = disturbance(candidate.pair) }
-            if let known = best {
-                if known.preference < preference { continue }
-                // Among equals each is taken with the same probability, whatever their number and order.
-                equals = preference < known.preference ? 1 : equals + 1
-                if equals > 1, Int.random(in: 0..<equals, using: &random) != 0 { continue }
-            } else {
-                equals = 1
-            }
-            best = (candidate, preference)
+            let rank = (isUsable(candidate.pair) ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
+            if best.map({ rank < $0.rank }) ?? true { best = (candidate, fit, rank) }
         }
-        return best.map {
-            Choice(
-                candidate: $0.candidate, why: reason($0.candidate.pair, $0.preference), fit: $0.preference.isNative ? .native : .translated)
-        }
-    }
-
-    private func reason(_ pair: Int, _ preference: Preference) -> Grant.Reason {
-        if pairs[pair].isLoaded { return .loaded }
-        if pairs[pair].loading > 0 { return .loading }
-        return preference.disturbance == .fits ? .fits : .leastBusy
-    }
-
-    private func disturbance(_ wanted: Int) -> Disturbance {
-        let place = places[pairs[wanted].place]
-        var used = 0
-        var idle = 0
-        var somethingIsBusy = false
-        for index in place.pairs where index != wanted && pairs[index].isUsable {
-            let size = pairs[index].expectedSize ?? 0
-            used += size
-            if pairs[index].inFlight == 0 { idle += size } else { somethingIsBusy = true }
-        }
-        guard let size = pairs[wanted].expectedSize else { return somethingIsBusy ? .unknownAndBusy : .unknownButIdle }
-        if used + size <= place.largestSeen { return .fits }
-        guard let memory = place.endpoint.vramBytes else { return somethingIsBusy ? .unknownAndBusy : .unknownButIdle }
-        if used + size <= memory { return .fits }
-        return used - idle + size <= memory || !somethingIsBusy ? .evictsIdle : .evictsBusy
+        guard let best else { return .wait }
+        let cost =
+            isUsable(best.candidate.pair)
+            ? costOfUse(best.candidate.pair, ask, now: now) : costOfLoad(best.candidate.pair, ask, now: now) ?? Cost()
+        return .go(Choice(candidate: best.candidate, why: .overcommit, fit: best.fit, cost: cost))
     }
 }

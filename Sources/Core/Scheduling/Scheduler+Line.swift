@@ -49,11 +49,11 @@ extension Scheduler {
     }
 
     private func obstacles(_ target: Target, _ group: WaitingLine.Group) -> [String] {
-        target.candidates.compactMap { candidate in
+        target.candidates.compactMap { candidate -> String? in
             let pair = pairs[candidate.pair]
             let place = places[pair.place]
             guard !place.isRemoved, group.needs.fit(of: place.capabilities) != nil else { return nil }
-            let limit = pair.limit(place.endpoint)
+            let limit = self.limit(candidate.pair)
             let why =
                 if group.excluding.contains(place.endpoint.id) {
                     "has failed this request"

@@ -14,6 +14,8 @@ extension Scheduler {
     struct Target: Sendable {
         /// Names the target for `demand`: spellings of one model share it.
         var key: String
+        /// What is known of the model; nil where no endpoint has it.
+        var book: Int?
         var candidates: [Candidate]
     }
 
@@ -69,11 +71,12 @@ extension Scheduler {
         return .refused(.unknownModel(known: known.sorted(), unreachable: present.filter { !$0.takesWork }.map(\.endpoint.name)))
     }
 
-    private mutating func lookUp(_ name: String) -> Target {
+    mutating func lookUp(_ name: String) -> Target {
         if let known = catalog[name] { return known }
         let alias = settings.aliases[name]
         let wanted = alias ?? name
-        let target = Target(key: ModelName.ollamaKey(wanted), candidates: candidates(wanted, asked: name))
+        let found = candidates(wanted, asked: name)
+        let target = Target(key: ModelName.ollamaKey(wanted), book: found.first.map { pairs[$0.pair].book }, candidates: found)
         if !target.candidates.isEmpty { catalog.keep(target, as: name) }
         return target
     }
@@ -84,27 +87,33 @@ extension Scheduler {
         let forms = ModelName.askedForms(wanted)
         var best = ModelName.Fit.shortest
         var found: [(candidate: Candidate, fit: ModelName.Fit)] = []
-        for place in places where !place.isRemoved {
-            for index in place.pairs where pairs[index].isPresent {
-                let name = pairs[index].name
-                let fit: ModelName.Fit
-                let understands: Bool
-                switch place.endpoint.kind {
-                case .ollama:
-                    guard ModelName.ollamaKey(name) == key else { continue }
-                    fit = .exact
-                    understands = asked == wanted
-                case .llamaServer, .openAI:
-                    let known = place.endpoint.kind.matchesShortNames ? ModelName.serverForms(name) : ModelName.wholeForms(name)
-                    guard let match = known.first(where: { forms.contains($0.form) }) else { continue }
-                    fit = match.fit
-                    understands = asked == name
-                }
-                best = min(best, fit)
-                found.append((Candidate(pair: index, understandsAskedName: understands), fit))
+        let named = Set((forms + [key]).flatMap { pairsByForm[$0] ?? [] })
+        for index in named.sorted(by: { (pairs[$0].place, $0) < (pairs[$1].place, $1) }) where pairs[index].isPresent {
+            let place = places[pairs[index].place]
+            guard !place.isRemoved else { continue }
+            let name = pairs[index].name
+            let fit: ModelName.Fit
+            let understands: Bool
+            switch place.endpoint.kind {
+            case .ollama:
+                guard ModelName.ollamaKey(name) == key else { continue }
+                fit = .exact
+                understands = asked == wanted
+            case .llamaServer, .openAI:
+                let known = place.endpoint.kind.matchesShortNames ? ModelName.serverForms(name) : ModelName.wholeForms(name)
+                guard let match = known.first(where: { forms.contains($0.form) }) else { continue }
+                fit = match.fit
+                understands = asked == name
             }
+            best = min(best, fit)
+            found.append((Candidate(pair: index, understandsAskedName: understands), fit))
         }
         return found.filter { $0.fit == best }.map(\.candidate)
+    }
+
+    /// Every text by which a request may mean a model of this name, whatever the kind of its endpoint turns out to be.
+    static func forms(_ name: String) -> Set<String> {
+        Set([ModelName.ollamaKey(name)] + ModelName.serverForms(name).map(\.form) + ModelName.wholeForms(name).map(\.form))
     }
 
     static func why(_ place: Place) -> Refusal.Candidate {

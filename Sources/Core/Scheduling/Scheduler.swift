@@ -6,12 +6,14 @@ import NIOCore
 /// Decides which endpoint serves which request, and who waits. State and events in, actions out: no I/O, no clock, no
 /// randomness of its own, so that a test or a simulation drives the very code that the daemon runs.
 ///
-/// This file has the events. `Scheduler+Resolve` finds which endpoints have a model, `Scheduler+Choose` has the rule that picks
-/// one of them or says "wait", `WaitingLine` keeps the order, `Learned` what was measured.
+/// This file has requests and slots, `Scheduler+Fleet` what is told of the endpoints. `Scheduler+Resolve` finds which endpoints have a model,
+/// `Scheduler+Choose` has the rule that picks one of them or says "wait", `Scheduler+Cost` what it counts, `Scheduler+Dispatch` gives slots to the
+/// line, `Scheduler+Preload` loads ahead of need. `WaitingLine` keeps the order; `ModelBook`, `Learned` and `Place` what was measured.
 ///
 /// Invariants, checked by tests after every event:
-/// - a pair's `inFlight` is the number of leases out for it, and is above its limit only where a reload has lowered that;
-/// - nobody waits while a slot that the rule would give is free.
+/// - a pair's `inFlight` is the number of leases out for it, and is above its limit only where a reload has lowered that or the
+///   configuration over-commits;
+/// - nobody waits while a slot is free where its model is in memory, unless that memory is claimed for somebody who waits longer.
 public struct Scheduler: Sendable {
     var settings: SchedulerSettings
     var random: SplitMix64
@@ -21,121 +23,53 @@ public struct Scheduler: Sendable {
     var indexOf: [EndpointID: Int] = [:]
     var catalog = Catalog()
     var line = WaitingLine()
-    var demand: [String: Demand] = [:]
+    /// By model; a pair names its own. As many as models have been seen on endpoints: no client can make more.
+    var books: [ModelBook] = []
+    var bookOf: [String: Int] = [:]
+    /// Pairs by every text that may mean them.
+    var pairsByForm: [String: [Int]] = [:]
+    /// When models were last looked at for loading ahead of need.
+    var placedAt = NIODeadline.uptimeNanoseconds(0)
+    var hasClaims = false
     /// Reports of endpoints that a reload has just added, and that come before `setEndpoints` tells of them.
-    private var early: [EndpointID: EndpointReport] = [:]
-    private var leases = LeaseTable()
+    var early: [EndpointID: EndpointReport] = [:]
+    var leases = LeaseTable()
     /// Leases that were given back twice: a fault of the caller, which changes nothing but this.
     public private(set) var doubleReleases = 0
 
     public init(settings: SchedulerSettings, seed: UInt64) {
         self.settings = settings
+        line.weights = settings.keyWeights
         random = SplitMix64(seed: seed)
-    }
-
-    // MARK: The fleet
-
-    public mutating func setSettings(_ settings: SchedulerSettings, now: NIODeadline) -> [SchedulerAction] {
-        self.settings = settings
-        catalog.forget()
-        return redecide(now: now)
-    }
-
-    /// The configured endpoints: new ones come, old ones keep their books, missing ones get nothing new.
-    public mutating func setEndpoints(_ endpoints: [Endpoint], now: NIODeadline) -> [SchedulerAction] {
-        let kept = Set(endpoints.map(\.id))
-        for index in places.indices where !kept.contains(places[index].endpoint.id) { places[index].isRemoved = true }
-        for endpoint in endpoints {
-            if let index = indexOf[endpoint.id] {
-                places[index].endpoint = endpoint
-                if let kind = places[index].foundKind { places[index].endpoint.kind = kind }
-                places[index].isRemoved = false
-            } else {
-                indexOf[endpoint.id] = places.count
-                places.append(Place(endpoint: endpoint))
-            }
-        }
-        let early = self.early
-        self.early = [:]
-        for (id, report) in early { book(report, of: id) }
-        catalog.forget()
-        return redecide(now: now)
-    }
-
-    /// What the polls found. An endpoint that is not up keeps the models it had, so that a request for one of them
-    /// is told that the endpoint is down rather than that there is no such model.
-    public mutating func report(_ id: EndpointID, _ report: EndpointReport, now: NIODeadline) -> [SchedulerAction] {
-        guard indexOf[id] != nil else {
-            early[id] = report
-            return []
-        }
-        book(report, of: id)
-        catalog.forget()
-        return redecide(now: now)
-    }
-
-    private mutating func book(_ report: EndpointReport, of id: EndpointID) {
-        guard let index = indexOf[id] else { return }
-        places[index].phase = report.state.phase
-        places[index].reason = report.state.reason
-        places[index].foundKind = report.kind
-        if let kind = report.kind { places[index].endpoint.kind = kind }
-        places[index].capabilities = report.capabilities(of: places[index].endpoint.kind)
-        if report.state.phase.takesWork || !report.models.isEmpty { setModels(report, of: index) }
-        setLoaded(report, of: index)
-    }
-
-    private mutating func setModels(_ report: EndpointReport, of index: Int) {
-        for pair in places[index].pairs { pairs[pair].isPresent = false }
-        for model in report.models {
-            let pair = findPair(model.name, of: index) ?? addPair(model.name, to: index)
-            pairs[pair].isPresent = true
-            pairs[pair].sizeBytes = model.sizeBytes
-        }
-        // What is gone and idle is forgotten; its number in the array stays unused.
-        let pairs = self.pairs
-        places[index].pairs.removeAll { !pairs[$0].isPresent && pairs[$0].inFlight == 0 }
-    }
-
-    private mutating func setLoaded(_ report: EndpointReport, of index: Int) {
-        let takesWork = report.state.phase != .down
-        let loadsModels = places[index].endpoint.kind.loadsModels
-        var inMemory = 0
-        for pair in places[index].pairs {
-            let loaded = takesWork ? report.loaded.first { $0.name == pairs[pair].name } : nil
-            pairs[pair].isLoaded = loaded != nil || (takesWork && !loadsModels)
-            pairs[pair].slots = loaded?.slots
-            if let size = loaded?.sizeVramBytes {
-                pairs[pair].sizeInMemory = size
-                inMemory += size
-            }
-        }
-        places[index].largestSeen = max(places[index].largestSeen, inMemory)
-    }
-
-    private func findPair(_ name: String, of place: Int) -> Int? { places[place].pairs.first { pairs[$0].name == name } }
-
-    private mutating func addPair(_ name: String, to place: Int) -> Int {
-        pairs.append(Pair(place: place, name: name))
-        places[place].pairs.append(pairs.count - 1)
-        return pairs.count - 1
     }
 
     // MARK: Requests
 
     public mutating func submit(_ ask: Ask, now: NIODeadline) -> Admission {
+        var book: Int?
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
         case .candidates(let target):
-            demand[target.key, default: Demand()].record(now: now)
-            if let choice = choose(target, needs: ask.needs, excluding: ask.excluding) { return .granted(grant(choice)) }
+            book = target.book
+            if let book { books[book].count(now: now) }
+            let before = book.map { line.waiting(for: $0) } ?? 0
+            // A load is rather for who has waited longer: the line decides about it.
+            switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
+            case .go(let choice): return .granted(grant(choice, ask, now: now))
+            case .claim(let pair): claim(pair, now: now)
+            case .wait: break
+            }
         case .later:
             break
         case .refused(let refusal):
             return .refused(refusal)
         }
-        guard line.count < settings.queueLimit else { return .refused(.lineFull(limit: settings.queueLimit)) }
-        let (ticket, position) = line.add(ask, now: now, timeout: settings.queueTimeout)
+        guard line.hasRoom(for: ask.tenant, limit: settings.queueLimit) else { return .refused(.lineFull(limit: settings.queueLimit)) }
+        let (ticket, position) = line.add(ask, book: book, now: now, timeout: settings.queueTimeout)
         return .queued(ticket, position: position)
+    }
+
+    private func isWaiting(_ ask: Ask, _ book: Int?) -> Bool {
+        line.waiting(in: WaitingLine.Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)) > 0
     }
 
     /// For requests that cost next to nothing and take no slot (`/api/show`, `/tokenize`): an endpoint that has the model, rather one
@@ -171,75 +105,105 @@ public struct Scheduler: Sendable {
             doubleReleases += 1
             return []
         }
-        let index = pairs[record.pair].place
-        pairs[record.pair].inFlight -= 1
+        let pair = record.pair
+        let index = pairs[pair].place
+        learn(record, end)
+        pairs[pair].inFlight -= 1
         places[index].inFlight -= 1
+        pairs[pair].lastUsed = now
         if record.loads {
-            pairs[record.pair].loading -= 1
+            pairs[pair].loading -= 1
             // An answer proves that it is in memory; the next report may say otherwise.
-            if end.outcome == .completed, places[index].phase.takesWork { pairs[record.pair].isLoaded = true }
+            setUse(pair) { pair, place in if end.outcome == .completed, place.phase.takesWork { pair.isLoaded = true } }
         }
-        pairs[record.pair].learned.record(end, wasLoaded: !record.loads)
+        setUse(pair) { _, _ in }
         places[index].counters.count(end)
-        return line.isEmpty ? [] : dispatch(now: now)
+        return line.isEmpty ? [] : dispatch(freed: pair, now: now)
     }
 
-    mutating func grant(_ choice: Choice) -> Grant {
+    private mutating func learn(_ record: LeaseTable.Record, _ end: LeaseEnd) {
+        let pair = record.pair
+        let place = pairs[pair].place
+        pairs[pair].learned.record(end, wasLoaded: !record.loads)
+        guard end.outcome == .completed else { return }
+        // The others that ran there slowed it down by as much, about.
+        let shared = 1 + Place.slowing * Double(max(0, places[place].inFlight - 1))
+        books[pairs[pair].book].record(
+            end, speed: places[place].speed / shared, wasLoaded: !record.loads, coldTokens: record.coldTokens)
+        if end.tokens > 10, let first = end.timeToFirstByte, end.serviceTime > first {
+            let rate = Double(end.tokens) / (end.serviceTime - first).seconds * shared
+            let ratio = books[pairs[pair].book].recordRate(rate, speed: places[place].speed)
+            places[place].speed = min(20, max(0.05, places[place].speed * (1 + 0.05 * (min(2, max(0.5, ratio)) - 1))))
+        }
+        if record.loads, let seconds = end.loadTime?.seconds { learnLoad(pair, seconds) }
+    }
+
+    mutating func learnLoad(_ pair: Int, _ seconds: Double) {
+        guard let size = pairs[pair].expectedSize, seconds > 0.1 else { return }
+        let rate = Double(size) / seconds
+        let place = pairs[pair].place
+        places[place].bandwidth = places[place].bandwidth.map { $0 + 0.2 * (rate - $0) } ?? rate
+    }
+
+    mutating func grant(_ choice: Choice, _ ask: Ask, now: NIODeadline) -> Grant {
         let pair = choice.candidate.pair
         let index = pairs[pair].place
-        let loads = !pairs[pair].isLoaded && choice.why != .loading
+        let loads = !pairs[pair].isUsable
+        let wasLoaded = pairs[pair].isLoaded
+        if loads { beginLoad(pair, after: choice.cost.loadsBefore + choice.cost.busy, now: now) }
         pairs[pair].inFlight += 1
+        pairs[pair].lastUsed = now
         places[index].inFlight += 1
         places[index].counters.granted += 1
-        if loads { pairs[pair].loading += 1 }
+        setUse(pair) { pair, _ in pair.loading += loads ? 1 : 0 }
+        if settings.affinity { pairs[pair].prefixes.keep(ask) }
+        let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
-            lease: leases.add(LeaseTable.Record(pair: pair, loads: loads)), endpoint: places[index].endpoint.id, model: pairs[pair].name,
-            understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: pairs[pair].isLoaded, why: choice.why,
-            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair)
+            lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold)), endpoint: places[index].endpoint.id,
+            model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
+            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens)
     }
 
-    // MARK: The line
-
-    /// Refuses those who have waited for too long.
-    public mutating func expire(now: NIODeadline) -> [SchedulerAction] {
-        line.overdue(now: now).map { ticket in
-            _ = line.remove(ticket)
-            return .refuse(ticket, .waitedTooLong(seconds: settings.queueTimeout.seconds))
+    /// The endpoint will make room by itself; what it will push out is not counted on from here on.
+    mutating func beginLoad(_ pair: Int, after seconds: Double, now: NIODeadline) {
+        let room = makeRoom(for: pair)
+        pairs[pair].usedAtLoad = used(with: pair)
+        for victim in room.idle {
+            setUse(victim) { victim, _ in victim.isLoaded = false }
         }
+        pairs[pair].readyAt = now + .nanoseconds(Int64((seconds + loadTime(pair)) * 1e9))
+        release(claimsFor: pairs[pair].book, on: pairs[pair].place)
     }
 
-    public var nextDeadline: NIODeadline? { line.nextDeadline }
-
-    /// After a change of the fleet: who waits for what no longer comes is told, who can go goes.
-    private mutating func redecide(now: NIODeadline) -> [SchedulerAction] {
-        guard !line.isEmpty else { return [] }
-        var actions: [SchedulerAction] = []
-        for group in Array(line.waitingGroups) {
-            guard case .refused(let refusal) = resolve(group.model, needs: group.needs, excluding: group.excluding) else { continue }
-            for ticket in line.tickets(in: group) {
-                _ = line.remove(ticket)
-                actions.append(.refuse(ticket, refusal))
-            }
-        }
-        return actions + dispatch(now: now)
+    /// Changes what is known of a pair's being in memory, and keeps the sums that depend on it.
+    mutating func setUse(_ pair: Int, _ change: (inout Pair, Place) -> Void) {
+        let place = pairs[pair].place
+        let before = pairs[pair].isUsable
+        change(&pairs[pair], places[place])
+        let after = pairs[pair].isUsable
+        if before != after { books[pairs[pair].book].holders += after ? 1 : -1 }
+        if !after, before { pairs[pair].prefixes.forget() }
+        let isThere = places[place].resident.contains(pair)
+        if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }
+        if !pairs[pair].takesMemory, isThere { places[place].resident.removeAll { $0 == pair } }
     }
 
-    /// Gives every slot that can be given, each time to the one whose turn it is among those who can go.
-    private mutating func dispatch(now: NIODeadline) -> [SchedulerAction] {
-        var actions: [SchedulerAction] = []
-        while true {
-            var best: (waiter: WaitingLine.Waiter, turn: WaitingLine.Turn, choice: Choice)?
-            for group in line.waitingGroups {
-                guard let next = line.next(in: group), best.map({ next.turn < $0.turn }) ?? true,
-                    case .candidates(let target) = resolve(group.model, needs: group.needs, excluding: group.excluding),
-                    let choice = choose(target, needs: group.needs, excluding: group.excluding)
-                else { continue }
-                best = (next.waiter, next.turn, choice)
-            }
-            guard let best else { return actions }
-            line.serve(best.waiter.ticket)
-            actions.append(.grant(best.waiter.ticket, grant(best.choice)))
+    /// The first byte of an answer has come: its model is in memory. To be told for grants whose `wasLoaded` is false; for others it
+    /// changes nothing.
+    public mutating func began(_ lease: LeaseID, now: NIODeadline) -> [SchedulerAction] {
+        guard let record = leases.record(of: lease), record.loads || !pairs[record.pair].isLoaded, places[pairs[record.pair].place].phase.takesWork
+        else {
+            return []
         }
+        let place = pairs[record.pair].place
+        // So late that it must have waited for something to go: all of it does not fit.
+        if !pairs[record.pair].isLoaded, pairs[record.pair].usedAtLoad > places[place].largestSeen,
+            (now - pairs[record.pair].readyAt).seconds > max(5, loadTime(record.pair))
+        {
+            places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)
+        }
+        setUse(record.pair) { pair, _ in pair.isLoaded = true }
+        return line.isEmpty ? [] : dispatch(freed: record.pair, now: now)
     }
 
     var leasesOut: Int { leases.count }

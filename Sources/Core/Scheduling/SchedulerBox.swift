@@ -9,6 +9,9 @@ final class SchedulerBox: Sendable {
     /// What a waiting request is told, exactly once, on any thread, never under the lock.
     typealias Decision = @Sendable (Result<Lease, RefusalError>) -> Void
 
+    /// An endpoint and a model as the endpoint spells it; called on any thread, never under the lock.
+    typealias LoadWish = @Sendable (EndpointID, String) -> Void
+
     enum Answer {
         case granted(Lease)
         case queued(TicketID, position: Int)
@@ -22,8 +25,14 @@ final class SchedulerBox: Sendable {
 
     private let state: NIOLockedValueBox<State>
     private let clock: @Sendable () -> NIODeadline
+    private let onLoad: LoadWish
 
-    init(settings: SchedulerSettings, seed: UInt64, clock: @escaping @Sendable () -> NIODeadline = { .now() }) {
+    /// - Parameter onLoad: told of models to load ahead of need; whoever carries it out answers with `loadEnded`.
+    init(
+        settings: SchedulerSettings, seed: UInt64, clock: @escaping @Sendable () -> NIODeadline = { .now() },
+        onLoad: @escaping LoadWish = { _, _ in }
+    ) {
+        self.onLoad = onLoad
         state = NIOLockedValueBox(State(scheduler: Scheduler(settings: settings, seed: seed)))
         self.clock = clock
     }
@@ -62,6 +71,16 @@ final class SchedulerBox: Sendable {
 
     func setSettings(_ settings: SchedulerSettings) { run { $0.setSettings(settings, now: $1) } }
 
+    func began(_ lease: LeaseID) { run { $0.began(lease, now: $1) } }
+
+    func loadEnded(_ id: EndpointID, model: String, _ end: LoadEnd) { run { $0.loadEnded(id, model: model, end, now: $1) } }
+
+    func explain(_ ask: Ask) -> Explanation {
+        let now = clock()
+        return state.withLockedValue { $0.scheduler.explain(ask, now: now) }
+    }
+
+    /// The sweep: refuses who has waited for too long, decides anew for the others.
     func expire() { run { $0.expire(now: $1) } }
 
     func queue() -> [LinePlace] { state.withLockedValue { $0.scheduler.queue() } }
@@ -80,20 +99,26 @@ final class SchedulerBox: Sendable {
 
     private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {
         let now = clock()
-        let told = state.withLockedValue { state -> [(Decision, SchedulerAction)] in
+        let (told, loads) = state.withLockedValue { state -> ([(Decision, SchedulerAction)], [(EndpointID, String)]) in
             let actions = event(&state.scheduler, now)
-            if actions.isEmpty { return [] }
-            return actions.compactMap { action in
+            var told: [(Decision, SchedulerAction)] = []
+            var loads: [(EndpointID, String)] = []
+            for action in actions {
                 switch action {
-                case .grant(let ticket, _), .refuse(let ticket, _): state.waiting.removeValue(forKey: ticket).map { ($0, action) }
+                case .grant(let ticket, _), .refuse(let ticket, _):
+                    if let decide = state.waiting.removeValue(forKey: ticket) { told.append((decide, action)) }
+                case .load(let endpoint, let model): loads.append((endpoint, model))
                 }
             }
+            return (told, loads)
         }
         for (decide, action) in told {
             switch action {
             case .grant(_, let grant): decide(.success(Lease(grant, box: self)))
             case .refuse(_, let refusal): decide(.failure(RefusalError(refusal: refusal)))
+            case .load: break
             }
         }
+        for (endpoint, model) in loads { onLoad(endpoint, model) }
     }
 }

@@ -41,7 +41,7 @@ extension Scheduler {
             row.counters = place.counters
             for index in place.pairs {
                 if pairs[index].inFlight > 0 { row.inFlightByModel[pairs[index].name] = pairs[index].inFlight }
-                if pairs[index].loading > 0, !pairs[index].isLoaded { row.loading.insert(pairs[index].name) }
+                if !pairs[index].isLoaded, pairs[index].isUsable { row.loading.insert(pairs[index].name) }
             }
             result.endpoints[place.endpoint.id] = row
         }

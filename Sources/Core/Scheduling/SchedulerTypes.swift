@@ -13,12 +13,24 @@ public struct Ask: Sendable {
     public var tenant: Tenant
     /// Endpoints that have already failed this request.
     public var excluding: [EndpointID]
+    /// What the conversation begins with, so that it can go where that is known already.
+    public var prefix: PrefixChain
+    /// A hash of what the client calls the conversation (`X-Session-Id`, `prompt_cache_key`).
+    public var session: UInt64?
+    /// About how many tokens the whole prompt has; 0 where nobody has counted.
+    public var promptTokens: Int
 
-    public init(model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = []) {
+    public init(
+        model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = [], prefix: PrefixChain = PrefixChain(), session: UInt64? = nil,
+        promptTokens: Int? = nil
+    ) {
         self.model = model
         self.needs = needs
         self.tenant = tenant
         self.excluding = excluding
+        self.prefix = prefix
+        self.session = session
+        self.promptTokens = promptTokens ?? prefix.tokens
     }
 }
 
@@ -82,21 +94,30 @@ public struct Grant: Sendable, Equatable {
     public var kind: EndpointKind
     /// The scheduler's own number for the model on the endpoint.
     public var pair: Int
+    /// The expected time from now to the first token, seconds; nil where nothing was weighed.
+    public var expected: Double?
+    /// Tokens of the prompt that are likely to be known there already.
+    public var warmTokens: Int
 
-    public enum Reason: String, Sendable {
+    /// Their raw values stand in access logs and in the operator's tables: they do not change.
+    public enum Reason: String, Sendable, CaseIterable {
         /// The model is in memory there and a slot was free.
         case loaded
-        /// The model was being loaded there for another request of ours.
+        /// As `loaded`, and the conversation's beginning is warm there, which decided.
+        case affinity
+        /// The model was being loaded there for another request of ours, or ahead of need.
         case loading
-        /// It fits beside what is in memory there.
+        /// It has to be loaded, and fits beside what is in memory there.
         case fits
-        /// Nothing better was known: fewest in flight.
-        case leastBusy = "least-busy"
+        /// It has to be loaded, and may push out something.
+        case load
+        /// Every slot was taken, and the configuration says not to wait.
+        case overcommit
     }
 
     public init(
         lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
-        fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0
+        fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil, warmTokens: Int = 0
     ) {
         self.lease = lease
         self.endpoint = endpoint
@@ -107,6 +128,8 @@ public struct Grant: Sendable, Equatable {
         self.fit = fit
         self.kind = kind
         self.pair = pair
+        self.expected = expected
+        self.warmTokens = warmTokens
     }
 
     public var placement: Placement {
@@ -148,10 +171,21 @@ public enum Admission: Sendable, Equatable {
     case refused(Refusal)
 }
 
-/// What has to be done for requests in line, after an event that changed something.
+/// What has to be done after an event that changed something.
 public enum SchedulerAction: Sendable, Equatable {
     case grant(TicketID, Grant)
     case refuse(TicketID, Refusal)
+    /// Load the model (as the endpoint spells it) ahead of need, and tell by `loadEnded` how it went. Until then, or until the load is
+    /// overdue by far, the scheduler counts on it and asks for no other load there.
+    case load(EndpointID, model: String)
+}
+
+/// How a load ended that the scheduler had asked for.
+public enum LoadEnd: Sendable, Equatable {
+    /// The model is in memory; the time it took, as the endpoint told or as it was waited for.
+    case loaded(TimeAmount)
+    /// It did not come: the scheduler lets some time pass before it asks for it again.
+    case failed
 }
 
 /// How a lease ended, for the counters and for what the scheduler learns.
@@ -187,21 +221,6 @@ public struct LeaseEnd: Sendable, Equatable {
         self.serviceTime = serviceTime
         self.tokens = tokens
         self.loadTime = loadTime
-    }
-}
-
-public struct SchedulerSettings: Sendable, Equatable {
-    /// Most requests in line.
-    public var queueLimit: Int
-    /// Longest wait in line.
-    public var queueTimeout: TimeAmount
-    /// Asked name to the name that is looked for instead.
-    public var aliases: [String: String]
-
-    public init(queueLimit: Int = 512, queueTimeout: TimeAmount = .seconds(300), aliases: [String: String] = [:]) {
-        self.queueLimit = queueLimit
-        self.queueTimeout = queueTimeout
-        self.aliases = aliases
     }
 }
 

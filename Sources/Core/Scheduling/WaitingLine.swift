@@ -7,8 +7,8 @@ import NIOCore
 /// Requests that wait for a slot: first come first served within a tenant, fair between tenants.
 ///
 /// Fair by start-time fair queueing (Goyal, Vin, Cheng: "Start-time Fair Queueing", SIGCOMM 1996), with every request
-/// counted as one unit of work: a tenant's virtual time rises by one for each of its requests that goes, and the tenant whose
-/// time is least is next. A tenant that comes (back) starts at the time of the one served last, so that nobody saves up.
+/// counted as one unit of work: a tenant's virtual time rises by one over its weight for each of its requests that goes, and the tenant
+/// whose time is least is next. A tenant that comes (back) starts at the time of the one served last, so that nobody saves up.
 ///
 /// Requests that want the same thing form a group. A group that cannot go does not hold up another.
 struct WaitingLine: Sendable {
@@ -17,11 +17,13 @@ struct WaitingLine: Sendable {
         var model: String
         var needs: RouteNeeds
         var excluding: [EndpointID]
+        /// The model that this is, where that is known.
+        var book: Int?
     }
 
     struct Waiter: Sendable {
         var ticket: TicketID
-        var tenant: Tenant
+        var ask: Ask
         var since: NIODeadline
         var deadline: NIODeadline
     }
@@ -32,23 +34,100 @@ struct WaitingLine: Sendable {
     private var tenants: [Tenant: (time: Double, waiting: Int)] = [:]
     private var served = 0.0
     private var nextTicket: UInt64 = 1
+    /// By book, how many wait and in which groups.
+    private var books: [Int: (waiting: Int, groups: [Group])] = [:]
+    /// The books that anybody waits for, in no particular order, and where each stands.
+    private var bookList: [Int] = []
+    private var bookIndex: [Int: Int] = [:]
+    private var cursor = 0
+    var weights: [Tenant: Double] = [:]
 
     var count: Int { places.count }
     var isEmpty: Bool { places.isEmpty }
     var waitingGroups: Dictionary<Group, [Tenant: Deque<Waiter>]>.Keys { groups.keys }
 
     /// - Returns: the ticket, and how many of the same group stand before it.
-    mutating func add(_ ask: Ask, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
+    mutating func add(_ ask: Ask, book: Int?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
         let ticket = TicketID(rawValue: nextTicket)
         nextTicket += 1
-        let group = Group(model: ask.model, needs: ask.needs, excluding: ask.excluding)
+        let group = Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)
         let position = waiting(in: group)
-        groups[group, default: [:]][ask.tenant, default: []].append(
-            Waiter(ticket: ticket, tenant: ask.tenant, since: now, deadline: now + timeout))
+        groups[group, default: [:]][ask.tenant, default: []].append(Waiter(ticket: ticket, ask: ask, since: now, deadline: now + timeout))
+        if let book { enter(book, group, isNew: position == 0) }
         places[ticket] = (group, ask.tenant)
         let tenant = tenants[ask.tenant] ?? (time: served, waiting: 0)
         tenants[ask.tenant] = (time: tenant.waiting == 0 ? max(tenant.time, served) : tenant.time, waiting: tenant.waiting + 1)
         return (ticket, position)
+    }
+
+    /// Whether a tenant may put one more in a line of `limit`. Whoever has many there may have at most eight times as many as places are
+    /// left (dynamic thresholds, Choudhury and Hahne 1998): so one tenant's flood leaves room for others.
+    func hasRoom(for tenant: Tenant, limit: Int) -> Bool {
+        count < limit && (tenants[tenant]?.waiting ?? 0) < 8 * (limit - count)
+    }
+
+    // MARK: By book
+
+    var waitingBooks: [Int] { bookList }
+    func waiting(for book: Int) -> Int { books[book]?.waiting ?? 0 }
+    func groups(of book: Int) -> [Group] { books[book]?.groups ?? [] }
+
+    /// A few of the books that anybody waits for, others each time.
+    mutating func someBooks(_ count: Int) -> [Int] {
+        guard !bookList.isEmpty else { return [] }
+        return (0..<min(count, bookList.count)).map { _ in
+            cursor = (cursor + 1) % bookList.count
+            return bookList[cursor]
+        }
+    }
+
+    private mutating func enter(_ book: Int, _ group: Group, isNew: Bool) {
+        if books[book] == nil {
+            bookIndex[book] = bookList.count
+            bookList.append(book)
+        }
+        books[book, default: (0, [])].waiting += 1
+        if isNew { books[book]?.groups.append(group) }
+    }
+
+    private mutating func leave(_ group: Group) {
+        guard let book = group.book, let left = books[book]?.waiting else { return }
+        books[book]?.waiting = left - 1
+        if groups[group] == nil { books[book]?.groups.removeAll { $0 == group } }
+        guard left == 1, let index = bookIndex.removeValue(forKey: book), let last = bookList.popLast() else { return }
+        books[book] = nil
+        guard last != book else { return }
+        bookList[index] = last
+        bookIndex[last] = index
+    }
+
+    /// Names are looked up anew, as the fleet has changed: each group's book is what `find` says.
+    mutating func renew(_ find: (Group) -> Int?) {
+        let old = groups
+        groups = [:]
+        books = [:]
+        bookList = []
+        bookIndex = [:]
+        for (group, line) in old {
+            var renewed = group
+            renewed.book = find(group)
+            groups[renewed] = line
+            for (tenant, waiters) in line { for waiter in waiters { places[waiter.ticket] = (renewed, tenant) } }
+            guard let book = renewed.book else { continue }
+            for number in 0..<line.values.reduce(0, { $0 + $1.count }) { enter(book, renewed, isNew: number == 0) }
+        }
+        // A dictionary's order is chance.
+        let order = bookList.sorted()
+        bookList = order
+        for (index, book) in order.enumerated() {
+            bookIndex[book] = index
+            books[book]?.groups.sort { Self.isBefore($0, $1) }
+        }
+    }
+
+    private static func isBefore(_ left: Group, _ right: Group) -> Bool {
+        left.model != right.model
+            ? left.model < right.model : left.excluding.map(\.rawValue).lexicographicallyPrecedes(right.excluding.map(\.rawValue))
     }
 
     func waiting(in group: Group) -> Int { groups[group]?.values.reduce(0) { $0 + $1.count } ?? 0 }
@@ -77,7 +156,7 @@ struct WaitingLine: Sendable {
     mutating func serve(_ ticket: TicketID) {
         guard let place = places[ticket], let tenant = tenants[place.tenant] else { return }
         served = max(served, tenant.time)
-        tenants[place.tenant]?.time += 1
+        tenants[place.tenant]?.time += 1 / max(0.001, weights[place.tenant] ?? 1)
         _ = remove(ticket)
     }
 
@@ -91,6 +170,7 @@ struct WaitingLine: Sendable {
         }
         if groups[group]?[tenant]?.isEmpty ?? false { groups[group]?[tenant] = nil }
         if groups[group]?.isEmpty ?? false { groups[group] = nil }
+        leave(group)
         if let left = tenants[tenant]?.waiting { tenants[tenant]?.waiting = left - 1 }
         // A tenant's time matters only while it is ahead of the others.
         if tenants[tenant]?.waiting == 0, let time = tenants[tenant]?.time, time <= served || places.isEmpty { tenants[tenant] = nil }

@@ -90,23 +90,21 @@ struct CacheGetCommand: ParsableCommand {
 struct CacheInvalidateCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "invalidate", abstract: "Remove kept answers: those that fit all that is given.",
-        discussion: "With --dry-run it only counts. Everything goes with --all.")
+        discussion: "With --dry-run it only counts. Everything goes with --all, after a question.")
 
-    @Option(name: .long, help: "Answers of this model.") var model: String?
+    @Option(name: .long, help: "Answers of this model.", completion: Completions.models) var model: String?
     @Option(name: .long, help: ArgumentHelp("A namespace as cache stats names it, or its beginning.", valueName: "name")) var namespace: String?
     @Option(name: .long, help: "A tenant as cache stats names it; \"\" for requests without a key.") var tenant: String?
     @Option(name: .long, help: "One answer, by its key or the key's beginning.") var key: String?
     @Option(
         name: .customLong("older-than"),
         help: ArgumentHelp("Answers at least this old, such as 30s, 5m, 1h; without a unit, seconds.", valueName: "time"),
-        transform: { text in
-            guard let duration = Duration(text) else { throw ValidationError("\"\(text)\" is no length of time; write 500ms, 30s, 5m or 1h") }
-            return duration
-        })
+        transform: Duration.parse)
     var olderThan: Duration?
     @Flag(name: .long, help: "Every kept answer.") var all = false
     @Flag(name: .customLong("dry-run"), help: "Count them, and remove none.") var dryRun = false
 
+    @OptionGroup var change: ChangeOptions
     @OptionGroup var options: GlobalOptions
 
     func validate() throws {
@@ -124,8 +122,9 @@ struct CacheInvalidateCommand: ParsableCommand {
         params.key = key
         params.olderThanS = olderThan.map { Double($0.milliseconds) / 1000 }
         params.dryRun = dryRun
+        if all, !dryRun { try Confirmation.require("Remove every kept answer", yes: change.yes) }
         let result = try session.ask { [params] client throws(ControlError) in try client.cacheInvalidate(params) }
-        try session.output.show(result) { Self.print(result, on: $0) }
+        try change.show(result, on: session.output) { Self.print(result, on: $0) }
     }
 
     static func print(_ result: CacheInvalidated, on page: Page) {

@@ -9,7 +9,7 @@ import ArgumentParser
 #endif
 import Protocol
 
-/// `--wait` and `--timeout`.
+/// `--wait`, `--timeout` and `--cancel-after`.
 struct WaitOptions: ParsableArguments {
     @Flag(name: .long, help: "Return when nothing is in flight there.")
     var wait = false
@@ -17,14 +17,18 @@ struct WaitOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp("How long to wait, such as 500ms, 30s, 5m, 1h; without a unit, seconds. Then exit status 4.", valueName: "time"),
-        transform: { text in
-            guard let duration = Duration(text) else { throw ValidationError("\"\(text)\" is no length of time; write 500ms, 30s, 5m or 1h") }
-            return duration
-        })
+        transform: Duration.parse)
     var timeout: Duration?
+
+    @Option(
+        name: .customLong("cancel-after"),
+        help: ArgumentHelp("Cancel what is still in flight there after that time.", valueName: "time"),
+        transform: Duration.parse)
+    var cancelAfter: Duration?
 
     func validate() throws {
         if timeout != nil, !wait { throw ValidationError("--timeout has a meaning only with --wait") }
+        if cancelAfter != nil, !wait { throw ValidationError("--cancel-after has a meaning only with --wait") }
     }
 }
 
@@ -33,20 +37,38 @@ enum Drained {
     /// Milliseconds between two questions to the daemon.
     static let interval = 100
 
-    static func wait(for names: [String], session: Session, timeout: Duration?) throws(Failure) -> EndpointList {
-        let start = nowMs()
-        var progress = Progress(isTerminal: isatty(STDERR_FILENO) == 1 && !session.output.json)
+    static func wait(for names: [String], session: Session, options: WaitOptions, isQuiet: Bool) throws(Failure) -> EndpointList {
+        let start = Clock.nowMs()
+        var progress = Progress(isTerminal: isatty(STDERR_FILENO) == 1, isSilent: session.output.json || isQuiet)
         defer { progress.end() }
+        var isCancelled = false
         while true {
             let all = try session.ask { client throws(ControlError) in try client.endpoints() }
             let ours = try check(names, in: all.endpoints)
             let left = ours.filter { $0.inFlight > 0 }
             if left.isEmpty { return EndpointList(endpoints: ours) }
-            let waited = nowMs() - start
-            if let timeout, waited >= timeout.milliseconds { throw timedOut(left, after: timeout) }
+            let waited = Clock.nowMs() - start
+            if let patience = options.cancelAfter, !isCancelled, waited >= patience.milliseconds {
+                try cancelAll(on: Set(names), session)
+                isCancelled = true
+                continue
+            }
+            if let timeout = options.timeout, waited >= timeout.milliseconds { throw timedOut(left, after: timeout) }
             progress.show(left, waitedMs: waited)
-            let pause = timeout.map { min(interval, max(1, $0.milliseconds - waited)) } ?? interval
-            usleep(UInt32(pause * 1000))
+            let next = [options.timeout, isCancelled ? nil : options.cancelAfter].compactMap { $0.map { max(1, $0.milliseconds - waited) } }
+            usleep(UInt32(min(interval, next.min() ?? interval) * 1000))
+        }
+    }
+
+    /// One that has ended by itself meanwhile is just as well.
+    private static func cancelAll(on names: Set<String>, _ session: Session) throws(Failure) {
+        let requests = try session.ask { client throws(ControlError) in try client.requests() }.requests
+        for request in requests where names.contains(request.endpoint) {
+            do {
+                _ = try session.ask { client throws(ControlError) in try client.cancel(request.id) }
+            } catch  where error.status != .notFound {
+                throw error
+            } catch {}
         }
     }
 
@@ -71,10 +93,15 @@ enum Drained {
             status: .timedOut, code: "timed_out", message: "still in flight after \(Progress.seconds(timeout.milliseconds)): \(list)",
             advice: ["Drained they stay: they get nothing new. routerctl resume puts them back into service."])
     }
+}
 
-    private static func nowMs() -> Int {
+/// The monotonic clock.
+enum Clock {
+    static func nowMs() -> Int { nowUs() / 1000 }
+
+    static func nowUs() -> Int {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)
-        return now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+        return now.tv_sec * 1_000_000 + now.tv_nsec / 1000
     }
 }

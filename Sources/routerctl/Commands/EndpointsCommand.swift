@@ -8,38 +8,47 @@ import Protocol
 /// `routerctl endpoints [NAME]`: a row for each, or all of one.
 struct EndpointsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "endpoints", abstract: "List the endpoints, or show one in full.", aliases: ["endpoint"])
+        commandName: "endpoints", abstract: "List the endpoints, or show one in full.",
+        discussion: ListOptions.describe(table([])), aliases: ["endpoint"])
 
-    @Argument(help: ArgumentHelp("Its name, its URL, or a part of either that fits only one.", valueName: "name"))
+    @Argument(help: ArgumentHelp("Its name, its URL, or a part of either that fits only one.", valueName: "name"), completion: Completions.endpoints)
     var name: String?
 
+    @OptionGroup var list: ListOptions
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
+        try list.check(Self.table([]), json: options.json)
         let session = try Session(options)
-        let list = try session.ask { [name] client throws(ControlError) in try client.endpoints(name) }
-        try session.output.show(list) { page in
+        let found = try session.ask(about: .endpoint(name ?? "")) { [name] client throws(ControlError) in try client.endpoints(name) }
+        let table = Self.table(found.endpoints)
+        try list.show(found, table, on: session.output) { page in
             if name != nil {
-                list.endpoints.forEach { Self.print($0, on: page) }
+                found.endpoints.forEach { Self.print($0, on: page) }
             } else {
-                page.table(Self.table(list.endpoints))
+                page.table(table)
             }
         }
     }
 
     static func table(_ endpoints: [EndpointInfo]) -> TextTable {
-        var table = TextTable([
-            TableColumn("NAME", minimum: 10, rank: 100),
-            TableColumn("STATE", rank: 99),
-            TableColumn("IN FLIGHT", right: true, rank: 98),
-            TableColumn("LIMIT", right: true, rank: 60),
-            TableColumn("WAITING", right: true, rank: 90),
-            TableColumn("LOADED", minimum: 20, rank: 70),
-            TableColumn("KIND", rank: 10),
-            TableColumn("VERSION", minimum: 7, rank: 5, hidesWhenEmpty: true),
-            TableColumn("URL", rank: 40),
-            TableColumn("REASON", minimum: 18, rank: 75, hidesWhenEmpty: true),
-        ])
+        var table = TextTable(
+            [
+                TableColumn("NAME", minimum: 10, rank: 100),
+                TableColumn("STATE", rank: 99),
+                TableColumn("IN FLIGHT", right: true, rank: 98),
+                TableColumn("LIMIT", right: true, rank: 60),
+                TableColumn("WAITING", right: true, rank: 90),
+                TableColumn("LOADED", minimum: 20, rank: 70),
+                TableColumn("KIND", rank: 10),
+                TableColumn("VERSION", minimum: 7, rank: 5, hidesWhenEmpty: true),
+                TableColumn("URL", rank: 40),
+                TableColumn("REASON", minimum: 18, rank: 75, hidesWhenEmpty: true),
+            ],
+            more: [
+                "SINCE", "WEIGHT", "AVAILABLE", "REQUESTS", "TOKENS", "FAILURES", "RETRIES", "ABORTS", "REQUESTS PER SECOND", "TOKENS PER SECOND",
+                "TTFT P50", "TTFT P95", "VRAM",
+            ])
         table.rows = endpoints.map { endpoint in
             [
                 .init(endpoint.name), .init(endpoint.state, Tone.state(endpoint.state)),
@@ -47,6 +56,12 @@ struct EndpointsCommand: ParsableCommand {
                 .init("\(endpoint.waiting)", endpoint.waiting > 0 ? .warning : .plain),
                 .init(endpoint.loaded.joined(separator: ", ")), .init(endpoint.kind, .dim), .init(endpoint.version, .dim),
                 .init(endpoint.url, .dim), .init(endpoint.reason, endpoint.state == "down" ? .bad : .warning),
+                .init(endpoint.since), .init(weight(endpoint.weight)), .init(endpoint.available.joined(separator: ", ")),
+                .init("\(endpoint.requestsTotal)"), .init("\(endpoint.tokensTotal)"), .init("\(endpoint.failuresTotal)"),
+                .init("\(endpoint.retriesTotal)"), .init("\(endpoint.abortsTotal)"),
+                .init(Quantity.rate(endpoint.requestsPerSecond)), .init(Quantity.rate(endpoint.tokensPerSecond)),
+                .init(milliseconds(endpoint.ttftP50Ms)), .init(milliseconds(endpoint.ttftP95Ms)),
+                .init(endpoint.vramBytes.map(Quantity.bytes) ?? "-"),
             ]
         }
         return table
@@ -66,16 +81,37 @@ struct EndpointsCommand: ParsableCommand {
             ("Limit", "\(endpoint.limit) for each model", .plain),
             ("Waiting", "\(endpoint.waiting)", .plain),
             ("Weight", weight(endpoint.weight), .plain),
-            ("Requests", "\(endpoint.requestsTotal)", .plain),
-            ("Tokens", "\(endpoint.tokensTotal)", .plain),
+            ("Requests", "\(endpoint.requestsTotal), \(Quantity.rate(endpoint.requestsPerSecond)) a second", .plain),
+            ("Tokens", "\(endpoint.tokensTotal), \(Quantity.rate(endpoint.tokensPerSecond)) a second", .plain),
+            ("First byte", firstByte(endpoint), .plain),
             ("Failures", "\(endpoint.failuresTotal)", endpoint.failuresTotal > 0 ? .warning : .plain),
+            ("Retries", "\(endpoint.retriesTotal)", .plain),
             ("Aborts", "\(endpoint.abortsTotal)", .plain),
-            ("Loaded", endpoint.loaded.isEmpty ? "-" : endpoint.loaded.joined(separator: ", "), .plain),
+            ("Memory", endpoint.vramBytes.map(Quantity.bytes) ?? "unknown", .plain),
+            ("Key", endpoint.hasKey ? "has one of its own" : "none of its own", .plain),
+            ("Loaded", loaded(endpoint), .plain),
             ("Available", endpoint.available.isEmpty ? "-" : endpoint.available.joined(separator: ", "), .plain),
         ])
     }
 
-    private static func weight(_ value: Double) -> String {
+    private static func milliseconds(_ value: Double?) -> String { value.map { "\(Int($0.rounded()))ms" } ?? "-" }
+
+    private static func firstByte(_ endpoint: EndpointInfo) -> String {
+        guard let median = endpoint.ttftP50Ms else { return "-" }
+        return "half within \(milliseconds(median)), 95% within \(milliseconds(endpoint.ttftP95Ms))"
+    }
+
+    /// With memory and expiry where the endpoint tells them.
+    private static func loaded(_ endpoint: EndpointInfo) -> String {
+        guard !endpoint.loaded.isEmpty else { return "-" }
+        return endpoint.loaded.map { name in
+            let more = endpoint.loadedModels.first { $0.name == name }
+            let facts = [more?.sizeVramBytes.map(Quantity.bytes), more?.expiresAt.map { "until \($0)" }].compactMap { $0 }
+            return facts.isEmpty ? name : "\(name) (\(facts.joined(separator: ", ")))"
+        }.joined(separator: ", ")
+    }
+
+    static func weight(_ value: Double) -> String {
         value == value.rounded() && abs(value) < 1e9 ? "\(Int(value))" : "\(value)"
     }
 }

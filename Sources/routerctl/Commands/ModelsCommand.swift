@@ -8,35 +8,39 @@ import Protocol
 /// `routerctl models [NAME]`: a row for each model, or with a name a row for each place that has it.
 struct ModelsCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "List the models, or where one is.", aliases: ["model"])
+        commandName: "models", abstract: "List the models, or where one is.",
+        discussion: ListOptions.describe(table([])) + " With a name: \(places([]).columnNames.joined(separator: ", ")).", aliases: ["model"])
 
-    @Argument(help: ArgumentHelp("A model's name, or a part of it.", valueName: "name"))
+    @Argument(help: ArgumentHelp("A model's name, or a part of it.", valueName: "name"), completion: Completions.models)
     var name: String?
 
+    @OptionGroup var list: ListOptions
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
+        try list.check(name == nil ? Self.table([]) : Self.places([]), json: options.json)
         let session = try Session(options)
-        let list = try session.ask { [name] client throws(ControlError) in try client.models(name) }
-        if let name, list.models.isEmpty {
-            throw Failure(status: .notFound, code: "not_found", message: "no endpoint has a model like \"\(name)\"", advice: ["See routerctl models"])
+        let found = try session.ask { [name] client throws(ControlError) in try client.models(name) }
+        if let name, found.models.isEmpty {
+            throw Failure(
+                status: .notFound, code: "not_found", message: "no endpoint has a model like \"\(name)\"",
+                advice: session.suggestion(for: .model(name)) + ["See routerctl models"])
         }
-        try session.output.show(list) { page in
-            page.table(name == nil ? Self.table(list.models) : Self.places(list.models))
-        }
+        try list.show(found, name == nil ? Self.table(found.models) : Self.places(found.models), on: session.output)
     }
 
     static func table(_ models: [ModelInfo]) -> TextTable {
-        var table = TextTable([
-            TableColumn("MODEL", minimum: 20, rank: 100),
-            TableColumn("SIZE", right: true, rank: 60),
-            TableColumn("PARAMS", right: true, rank: 20, hidesWhenEmpty: true),
-            TableColumn("QUANT", rank: 10, hidesWhenEmpty: true),
-            TableColumn("IN FLIGHT", right: true, rank: 90),
-            TableColumn("WAITING", right: true, rank: 80),
-            TableColumn("LOADED ON", minimum: 16, rank: 95),
-            TableColumn("AVAILABLE ON", minimum: 12, rank: 70),
-        ])
+        var table = TextTable(
+            [
+                TableColumn("MODEL", minimum: 20, rank: 100),
+                TableColumn("SIZE", right: true, rank: 60),
+                TableColumn("PARAMS", right: true, rank: 20, hidesWhenEmpty: true),
+                TableColumn("QUANT", rank: 10, hidesWhenEmpty: true),
+                TableColumn("IN FLIGHT", right: true, rank: 90),
+                TableColumn("WAITING", right: true, rank: 80),
+                TableColumn("LOADED ON", minimum: 16, rank: 95),
+                TableColumn("AVAILABLE ON", minimum: 12, rank: 70),
+            ], more: ["ALIASES", "CONTEXT", "REQUESTS", "TOKENS"])
         table.rows = models.map { model in
             func endpoints(_ states: Set<String>) -> String {
                 model.places.filter { states.contains($0.state) }.map { $0.state == "loading" ? "\($0.endpoint) (loading)" : $0.endpoint }
@@ -47,6 +51,8 @@ struct ModelsCommand: ParsableCommand {
                 .init(model.quantization ?? ""), .init("\(model.places.reduce(0) { $0 + $1.inFlight })"),
                 .init("\(model.waiting)", model.waiting > 0 ? .warning : .plain),
                 .init(endpoints(["loaded", "loading"]), .good), .init(endpoints(["available"])),
+                .init(model.aliases.joined(separator: ", ")), .init(model.contextLength.map { "\($0)" } ?? "-"),
+                .init("\(model.requestsTotal)"), .init("\(model.tokensTotal)"),
             ]
         }
         return table

@@ -9,17 +9,30 @@ struct ReloadCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
         abstract: "Read the configuration again and apply it, all or nothing.",
-        discussion: "Requests in flight are not touched. A bad configuration changes nothing; its errors are printed.")
+        discussion:
+            "Requests in flight are not touched. A bad configuration changes nothing; its errors are printed. Where endpoints would go away, it asks first."
+    )
 
     @Flag(name: .customLong("dry-run"), help: "Only tell what would change.")
     var dryRun = false
 
+    @OptionGroup var change: ChangeOptions
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
         let session = try Session(options)
+        if !dryRun, !change.yes {
+            let planned = try session.ask { client throws(ControlError) in try client.reload(dryRun: true) }
+            let gone = Self.removed(planned.changes)
+            if !gone.isEmpty { try Confirmation.require("Reload", warnings: gone, yes: false) }
+        }
         let info = try session.ask { [dryRun] client throws(ControlError) in try client.reload(dryRun: dryRun) }
-        try session.output.show(info) { Self.print(info, dryRun: dryRun, on: $0) }
+        try change.show(info, on: session.output) { Self.print(info, dryRun: dryRun, on: $0) }
+    }
+
+    /// The changes by which an endpoint goes: `endpoint gpu-3: removed (http://...)`.
+    static func removed(_ changes: [String]) -> [String] {
+        changes.filter { $0.hasPrefix("endpoint ") && $0.contains(": removed") }
     }
 
     static func print(_ info: ReloadInfo, dryRun: Bool, on page: Page) {

@@ -10,12 +10,15 @@ struct StatusCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "status", abstract: "Show the daemon, its endpoints and its line on one page.")
 
+    @Flag(name: [.long, .customShort("q")], help: "Print nothing; the exit status tells whether the daemon answers.")
+    var quiet = false
+
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
         let session = try Session(options)
         let status = try session.ask { client throws(ControlError) in try client.status() }
-        try session.output.show(status) { Self.print(status, on: $0) }
+        if !quiet { try session.output.show(status) { Self.print(status, on: $0) } }
     }
 
     static func print(_ status: StatusInfo, on page: Page) {

@@ -36,7 +36,7 @@ struct VersionCommand: ParsableCommand {
         let output = Output(json: options.json, environment: environment)
         var info = VersionInfo()
         do {
-            let hello = try ControlClient(path: SocketPath.find(option: options.socket, environment: environment)).hello()
+            let hello = try Session.connect(SocketPath.find(option: options.socket, environment: environment), environment: environment).hello()
             info.routerd = .init(version: hello.version, controlProtocol: hello.controlProtocol, pid: hello.pid)
             if let warning = Session.mismatch(hello) { Output.warn(warning) }
         } catch {

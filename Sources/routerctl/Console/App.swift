@@ -14,19 +14,31 @@ public enum App {
         public let message: String
     }
 
+    /// How the console is started.
+    public struct Options: Sendable {
+        /// The daemon's control socket.
+        public var path: String
+        public var environment: [String: String]
+        public var intervalMs = 500
+        public var isReadOnly = false
+        public var view = View.endpoints
+
+        public init(path: String, environment: [String: String]) {
+            self.path = path
+            self.environment = environment
+        }
+    }
+
     /// Runs until the operator leaves. A signal that ends the program does so after the terminal is restored.
     ///
-    /// - Parameters:
-    ///   - path: the daemon's control socket.
-    ///   - describe: turns a failed call into words.
-    public static func run(
-        path: String, environment: [String: String], describe: @escaping @Sendable (ControlError) -> String
-    ) throws(Failure) {
+    /// - Parameter describe: turns a failed call into words.
+    public static func run(_ options: Options, describe: @escaping @Sendable (ControlError) -> String) throws(Failure) {
         let (signals, signalsEnd) = Mailbox.makePipe()
         let mailbox = Mailbox()
         guard signals >= 0, mailbox.descriptor >= 0 else { throw Failure(message: "cannot make a pipe") }
         var saved = termios()
         tcgetattr(STDIN_FILENO, &saved)
+        let environment = options.environment
         let terminal: CursesTerminal
         do {
             terminal = try CursesTerminal(noColour: environment["NO_COLOR"].map { !$0.isEmpty } ?? false, environment: environment)
@@ -34,9 +46,11 @@ public enum App {
             throw Failure(message: error.message)
         }
         TerminalRescue.install(restore: terminal.restoreSequence, modes: saved, pipe: signalsEnd)
-        let feed = Feed(path: path, mailbox: mailbox, describe: describe)
+        var model = Model(size: terminal.size, intervalMs: options.intervalMs, isReadOnly: options.isReadOnly)
+        model.go(to: options.view)
+        let feed = Feed(path: options.path, mailbox: mailbox, wanted: model.wanted, describe: describe)
         feed.start()
-        let signal = loop(terminal, feed, signals: signals)
+        let signal = loop(&model, terminal, feed, signals: signals)
         terminal.close()
         tcsetattr(STDIN_FILENO, TCSADRAIN, &saved)
         TerminalRescue.uninstall()
@@ -45,15 +59,18 @@ public enum App {
     }
 
     /// The signal that ended the loop; nil if a key did.
-    private static func loop(_ terminal: CursesTerminal, _ feed: Feed, signals: Int32) -> Int32? {
-        var model = Model(size: terminal.size)
+    private static func loop(_ model: inout Model, _ terminal: CursesTerminal, _ feed: Feed, signals: Int32) -> Int32? {
         var isOver = false
+        var isSuspended = false
         func handle(_ event: Event) {
             for effect in update(&model, event) {
                 switch effect {
                 case .quit: isOver = true
-                case .ask(let change, let endpoint): feed.ask(change, endpoint: endpoint)
+                case .suspend: isSuspended = true
                 case .repaint: terminal.repaint()
+                case .refresh: feed.refresh()
+                case .prepare(let commands): feed.prepare(commands)
+                case .run(let job, let commands): feed.run(job: job, commands)
                 }
             }
         }
@@ -62,20 +79,28 @@ public enum App {
             var sources = [STDIN_FILENO, feed.mailbox.descriptor, signals].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
             // A second, for the age of a stale picture and for messages that go by themselves.
             _ = poll(&sources, nfds_t(sources.count), 1000)
-            handle(.tick(nowMs: nowMs()))
+            let wanted = model.wanted
+            handle(.tick(nowMs: nowMs(), wallS: time(nil)))
             var ending: Int32?
             Mailbox.drain(signals) { byte in
-                if Int32(byte) == SIGWINCH {
+                switch Int32(byte) {
+                case SIGWINCH, SIGCONT:
                     terminal.resize(to: terminal.size)
                     handle(.resize(terminal.size))
-                } else {
-                    ending = Int32(byte)
+                case SIGTSTP: isSuspended = true
+                case let number: ending = number
                 }
             }
             if let ending { return ending }
             for event in feed.mailbox.take() { handle(event) }
-            while !isOver, let key = terminal.nextKey() { handle(.key(key)) }
+            while !isOver, !isSuspended, let event = terminal.nextEvent() { handle(event) }
             if isOver { return nil }
+            if model.wanted != wanted { feed.want(model.wanted) }
+            if isSuspended {
+                isSuspended = false
+                terminal.suspend()
+                handle(.resize(terminal.size))
+            }
             // The terminal itself is gone: without this the loop would spin on its end of file.
             if sources[0].revents & Int16(POLLHUP | POLLERR | POLLNVAL) != 0 { return SIGHUP }
         }

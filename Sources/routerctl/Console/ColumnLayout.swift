@@ -46,6 +46,13 @@ public struct ColumnLayout: Sendable, Equatable {
                 isEmpty[index] = false
             }
         }
+        self.init(columns: columns, natural: natural, isEmpty: isEmpty, width: width, gap: gap, fill: fill)
+    }
+
+    /// - Parameters:
+    ///   - natural: the width that each column would like to have, its title's at least.
+    ///   - isEmpty: whether no cell of the column has a text.
+    init(columns: [TableColumn], natural: [Int], isEmpty: [Bool], width: Int, gap: Int, fill: Bool) {
         func least(_ index: Int) -> Int {
             columns[index].minimum.map { min($0, natural[index]) } ?? natural[index]
         }

@@ -19,6 +19,7 @@ final class CursesTerminal {
     private let handle: OpaquePointer
     private var shown: Screen?
     private var pairs: [Colour: Int16] = [:]
+    private let hasMouse: Bool
 
     /// - Parameter noColour: whether `NO_COLOR` is set.
     init(noColour: Bool, environment: [String: String]) throws(Unusable) {
@@ -38,6 +39,9 @@ final class CursesTerminal {
         // How long a lone escape waits to see whether it begins a key's sequence, milliseconds.
         set_escdelay(50)
         curs_set(0)
+        // A click is told at once, and not after a wait for a second one.
+        mouseinterval(0)
+        hasMouse = routerd_enable_mouse() != 0
         let hasColours = !noColour && has_colors()
         theme = Theme(hasColours: hasColours, isASCII: !isUTF8)
         if hasColours {
@@ -56,12 +60,25 @@ final class CursesTerminal {
             // The library answers -1 for what is no text capability, and NULL where the terminal has none.
             guard let text = tigetstr(name), Int(bitPattern: text) != -1 else { return [] }
             return Self.withoutPadding(Array(String(cString: text).utf8))
-        } + [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
+        } + (hasMouse ? Array("\u{1B}[?1000l\u{1B}[?1006l".utf8) : []) + [UInt8(ascii: "\r"), UInt8(ascii: "\n")]
     }
 
     func close() {
         endwin()
         delscreen(handle)
+    }
+
+    /// Gives the terminal to the shell and stops, as Ctrl-Z does. Returns when the program is told to go on.
+    func suspend() {
+        endwin()
+        TerminalRescue.stop()
+        reset()
+    }
+
+    /// Takes the terminal again.
+    private func reset() {
+        repaint()
+        wrefresh(routerd_stdscr())
     }
 
     var size: Size {
@@ -97,24 +114,40 @@ final class CursesTerminal {
         shown = screen
     }
 
-    /// The next key that has been pressed; nil if there is none.
-    func nextKey() -> Key? {
+    /// The next key or click; nil if there is none.
+    func nextEvent() -> Event? {
         while true {
             var code: wint_t = 0
             let result = wget_wch(routerd_stdscr(), &code)
             if result == KEY_CODE_YES {
-                if let key = Self.key(code: Int32(bitPattern: code)) { return key }
+                if Int32(bitPattern: code) == KEY_MOUSE {
+                    if let mouse = nextMouse() { return .mouse(mouse) }
+                } else if let key = Self.key(code: Int32(bitPattern: code)) {
+                    return .key(key)
+                }
             } else if result == OK {
                 switch code {
-                case 9: return .tab
-                case 10, 13: return .enter
-                case 27: return .escape
+                case 8, 127: return .key(.backspace)
+                case 9: return .key(.tab)
+                case 10, 13: return .key(.enter)
+                case 27: return .key(.escape)
                 default:
-                    if let scalar = Unicode.Scalar(code) { return .character(Character(scalar)) }
+                    if let scalar = Unicode.Scalar(code) { return .key(.character(Character(scalar))) }
                 }
             } else {
                 return nil
             }
+        }
+    }
+
+    private func nextMouse() -> Mouse? {
+        var column: Int32 = 0
+        var row: Int32 = 0
+        return switch routerd_mouse(&column, &row) {
+        case 1: .click(column: Int(column), row: Int(row))
+        case 4: .wheel(-3)
+        case 5: .wheel(3)
+        default: nil
         }
     }
 
@@ -140,6 +173,9 @@ final class CursesTerminal {
         switch code {
         case KEY_UP: .up
         case KEY_DOWN: .down
+        case KEY_LEFT: .left
+        case KEY_RIGHT: .right
+        case KEY_BACKSPACE, KEY_DC: .backspace
         case KEY_PPAGE: .pageUp
         case KEY_NPAGE: .pageDown
         case KEY_HOME: .home

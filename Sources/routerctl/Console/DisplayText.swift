@@ -12,6 +12,7 @@ public enum DisplayText {
     /// Whether a terminal shows the scalar, or adds it to the one before, and does nothing else with it.
     public static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.value < 0x7F { return scalar.value >= 0x20 }
+        if isBlock(scalar) { return true }
         switch scalar.properties.generalCategory {
         // Format characters are the ones that reverse the writing direction or join; both make a lie of a column.
         case .control, .format, .surrogate, .unassigned, .privateUse, .lineSeparator, .paragraphSeparator: return false
@@ -40,7 +41,7 @@ public enum DisplayText {
     /// the layout (and its tests) depend on the environment. Same rules: East Asian Wide and Fullwidth are 2.
     public static func width(of scalar: Unicode.Scalar) -> Int {
         let value = scalar.value
-        if value < 0x300 { return 1 }
+        if value < 0x300 || isBlock(scalar) { return 1 }
         switch scalar.properties.generalCategory {
         case .nonspacingMark, .enclosingMark: return 0
         default: break
@@ -48,6 +49,12 @@ public enum DisplayText {
         // Hangul vowels and final consonants join the syllable before.
         if (0x1160...0x11FF).contains(value) { return 0 }
         return wideRanges.contains { $0.contains(value) } ? 2 : 1
+    }
+
+    /// Lines, blocks and geometric shapes of one column: all that charts are made of. Thousands of them are on a screen, and looking up
+    /// each in the tables would be most of a frame's cost.
+    private static func isBlock(_ scalar: Unicode.Scalar) -> Bool {
+        (0x2500..<0x25FD).contains(scalar.value)
     }
 
     /// Columns that a clean text takes.

@@ -3,82 +3,99 @@
 
 import Protocol
 
-/// A line with all about the selected row that the list has no room for.
-func drawDetail(_ model: Model, row: Int, _ theme: Theme, on screen: inout Screen) {
-    let parts: [String]
-    var role = Role.dim
-    switch model.pane {
+/// A line with all about the selected row that the table has no room for.
+func drawDetail(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Screen) {
+    guard !area.isEmpty, let (parts, role) = about(model, theme) else { return }
+    screen.put(parts.filter { !$0.isEmpty }.joined(separator: theme.separator), in: area, column: 2, width: area.columns - 3, role: role)
+}
+
+private func about(_ model: Model, _ theme: Theme) -> (parts: [String], role: Role)? {
+    guard let selected = model.table.selected else { return nil }
+    switch model.view {
     case .endpoints:
-        guard let index = model.endpointIndex else { return }
-        let endpoint = model.endpoints[index]
-        if !endpoint.reason.isEmpty { role = theme.role(state: endpoint.state) }
-        parts = [
-            endpoint.name, endpoint.reason.isEmpty ? endpoint.state : "\(endpoint.state): \(endpoint.reason)", endpoint.url,
-            endpoint.version.isEmpty ? endpoint.kind : "\(endpoint.kind) \(endpoint.version)", "since \(endpoint.since)",
-            endpoint.failuresTotal > 0 ? "\(endpoint.failuresTotal) failed" : "",
-        ]
+        guard let endpoint = model.endpoints.first(where: { $0.name == selected }) else { return nil }
+        return (
+            [
+                endpoint.name, endpoint.reason.isEmpty ? endpoint.state : "\(endpoint.state): \(endpoint.reason)", endpoint.url,
+                endpoint.version.isEmpty ? endpoint.kind : "\(endpoint.kind) \(endpoint.version)", "since \(endpoint.since)",
+                endpoint.failuresTotal > 0 ? "\(endpoint.failuresTotal) failed" : "",
+            ], endpoint.reason.isEmpty ? .dim : theme.role(state: endpoint.state)
+        )
+    case .models:
+        guard let info = model.models.first(where: { $0.name == selected }) else { return nil }
+        return ([info.name] + info.places.map { "\($0.endpoint) \($0.state) \($0.inFlight)/\($0.limit)" }, .dim)
     case .requests:
-        guard let index = model.requestIndex else { return }
-        let request = model.requests[index]
-        parts = [
-            request.id, "\(request.method) \(request.route)", "from \(request.client)",
-            "\(request.phase.rawValue) for \(Quantity.duration(ms: request.phaseMs))", "\(Quantity.bytes(request.bytesSent)) sent", request.model,
-        ]
+        guard let request = model.requests.first(where: { $0.id == selected }) else { return nil }
+        return (
+            [
+                request.id, "\(request.method) \(request.route)", "from \(request.client)",
+                "\(RequestTable.name(request.phase)) for \(Quantity.duration(ms: request.phaseMs))", "\(Quantity.bytes(request.bytesSent)) sent",
+                request.why,
+            ], .dim
+        )
+    case .queue:
+        guard let waiter = model.queue.first(where: { $0.id == selected }) else { return nil }
+        let ahead = waiter.behind.isEmpty ? "next to go" : "behind \(waiter.behind.joined(separator: ", "))"
+        return ([waiter.id, "from \(waiter.client)", ahead] + waiter.blockedBy, .dim)
+    case .events:
+        guard let event = model.events.first(where: { "\($0.sequence)" == selected }) else { return nil }
+        return ([event.at, event.level, event.message, EventTable.facts(event)], event.severity >= 3 ? .warning : .dim)
+    case .cache, .tokens: return nil
     }
-    let text = DisplayText.clean(parts.filter { !$0.isEmpty }.joined(separator: theme.separator), ascii: theme.isASCII)
-    screen.put(DisplayText.truncate(text, to: screen.size.columns - 3, ellipsis: theme.ellipsis), row: row, column: 2, role: role)
 }
 
-/// The bottom row: a question, or a message, or what the keys do.
-func drawBar(_ model: Model, row: Int, _ theme: Theme, on screen: inout Screen) {
-    let width = screen.size.columns
-    if let question = model.question {
-        screen.fill(row: row, role: .question)
-        screen.put(fitting(questions(question), width - 2), row: row, column: 1, role: .question)
-    } else if let message = model.message {
+/// The bottom row: a message, or how far an action is, or what the keys do.
+func drawBar(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Screen) {
+    guard !area.isEmpty else { return }
+    let width = area.columns - 2
+    if let message = model.message {
         let role: Role = message.isError ? .error : .message
-        if message.isError { screen.fill(row: row, role: role) }
-        let text = DisplayText.clean(message.text, ascii: theme.isASCII)
-        screen.put(DisplayText.truncate(text, to: width - 2, ellipsis: theme.ellipsis), row: row, column: 1, role: role)
-    } else if case .lost(let reason) = model.connection, !model.showsHelp {
-        let text = DisplayText.clean("\(reason); trying again (q leaves)", ascii: theme.isASCII)
-        screen.put(DisplayText.truncate(text, to: width - 2, ellipsis: theme.ellipsis), row: row, column: 1, role: .warning)
+        if message.isError { screen.fill(area, role: role) }
+        screen.put(message.text, in: area, column: 1, width: width, role: role)
+    } else if let job = model.jobs.first {
+        drawJob(job, others: model.jobs.count - 1, in: area, theme, on: &screen)
+    } else if case .lost(let reason) = model.connection, model.page == nil {
+        screen.put("\(reason); trying again (q leaves)", in: area, column: 1, width: width, role: .warning)
     } else {
-        drawKeys(row: row, theme, on: &screen)
+        drawKeys(model, in: area, theme, on: &screen)
     }
 }
 
-/// The question in the words that there is room for. The name comes first: it must not be what is cut.
-private func questions(_ question: Model.Question) -> [String] {
-    let name = DisplayText.clean(question.endpoint)
-    let ends = question.inFlight == 0 ? "nothing is in flight there" : "the \(question.inFlight) in flight will finish"
-    let verb: String
-    let what: String
-    switch question.change {
-    case .drain: (verb, what) = ("Drain", "it gets nothing new, \(ends)")
-    case .maintenance: (verb, what) = ("Maintenance of", "nothing new, no polling, \(ends)")
-    case .resume: (verb, what) = ("Resume", "it gets requests again")
+/// What the daemon is busy with: in its words, with a bar where it tells how much there is.
+private func drawJob(_ job: Model.Job, others: Int, in area: Area, _ theme: Theme, on screen: inout Screen) {
+    var text = job.commands.count == 1 ? job.commands[0].summary : "\(job.commands[0].summary) and \(job.commands.count - 1) more"
+    if others > 0 { text = "(\(others + 1)) " + text }
+    guard let progress = job.progress else {
+        screen.put("Asking routerd: \(text)", in: area, column: 1, width: area.columns - 2, role: .message)
+        return
     }
-    return ["\(verb) \(name)?  (\(what))  y yes  n no", "\(verb) \(name)?  y yes  n no", "\(verb) \(name)? y/n", "\(name)? y/n"]
+    let words = "\(text): \(progress.status)"
+    guard let completed = progress.completed, let total = progress.total, total > 0 else {
+        screen.put(words, in: area, column: 1, width: area.columns - 2, role: .message)
+        return
+    }
+    let share = max(0, min(1, Double(completed) / Double(total)))
+    let figures = " \(Int(share * 100))%" + (area.columns >= 60 ? " \(Quantity.bytes(completed)) of \(Quantity.bytes(total))" : "")
+    let cells = max(5, min(30, area.columns / 4))
+    let right = figures.count + 1
+    screen.put(words, in: area, column: 1, width: max(0, area.columns - cells - right - 3), role: .message)
+    let used = Int(share * Double(cells))
+    let start = area.columns - cells - right
+    screen.put(String(repeating: theme.slotUsed, count: used), in: area, column: start, role: .barUsed)
+    screen.put(String(repeating: theme.slotFree, count: cells - used), in: area, column: start + used, role: .barFree)
+    screen.put(figures, in: area, column: start + cells, role: .value)
 }
 
-private func fitting(_ texts: [String], _ width: Int) -> String {
-    if let text = texts.first(where: { DisplayText.width($0) <= width }) { return text }
-    let end = "? y/n"
-    let name = String((texts.last ?? "").dropLast(end.count))
-    return DisplayText.truncate(name, to: max(1, width - end.count), ellipsis: "..") + end
-}
-
-private func drawKeys(row: Int, _ theme: Theme, on screen: inout Screen) {
-    var shown = KeyTable.bindings.filter { $0.bar != nil }
+private func drawKeys(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Screen) {
+    var shown = KeyTable.bindings(in: model).filter { $0.bar != nil && !(model.isReadOnly && $0.changes) }
     func name(_ binding: KeyBinding) -> String { binding.keys.first.map { KeyTable.name($0, ascii: theme.isASCII) } ?? "" }
-    func width() -> Int { shown.reduce(0) { $0 + DisplayText.width(name($1)) + 1 + ($1.bar ?? "").count } + 3 * max(0, shown.count - 1) }
-    while shown.count > 1, width() > screen.size.columns - 2, let least = shown.indices.min(by: { shown[$0].rank < shown[$1].rank }) {
+    func width() -> Int { shown.reduce(0) { $0 + DisplayText.width(name($1)) + 1 + ($1.bar ?? "").count } + 2 * max(0, shown.count - 1) }
+    while shown.count > 1, width() > area.columns - 2, let least = shown.indices.min(by: { shown[$0].rank < shown[$1].rank }) {
         shown.remove(at: least)
     }
     var column = 1
     for binding in shown {
-        column = screen.put(name(binding), row: row, column: column, role: .keyName)
-        column = screen.put(" \(binding.bar ?? "")", row: row, column: column, role: .keyText) + 3
+        column = screen.put(name(binding), in: area, column: column, role: .keyName)
+        column = screen.put(" \(binding.bar ?? "")", in: area, column: column, role: .keyText) + 2
     }
 }

@@ -1,59 +1,71 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
-/// Which rows of the screen belong to what.
+/// Which part of the screen belongs to what. Parts that a low screen has no room for are empty.
 public struct Layout: Equatable, Sendable {
-    /// A list with its title and its column headings.
-    public struct PaneRows: Equatable, Sendable {
-        public var title: Int
-        /// Nil where the room is too short for it.
-        public var heading: Int?
-        public var first: Int
-        public var count: Int
-    }
-
-    public var headerRows: Int
-    /// Nil where only the other pane is shown.
-    public var endpoints: PaneRows?
-    public var requests: PaneRows?
+    /// Whose picture this is and how fresh.
+    public var header: Area
+    /// The names of the views.
+    public var tabs: Area
+    /// Totals.
+    public var overview: Area
+    /// The table's name, filter and order.
+    public var title: Area
+    /// Charts of the view.
+    public var charts: Area
+    /// Column headings and rows, or a page.
+    public var body: Area
+    /// More about the selected row, where the table leaves so much room.
+    public var preview: Area
     /// A line about the selected row.
-    public var detail: Int?
-    /// The bottom row: keys, question or message.
-    public var bar: Int
+    public var detail: Area
+    /// Keys, or a message.
+    public var bar: Area
 
     public init(_ model: Model) {
-        let rows = max(1, model.size.rows)
-        bar = rows - 1
-        headerRows = rows >= 8 ? 2 : 1
-        var body = rows - headerRows - 1
-        var next = headerRows
-        if body >= 13 {
-            detail = rows - 2
-            body -= 1
+        let screen = Area(column: 0, row: 0, columns: model.size.columns, rows: model.size.rows)
+        let height = screen.rows
+        var rest = screen
+        func take(_ count: Int) -> Area {
+            defer { rest = rest.rows(from: count) }
+            return rest.rows(from: 0, count: count)
         }
-        // A low screen shows the pane that has the keys, and all of it.
-        guard body >= 11 else {
-            let heading: Int? = body >= 4 ? next + 1 : nil
-            let first = next + (heading == nil ? 1 : 2)
-            let only = PaneRows(title: next, heading: heading, first: first, count: max(0, headerRows + body - first))
-            if model.pane == .endpoints { endpoints = only } else { requests = only }
-            return
+        func takeLast(_ count: Int) -> Area {
+            defer { rest = rest.rows(from: 0, count: rest.rows - count) }
+            return rest.rows(from: rest.rows - count)
         }
-        // Of no more than three fifths, and not of the number of requests: rows must not jump as requests come and go.
-        let list = body - 4
-        let count = min(max(1, model.endpoints.count), list * 3 / 5)
-        endpoints = PaneRows(title: next, heading: next + 1, first: next + 2, count: count)
-        next += 2 + count
-        requests = PaneRows(title: next, heading: next + 1, first: next + 2, count: list - count)
+        bar = takeLast(model.isPrint ? 0 : 1)
+        header = take(height >= 2 ? 1 : 0)
+        tabs = take(height >= 6 && !model.isPrint ? 1 : 0)
+        overview = take(height >= 8 ? Self.overviewRows(model) : 0)
+        let hasDetail = model.view != .cache && model.view != .tokens
+        detail = takeLast(height >= 18 && hasDetail && !model.isPrint && model.opened == nil && model.page == nil ? 1 : 0)
+        charts = take(Self.chartRows(model, rest))
+        title = take(height >= 12 ? 1 : 0)
+        // A table that does not fill its room leaves the rest to the selected row.
+        let needed = Layout.headingRows(rest.rows) + max(3, model.table.count) + 1
+        let hasPreview = !model.isPrint && model.opened == nil && model.page == nil && rest.rows - needed >= 14
+        preview = takeLast(hasPreview ? rest.rows - needed : 0)
+        body = rest
     }
 
-    /// How many rows of the list are shown; 0 if the pane is not.
-    public func rows(of pane: Model.Pane) -> Int {
-        (pane == .endpoints ? endpoints : requests)?.count ?? 0
+    /// Rows of the table that the screen has room for.
+    public var tableRows: Int { max(0, body.rows - Self.headingRows(body.rows)) }
+
+    /// Rows of a page of text.
+    public var pageRows: Int { body.rows }
+
+    static func headingRows(_ rows: Int) -> Int { rows >= 4 ? 1 : 0 }
+
+    private static func overviewRows(_ model: Model) -> Int {
+        model.isPrint ? 1 : OverviewStrip.rows(for: model.size)
     }
 
-    /// Index of the first row shown, so that the selected one is among them.
-    static func offset(selected: Int?, count: Int, visible: Int) -> Int {
-        max(0, min((selected ?? 0) - visible / 2, count - visible))
+    /// As many as the summary takes of the room: only drawing it tells.
+    private static func chartRows(_ model: Model, _ room: Area) -> Int {
+        guard model.view == .cache || model.view == .tokens, model.page == nil, model.opened == nil, room.rows >= 6 else { return 0 }
+        let room = model.isPrint ? room.rows(from: 0, count: 30) : room
+        var scratch = Screen(size: Size(columns: room.endColumn, rows: room.endRow))
+        return drawSummary(model, in: room, Theme(hasColours: false, isASCII: true), on: &scratch).row - room.row
     }
 }

@@ -40,6 +40,19 @@ public enum Quantity {
         return "\(decimal(min(value, 1e15) / 1_000_000, places: 1))M"
     }
 
+    /// A latency: `85ms`, `850ms`, `1.2s`.
+    public static func latency(ms: Double) -> String {
+        ms < 999.5 ? "\(Int(max(0, ms).rounded()))ms" : duration(ms: Int(min(ms, 1e12)))
+    }
+
+    /// A length of time as an operator would write it: `500ms`, `2s`, `0.2s` never.
+    public static func interval(ms: Int) -> String { ms % 1000 == 0 ? "\(ms / 1000)s" : "\(ms)ms" }
+
+    /// A number as it would be typed: `2`, `0.5`.
+    public static func plain(_ value: Double) -> String {
+        value == value.rounded() && abs(value) < 1e9 ? "\(Int(value))" : "\(value)"
+    }
+
     /// A counter in a few characters: `9999`, `12.3k`.
     public static func count(_ value: Int) -> String {
         value < 10_000 ? "\(value)" : rate(Double(value))

@@ -14,7 +14,7 @@ enum TerminalRescue {
     /// Signals that a crash raises, and SIGQUIT: the terminal is restored, then the signal does its work.
     static let crashes = [SIGSEGV, SIGBUS, SIGILL, SIGTRAP, SIGFPE, SIGABRT, SIGQUIT]
     /// Signals that the loop hears of through the pipe.
-    static let orderly = [SIGINT, SIGTERM, SIGHUP, SIGWINCH]
+    static let orderly = [SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGTSTP, SIGCONT]
 
     // Written before the handlers are installed and never changed while they are, so that
     // a handler on any thread reads settled values.
@@ -42,12 +42,7 @@ enum TerminalRescue {
             }
         }
         for signal in orderly {
-            handle(signal) { number in
-                let before = errno
-                var byte = UInt8(truncatingIfNeeded: number)
-                _ = write(TerminalRescue.pipeEnd, &byte, 1)
-                errno = before
-            }
+            handle(signal, orderlyHandler)
         }
     }
 
@@ -56,12 +51,26 @@ enum TerminalRescue {
         for signal in crashes + orderly { Glibc.signal(signal, SIG_DFL) }
     }
 
+    /// Stops the program by SIGTSTP's own doing, so that the shell sees what it expects; returns when it goes on.
+    static func stop() {
+        Glibc.signal(SIGTSTP, SIG_DFL)
+        raise(SIGTSTP)
+        handle(SIGTSTP, orderlyHandler)
+    }
+
     /// Only calls that a signal handler may make.
     private static func restore() {
         // From the background, setting the modes would stop the program instead.
         Glibc.signal(SIGTTOU, SIG_IGN)
         _ = write(STDOUT_FILENO, sequence, sequenceLength)
         tcsetattr(STDIN_FILENO, TCSANOW, &savedModes)
+    }
+
+    private static let orderlyHandler: @convention(c) (Int32) -> Void = { number in
+        let before = errno
+        var byte = UInt8(truncatingIfNeeded: number)
+        _ = write(TerminalRescue.pipeEnd, &byte, 1)
+        errno = before
     }
 
     private static func handle(_ number: Int32, _ handler: @escaping @convention(c) (Int32) -> Void) {

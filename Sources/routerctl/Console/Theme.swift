@@ -10,6 +10,12 @@ public enum Role: Hashable, Sendable, CaseIterable {
     case barUsed, barFull, barFree
     case keyName, keyText
     case question, message, error
+    /// A chart's first and second series, and what is behind them.
+    case chart, chartSecond, axis
+    /// A row that an action on several takes.
+    case marked
+    /// The name of the view that is shown, among the names of all.
+    case tab
 }
 
 /// The eight colours that every colour terminal has.
@@ -49,9 +55,10 @@ public struct Theme: Sendable {
 
     private func monochrome(_ role: Role) -> Attributes {
         switch role {
-        case .plain, .good, .barUsed: Attributes()
-        case .dim, .rule, .barFree, .keyText, .idlePane, .heading: Attributes(dim: true)
-        case .title, .value, .activePane, .keyName, .message, .barFull: Attributes(bold: true)
+        case .plain, .good, .barUsed, .chart: Attributes()
+        case .dim, .rule, .barFree, .keyText, .idlePane, .heading, .axis, .chartSecond: Attributes(dim: true)
+        case .title, .value, .activePane, .keyName, .message, .barFull, .marked: Attributes(bold: true)
+        case .tab: Attributes(bold: true, reverse: true)
         case .warning: Attributes(underline: true)
         case .bad: Attributes(bold: true, underline: true)
         case .question, .error: Attributes(bold: true, reverse: true)
@@ -61,9 +68,10 @@ public struct Theme: Sendable {
     private func colour(_ role: Role) -> Colour? {
         switch role {
         case .good, .message, .barUsed: .green
-        case .warning, .barFull, .question: .yellow
+        case .warning, .barFull, .question, .marked: .yellow
         case .bad, .error: .red
-        case .title, .activePane, .keyName: .cyan
+        case .title, .activePane, .keyName, .chart, .tab: .cyan
+        case .chartSecond: .magenta
         default: nil
         }
     }
@@ -72,6 +80,11 @@ public struct Theme: Sendable {
     var ellipsis: String { isASCII ? ".." : "…" }
     var line: String { isASCII ? "-" : "─" }
     var marker: String { isASCII ? ">" : "▸" }
+    var mark: String { isASCII ? "*" : "✓" }
+    var ascending: String { isASCII ? "^" : "▲" }
+    var descending: String { isASCII ? "v" : "▼" }
+    var angle: String { isASCII ? ">" : "›" }
+    var cursor: String { isASCII ? "_" : "█" }
     var slotUsed: String { isASCII ? "#" : "━" }
     var slotFree: String { isASCII ? "." : "─" }
     var separator: String { isASCII ? " | " : " · " }

@@ -8,139 +8,118 @@ public func update(_ model: inout Model, _ event: Event) -> [Effect] {
     switch event {
     case .resize(let size):
         model.size = size
+        model.reveal()
         return [.repaint]
-    case .tick(let nowMs):
+    case .tick(let nowMs, let wallS):
         model.nowMs = nowMs
+        model.wallS = wallS
         if let message = model.message, !message.isError, nowMs - message.sinceMs >= Model.messageMs { model.message = nil }
         return []
-    case .snapshot(let snapshot):
-        accept(snapshot, into: &model)
+    case .snapshot(let snapshot, let topics):
+        model.connection = .live
+        if !model.isPaused { accept(snapshot, topics, into: &model) }
+        return []
+    case .history(let history):
+        if !model.isPaused { model.history = history }
+        return []
+    case .tokens(let tokens):
+        guard !model.isPaused else { return [] }
+        model.tokens = tokens
+        model.arrange()
         return []
     case .lost(let reason):
         model.connection = .lost(reason)
         return []
-    case .answered(let change, let endpoint, let answer):
-        model.message = message(about: change, endpoint, answer, nowMs: model.nowMs)
+    case .prepared(let commands, let answer):
+        prepared(&model, commands, answer)
         return []
+    case .progress(let job, let progress):
+        if let index = model.jobs.firstIndex(where: { $0.id == job }) { model.jobs[index].progress = progress }
+        return []
+    case .answered(let job, let answers):
+        model.jobs.removeAll { $0.id == job }
+        show(&model, answers)
+        return []
+    case .mouse(let mouse): return update(&model, mouse)
     case .key(let key):
-        if model.question != nil { return answerQuestion(&model, key) }
+        if model.dialog != nil { return answerDialog(&model, key) }
         model.message = nil
-        guard let action = KeyTable.action(for: key) else {
-            if model.showsHelp, key == .escape || key == .enter { model.showsHelp = false }
+        guard let binding = KeyTable.binding(for: key, in: model) else { return [] }
+        if binding.changes, model.isReadOnly {
+            model.refuse("Nothing can be changed: this console was started with --readonly")
             return []
         }
-        return model.showsHelp ? performInHelp(&model, action) : perform(&model, action)
+        return perform(&model, binding.action)
     }
 }
 
-private func accept(_ snapshot: SnapshotInfo, into model: inout Model) {
-    let endpointBefore = model.endpointIndex
-    let requestBefore = model.requestIndex
+/// Takes a picture over. Parts that were not asked for keep what they had.
+private func accept(_ snapshot: SnapshotInfo, _ topics: Set<SnapshotTopic>, into model: inout Model) {
+    var snapshot = snapshot
+    if let before = model.snapshot {
+        if !topics.contains(.requests) { snapshot.requests = before.requests }
+        if !topics.contains(.queue) { snapshot.queue = before.queue }
+        if !topics.contains(.models) { snapshot.models = before.models }
+        // Another daemon counts its events from the beginning.
+        if before.status.pid != snapshot.status.pid { model.events = [] }
+    }
+    let newest = model.events.last?.sequence ?? 0
+    model.events += snapshot.events.filter { $0.sequence > newest }
+    if model.events.count > Model.eventLimit { model.events.removeFirst(model.events.count - Model.eventLimit) }
+    snapshot.events = []
     model.snapshot = snapshot
     model.snapshotMs = model.nowMs
-    model.connection = .live
-    model.rates.add(snapshot)
-    // A selected row that is gone: the one that took its place.
-    if model.endpointIndex == nil {
-        let endpoints = model.endpoints
-        model.selectedEndpoint = endpoints.isEmpty ? nil : endpoints[min(endpointBefore ?? 0, endpoints.count - 1)].name
-    }
-    if model.requestIndex == nil {
-        let requests = model.requests
-        model.selectedRequest = requests.isEmpty ? nil : requests[min(requestBefore ?? 0, requests.count - 1)].id
-    }
+    model.arrange()
 }
 
 private func perform(_ model: inout Model, _ action: Action) -> [Effect] {
-    let page = max(1, Layout(model).rows(of: model.pane) - 1)
+    let page = max(1, (model.page != nil || model.opened != nil ? Layout(model).pageRows : Layout(model).tableRows) - 1)
     switch action {
-    case .up: move(&model, by: -1)
-    case .down: move(&model, by: 1)
-    case .pageUp: move(&model, by: -page)
-    case .pageDown: move(&model, by: page)
-    case .home: move(&model, by: -Int(Int32.max))
-    case .end: move(&model, by: Int(Int32.max))
-    case .switchPane: model.pane = model.pane == .endpoints ? .requests : .endpoints
-    case .change(let change): ask(&model, change)
+    case .up: model.move(by: -1)
+    case .down: model.move(by: 1)
+    case .pageUp: model.move(by: -page)
+    case .pageDown: model.move(by: page)
+    case .home: model.move(by: -Int(Int32.max))
+    case .end: model.move(by: Int(Int32.max))
+    case .previousView: model.go(to: model.view.moved(by: -1))
+    case .nextView: model.go(to: model.view.moved(by: 1))
+    case .go(let view): model.go(to: view)
+    case .open: model.open()
+    case .back: model.back()
+    case .mark: model.mark()
+    case .unmark: model.table.marks = []
+    case .filter:
+        guard model.page == nil else { break }
+        model.dialog = .prompt(Prompt(purpose: .filter(before: model.table.filter), text: model.table.filter.typed))
+    case .search: model.dialog = model.page == nil ? .prompt(Prompt(purpose: .search, text: "")) : nil
+    case .searchNext: model.search(model.searched, from: 1)
+    case .sort: model.openSortChooser()
+    case .reverse:
+        model.table.isReversed.toggle()
+        model.arrange()
+    case .faults:
+        model.faultsOnly.toggle()
+        model.arrange()
+    case .range:
+        model.tokenRange = (model.tokenRange + 1) % TokensPage.Span.allCases.count
+    case .level:
+        let place = EventInfo.levels.firstIndex(of: model.eventLevel) ?? 0
+        model.eventLevel = EventInfo.levels[(place + 1) % EventInfo.levels.count]
+        model.arrange()
+    case .pause: model.isPaused.toggle()
+    case .faster: model.intervalMs = Model.intervals.last { $0 < model.intervalMs } ?? model.intervalMs
+    case .slower: model.intervalMs = Model.intervals.first { $0 > model.intervalMs } ?? model.intervalMs
+    case .refresh: return [.refresh]
+    case .ask(let ask): return begin(&model, ask)
     case .help:
-        model.showsHelp = true
-        model.helpOffset = 0
+        model.page = model.page == nil ? .help : nil
+        model.pageOffset = 0
     case .repaint: return [.repaint]
-    case .quit: return [.quit]
+    case .suspend: return [.suspend]
+    // On a page `q` leaves the page only: who wants out presses it again.
+    case .quit:
+        if model.page == nil { return [.quit] }
+        model.back()
     }
     return []
-}
-
-private func performInHelp(_ model: inout Model, _ action: Action) -> [Effect] {
-    let last = max(0, HelpPage.lines(ascii: false).count - HelpPage.visibleRows(model.size))
-    switch action {
-    case .up: model.helpOffset = max(0, model.helpOffset - 1)
-    case .down: model.helpOffset = min(last, model.helpOffset + 1)
-    case .pageUp: model.helpOffset = max(0, model.helpOffset - HelpPage.visibleRows(model.size))
-    case .pageDown: model.helpOffset = min(last, model.helpOffset + HelpPage.visibleRows(model.size))
-    case .home: model.helpOffset = 0
-    case .end: model.helpOffset = last
-    case .repaint: return [.repaint]
-    // Here `q` leaves the help only: who wants out presses it again.
-    case .help, .quit: model.showsHelp = false
-    case .switchPane, .change: break
-    }
-    return []
-}
-
-private func move(_ model: inout Model, by step: Int) {
-    switch model.pane {
-    case .endpoints:
-        let endpoints = model.endpoints
-        guard !endpoints.isEmpty else { return }
-        model.selectedEndpoint = endpoints[min(max(0, (model.endpointIndex ?? 0) + step), endpoints.count - 1)].name
-    case .requests:
-        let requests = model.requests
-        guard !requests.isEmpty else { return }
-        model.selectedRequest = requests[min(max(0, (model.requestIndex ?? 0) + step), requests.count - 1)].id
-    }
-}
-
-private func ask(_ model: inout Model, _ change: Change) {
-    func refuse(_ text: String) { model.message = .init(text: text, isError: true, sinceMs: model.nowMs) }
-    if case .lost = model.connection { return refuse("Not connected: nothing can be changed now") }
-    guard let index = model.endpointIndex else { return refuse("No endpoint is selected") }
-    let endpoint = model.endpoints[index]
-    let isOut = endpoint.state == "draining" || endpoint.state == "maintenance"
-    switch change {
-    case .drain where endpoint.state == "draining": return refuse("\(endpoint.name) is already draining")
-    case .maintenance where endpoint.state == "maintenance": return refuse("\(endpoint.name) is already in maintenance")
-    case .resume where !isOut: return refuse("\(endpoint.name) is in service (\(endpoint.state))")
-    default: model.question = .init(change: change, endpoint: endpoint.name, inFlight: endpoint.inFlight)
-    }
-}
-
-private func answerQuestion(_ model: inout Model, _ key: Key) -> [Effect] {
-    guard let question = model.question else { return [] }
-    switch key {
-    case .character("y"), .character("Y"):
-        model.question = nil
-        model.message = .init(text: "Asking routerd: \(question.change.rawValue) \(question.endpoint)", isError: false, sinceMs: model.nowMs)
-        return [.ask(question.change, endpoint: question.endpoint)]
-    case .character("n"), .character("N"), .character("q"), .escape:
-        model.question = nil
-        return []
-    case .character("\u{03}"), .function(10):
-        return [.quit]
-    // Anything else may be a slip of the finger, and is no answer.
-    default: return []
-    }
-}
-
-private func message(
-    about change: Change, _ name: String, _ answer: Result<EndpointInfo, AnswerFailure>, nowMs: Int
-) -> Model.Message {
-    switch answer {
-    case .success(let endpoint):
-        let rest = endpoint.inFlight == 0 ? "nothing in flight" : "\(endpoint.inFlight) in flight"
-        return .init(text: "\(endpoint.name) is \(endpoint.state), \(rest)", isError: false, sinceMs: nowMs)
-    case .failure(let failure):
-        let text = failure.message.split(whereSeparator: \.isNewline).joined(separator: " / ")
-        return .init(text: "\(change.rawValue) \(name): \(text)", isError: true, sinceMs: nowMs)
-    }
 }

@@ -31,6 +31,8 @@ enum Diagnosis {
                 advice: ["It is stopping, or it was stopped."])
         case .remote(let error):
             return remote(error)
+        case .ssh(let failure):
+            return ssh(failure)
         case .badReply(let text):
             return Failure(
                 status: .failed, code: "bad_reply", message: "cannot understand the answer: \(text)",
@@ -50,6 +52,36 @@ enum Diagnosis {
                 status: .failed, code: "unknown_method", message: error.message,
                 advice: ["The daemon is of another version than this routerctl. Compare: routerctl version"])
         default: return Failure(status: .failed, code: "internal_error", message: error.message)
+        }
+    }
+
+    /// ssh's own words first: they say best what is wrong.
+    static func ssh(_ failure: SSHFailure) -> Failure {
+        let host = failure.host
+        let words = failure.words.split(whereSeparator: \.isNewline).map(String.init)
+        switch failure.kind {
+        case .badAddress:
+            return Failure(
+                status: .usage, code: "usage", message: "\(host): \(failure.words)", advice: ["Write ssh://[user@]host[:port][/path/to/socket]"])
+        case .noSSH:
+            return Failure(
+                status: .failed, code: "ssh", message: "there is no ssh on this machine", advice: ["Install it: apt install openssh-client"])
+        case .unreachable:
+            return Failure(status: .noDaemon, code: "ssh", message: "ssh cannot reach \(host)", advice: words)
+        case .notLetIn:
+            return Failure(
+                status: .notAllowed, code: "ssh", message: "ssh was not let in at \(host)",
+                advice: words + ["Without a terminal, and in the console, only keys and agents work: try ssh \(host) first."])
+        case .noRouterctl:
+            return Failure(
+                status: .failed, code: "ssh", message: "there is no routerctl on \(host)",
+                advice: words + ["It has to be in the path of a command that ssh starts there: ssh \(host) routerctl version"])
+        case .noDaemon:
+            return Failure(status: .noDaemon, code: "no_daemon", message: "no routerd on \(host)", advice: words)
+        case .notAllowed:
+            return Failure(status: .notAllowed, code: "not_allowed", message: "not allowed on \(host)", advice: words)
+        case .other:
+            return Failure(status: .failed, code: "ssh", message: "ssh to \(host) ended", advice: words)
         }
     }
 

@@ -69,8 +69,8 @@ struct Output {
     }
 
     /// JSON as the protocol spells it, without characters that a terminal obeys.
-    static func encode(_ value: some Encodable) throws -> String {
-        let text = String(decoding: try Wire.encode(value, pretty: true), as: UTF8.self)
+    static func encode(_ value: some Encodable, pretty: Bool = true) throws -> String {
+        let text = String(decoding: try Wire.encode(value, pretty: pretty), as: UTF8.self)
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             // The encoder escapes what JSON demands; delete, the C1 controls and direction marks it leaves as they are.

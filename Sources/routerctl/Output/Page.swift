@@ -42,13 +42,13 @@ final class Page {
             }
             let label = style.paint(DisplayText.pad(name, to: names), .dim)
             let indent = String(repeating: " ", count: names + 2)
-            for (index, part) in wrap(DisplayText.clean(value, ascii: style.ascii), width: max(10, width - names - 2)).enumerated() {
+            for (index, part) in wrapped(DisplayText.clean(value, ascii: style.ascii), width: max(10, width - names - 2)).enumerated() {
                 lines.append((index == 0 ? label + "  " : indent) + style.paint(part, tone))
             }
         }
     }
 
-    private func wrap(_ text: String, width: Int) -> [String] {
+    func wrapped(_ text: String, width: Int) -> [String] {
         var result: [String] = []
         var current = ""
         for word in text.split(separator: " ", omittingEmptySubsequences: false) {

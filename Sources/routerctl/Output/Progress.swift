@@ -9,19 +9,32 @@ import Console
 #endif
 import Protocol
 
-/// One line on the terminal's standard error that says what is being waited for.
+/// Says on standard error what is being waited for: one line that is drawn over at a terminal, a line every few seconds else.
 struct Progress {
-    private let isTerminal: Bool
-    private var shown = ""
+    /// Milliseconds between two lines where there is no terminal.
+    static let steadyMs = 5000
 
-    init(isTerminal: Bool) { self.isTerminal = isTerminal }
+    private let isTerminal: Bool
+    private let isSilent: Bool
+    private var shown = ""
+    private var lastLineMs = 0
+
+    init(isTerminal: Bool, isSilent: Bool) {
+        self.isTerminal = isTerminal
+        self.isSilent = isSilent
+    }
 
     mutating func show(_ left: [EndpointInfo], waitedMs: Int) {
-        guard isTerminal else { return }
+        guard !isSilent else { return }
         let text = Self.text(left, waitedMs: waitedMs)
-        guard text != shown else { return }
-        shown = text
-        Output.write(Array("\r\u{1B}[K\(text)".utf8), to: STDERR_FILENO)
+        if isTerminal {
+            guard text != shown else { return }
+            shown = text
+            Output.write(Array("\r\u{1B}[K\(text)".utf8), to: STDERR_FILENO)
+        } else if waitedMs - lastLineMs >= Self.steadyMs {
+            lastLineMs = waitedMs
+            Output.write(text, to: STDERR_FILENO)
+        }
     }
 
     /// Takes the line away.
@@ -34,8 +47,8 @@ struct Progress {
     /// Short enough for one line of 79 columns, as a wrapped line could not be taken away.
     static func text(_ left: [EndpointInfo], waitedMs: Int) -> String {
         let total = left.reduce(0) { $0 + $1.inFlight }
-        let names = left.map { DisplayText.clean($0.name) }.joined(separator: ", ")
-        return DisplayText.truncate("\(total) in flight, \(waitedMs / 1000)s: \(names)", to: 79, ellipsis: "..")
+        let each = left.map { "\($0.inFlight) on \(DisplayText.clean($0.name))" }.joined(separator: ", ")
+        return DisplayText.truncate("\(total) in flight, \(waitedMs / 1000)s: \(each)", to: 79, ellipsis: "..")
     }
 
     /// A length of time as the operator would write it.

@@ -5,28 +5,40 @@ import ArgumentParser
 
 /// What a mistyped command was meant to be.
 enum Suggestion {
-    /// The failure for a command line whose command does not exist; nil if that is not what is wrong with it.
+    /// The failure for a command line whose command, or its subcommand, does not exist; nil if that is not what is wrong with it.
     static func failure(for arguments: [String]) -> Failure? {
-        let names = Routerctl.configuration.subcommands.compactMap { $0.configuration.commandName }
-        let known = names + Routerctl.configuration.subcommands.flatMap { $0.configuration.aliases } + ["help"]
-        guard let word = command(in: arguments), !known.contains(word) else { return nil }
-        let near = nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
-        return Failure(
-            status: .usage, code: "usage", message: "there is no command '\(word)'\(near)",
-            advice: ["Commands: \(names.joined(separator: ", ")). See routerctl --help"])
+        var words = commands(in: arguments)[...]
+        var level: any ParsableCommand.Type = Routerctl.self
+        var path = "routerctl"
+        while !level.configuration.subcommands.isEmpty, let word = words.popFirst() {
+            let below = level.configuration.subcommands
+            if word == "help" { return nil }
+            if let next = below.first(where: { $0.configuration.commandName == word || $0.configuration.aliases.contains(word) }) {
+                level = next
+                path += " \(word)"
+                continue
+            }
+            let names = below.filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
+            let near = nearest(to: word, among: names).map { "; did you mean '\($0)'?" } ?? ""
+            return Failure(
+                status: .usage, code: "usage", message: "there is no command '\(word)'\(near)",
+                advice: ["Commands: \(names.joined(separator: ", ")). See \(path) --help"])
+        }
+        return nil
     }
 
-    /// The first word that is neither an option nor an option's value.
-    static func command(in arguments: [String]) -> String? {
-        var rest = arguments[...]
+    /// The words that are neither options nor the value of an option that every command has.
+    static func commands(in arguments: [String]) -> [String] {
+        var rest = arguments.prefix { $0 != "--" }
+        var words: [String] = []
         while let word = rest.popFirst() {
             if word == "--socket" {
                 rest = rest.dropFirst()
             } else if !word.hasPrefix("-") {
-                return word
+                words.append(word)
             }
         }
-        return nil
+        return words
     }
 
     /// The name that differs least, if it differs by little.

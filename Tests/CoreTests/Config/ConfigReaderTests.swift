@@ -95,6 +95,10 @@ import Testing
             model_aliases: {gpt: llama3}
             queue_limit: 7
             queue_timeout: 1500ms
+            queue: overcommit
+            affinity: false
+            placement: active
+            pin: {a: [gpu1, gpu2], b: }
             max_connections: 8
             max_header_bytes: 2KiB
             max_body_bytes: 3MB
@@ -153,6 +157,8 @@ import Testing
         #expect(config.routerKey?.exposed == "secret")
         #expect(config.modelAliases == ["gpt": "llama3"])
         #expect(config.queueLimit == 7 && config.queueTimeout == .milliseconds(1500))
+        #expect(config.queue == .overcommit && !config.affinity && config.placement == .active)
+        #expect(config.pins == ["a": .on(["gpu1", "gpu2"]), "b": .everywhere])
         let limits = config.limits
         #expect(limits.maxConnections == 8 && limits.maxHeaderBytes == 2048 && limits.maxBodyBytes == 3_000_000 && limits.maxLineBytes == 4096)
         #expect(limits.headerTimeout == .seconds(1) && limits.bodyTimeout == .seconds(2) && limits.keepaliveTimeout == .minutes(3))

@@ -72,11 +72,10 @@ private func failure(
         await #expect(throws: ProbeError.refused) { try await ProbeClient(group: group).get("/x", of: endpoint(port: port, host: host)) }
     }
 
-    @Test func silenceEndsAtTheDeadline() async throws {
-        let start = ContinuousClock.now
+    /// The server stays silent for good: whoever does not keep the deadline never gets here.
+    @Test(.timeLimit(.minutes(1))) func silenceEndsAtTheDeadline() async throws {
         let found = try await failure(.silence, timeout: .milliseconds(100))
         #expect(found == .timedOut(.milliseconds(100)))
-        #expect(ContinuousClock.now - start < .seconds(5))
     }
 
     @Test func statusComesWithItsMessage() async throws {
@@ -112,10 +111,12 @@ private func failure(
 
     /// Breaks when a key can smuggle headers, or when such a key makes the poll wait for its deadline.
     @Test func aKeyWithALineBreakIsNeverSent() async throws {
-        let start = ContinuousClock.now
         let found = try await failure(.json("{}"), timeout: .seconds(8), key: "a\r\nX-Evil: 1")
-        #expect(found != nil)
-        #expect(ContinuousClock.now - start < .seconds(5))
+        guard let found else {
+            Issue.record("it was sent")
+            return
+        }
+        if case .timedOut = found { Issue.record("the poll waited for its deadline") }
     }
 
     @Test func cancellationEndsACallAtOnce() async throws {

@@ -57,6 +57,7 @@ final class FleetModel {
             switch action {
             case .grant(let ticket, let grant): try take(grant, model: leave(ticket).model)
             case .refuse(let ticket, _): _ = try leave(ticket)
+            case .load: break
             }
         }
     }
@@ -88,9 +89,25 @@ final class FleetModel {
                 throw Impossible(description: "the sum of \(id.rawValue) is \(row.inFlight)")
             }
         }
+        // The rule may say "wait" although a slot is free where the model would have to be loaded; never where it is in memory.
         for model in Set(waiting.values.map(\.model)) {
-            for (number, server) in servers where server.takesWork && server.models.contains(model) && inFlight(number, model) < server.limit {
-                throw Impossible(description: "\(model) is waited for although \(number) has a slot free")
+            for pair in scheduler.pairs where pair.name == model && pair.isLoaded && pair.isPresent && pair.claim == nil {
+                let number = scheduler.places[pair.place].endpoint.id.rawValue
+                guard let server = servers[number], server.takesWork, server.models.contains(model), inFlight(number, model) < server.limit else {
+                    continue
+                }
+                throw Impossible(description: "\(model) is waited for although it is in memory on \(number), with a slot free")
+            }
+        }
+    }
+
+    /// After the timer nobody waits for a model that nobody holds while an endpoint that has it does nothing.
+    func checkNobodyIsForgotten(_ scheduler: Scheduler) throws {
+        for model in Set(waiting.values.map(\.model)) where !scheduler.pairs.contains(where: { $0.name == model && $0.isUsable && $0.isPresent }) {
+            for (number, server) in servers where server.takesWork && server.models.contains(model) {
+                guard held.values.contains(where: { $0.server == number }) else {
+                    throw Impossible(description: "\(model) is waited for although \(number) does nothing")
+                }
             }
         }
     }

@@ -102,6 +102,7 @@ import Testing
         mutating func pass() throws {
             now = now + .milliseconds(Int64(pick(1500)))
             try model.apply(scheduler.expire(now: now))
+            try model.checkNobodyIsForgotten(scheduler)
             for (ticket, waiter) in model.waiting where now - waiter.since >= .seconds(5) {
                 throw FleetModel.Impossible(description: "\(ticket) waits beyond its deadline")
             }

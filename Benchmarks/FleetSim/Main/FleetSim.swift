@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import FleetSimulation
+
+/// `make fleet-sim`: rules side by side on fleets that nothing was tuned on, and whether the bars are met.
+///
+///     fleet-sim            the table and the bars
+///     fleet-sim --cost     what one decision costs
+///     fleet-sim --day      a day of 64 endpoints and 200 models
+///     fleet-sim --tuning   the table for the fleets that the constants were tuned on
+@main struct FleetSim {
+    static func main() {
+        let arguments = CommandLine.arguments.dropFirst()
+        if arguments.contains("--cost") { return DecisionCost.report() }
+        if arguments.contains("--day") { return day() }
+        let seeds: [UInt64] = arguments.contains("--tuning") ? Array(1...6) : Array(101...112)
+        var bars = Bars()
+        print("\(seeds.count) fleets of 6 endpoints and 12 models, an hour each; times in seconds")
+        for load in [0.4, 0.7, 0.9, 1.1] {
+            Report.heading(load)
+            for rule in ComparedRule.allCases where rule != .noAffinity {
+                let outcome = rule.run(TrafficShape(load: load, duration: 3600), seeds: seeds)
+                Report.row(rule.rawValue, outcome)
+                bars.results[Bars.Cell(rule: rule, load: load)] = outcome
+            }
+        }
+        print("\nlong conversations, load 0.7")
+        Report.columns()
+        for rule in [ComparedRule.expectedTime, .noAffinity] {
+            let outcome = rule.run(.conversations(load: 0.7, duration: 3600), seeds: seeds)
+            Report.row(rule.rawValue, outcome)
+            bars.conversations[rule] = outcome
+        }
+        print("\none key's flood: four keys ask for what a load of 0.1 each is, a fifth for 40 times as much")
+        Report.columns()
+        bars.flood = ComparedRule.expectedTime.run(.flood(duration: 1200), seeds: seeds)
+        if let flood = bars.flood { Report.row(ComparedRule.expectedTime.rawValue, flood) }
+        bars.report()
+    }
+
+    private static func day() {
+        let clock = ContinuousClock()
+        let time = clock.measure {
+            Report.columns()
+            Report.row(
+                "least expected time", ComparedRule.expectedTime.run(TrafficShape(load: 0.7, duration: 86_400), seeds: [1], machines: 64, models: 200)
+            )
+        }
+        print("a day of 64 endpoints and 200 models: \(time.components.seconds) s")
+    }
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// A model as the simulation knows it.
+public struct SimulatedModel: Sendable {
+    public var name: String
+    /// Bytes in memory.
+    public var size: Int
+    /// Tokens per second at speed 1, alone.
+    public var prefillRate: Double
+    public var decodeRate: Double
+
+    /// Larger models are slower in proportion: memory bandwidth is what both cost.
+    init(name: String, gigabytes: Double) {
+        self.name = name
+        size = Int(gigabytes * 1_073_741_824)
+        prefillRate = 12_000 / gigabytes
+        decodeRate = 500 / gigabytes
+    }
+}
+
+/// An endpoint's hardware and settings.
+public struct SimulatedMachine: Sendable {
+    /// Bytes for models.
+    public var memory: Int
+    public var speed: Double
+    /// Bytes per second from disk to memory.
+    public var bandwidth: Double
+    /// Requests that one model serves at the same time; more wait there.
+    public var parallel: Int
+    /// How much each stream slows the others: the speed of each is divided by 1 + slowing * others.
+    public var slowing: Double
+    /// Conversations whose prefix each loaded model remembers.
+    public var warmConversations: Int
+    /// Whether the router is told the memory by its configuration.
+    public var tellsMemory: Bool
+}
+
+/// The endpoints and models of one simulated fleet.
+public struct FleetShape: Sendable {
+    public var machines: [SimulatedMachine]
+    public var models: [SimulatedModel]
+
+    /// Unequal memory, speed and disks; models from 2 to 20 GB. Every model fits on at least two machines.
+    public init(seed: UInt64, machines count: Int = 6, models modelCount: Int = 12) {
+        var random = SimulationRandom(seed: seed)
+        machines = (0..<count).map { index in
+            SimulatedMachine(
+                memory: Int([24.0, 32, 48, 64, 80][index % 5] * 1_073_741_824), speed: Double.random(in: 0.6...1.6, using: &random),
+                bandwidth: Double.random(in: 1.0...3.0, using: &random) * 1_073_741_824, parallel: 4,
+                slowing: Double.random(in: 0.15...0.35, using: &random), warmConversations: 64, tellsMemory: index % 2 == 0)
+        }
+        models = (0..<modelCount).map { index in
+            SimulatedModel(name: "m\(index):latest", gigabytes: 2.5 * exponential(Double.random(in: 0...2.4, using: &random)))
+        }
+    }
+
+    /// Requests per second of a load of 1: as much work as the machines would do if each served one stream at a time without a pause.
+    /// As streams share a machine, it can do a multiple of that where the models are in memory.
+    public func capacity(meanWork: Double) -> Double { machines.map(\.speed).reduce(0, +) / meanWork }
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Protocol
+
+/// Why requests go where they go.
+enum SchedulingMethods {
+    static let all: [ControlMethod] = [
+        .make("explain", .read) { (params: ExplainParams, router) in
+            try router.explain(params)
+        }
+    ]
+}
+
+extension Router {
+    /// - Throws: `RPCError` for a route that takes no slot, and for a model that nobody has.
+    func explain(_ params: ExplainParams) throws -> ExplainInfo {
+        let route = params.route ?? Operation.chat.rawValue
+        guard let operation = Operation(rawValue: route), operation.takesSlot else {
+            let known = Operation.allCases.filter { $0.takesSlot && !$0.rawValue.hasSuffix("*") }.map(\.rawValue)
+            throw RPCError(.invalidParams, "no request waits for a slot on '\(route)'; there are: \(known.joined(separator: ", "))")
+        }
+        let ask = Ask(model: params.model, needs: operation.needs, tenant: Tenant("operator"))
+        let explanation = shared.scheduler.explain(ask)
+        if case .unknownModel? = explanation.refusal {
+            throw RPCError(
+                .notFound, RouterError.refused(.unknownModel(known: knownModels, unreachable: []), model: params.model, path: route).message)
+        }
+        return ExplainInfo(explanation, path: route)
+    }
+
+    private var knownModels: [String] { Set(shared.fleet.reports().flatMap { $0.1.models.map(\.name) }).sorted() }
+}
+
+extension ExplainInfo {
+    init(_ explanation: Explanation, path: String) {
+        self.init(
+            model: explanation.model,
+            options: explanation.options.map { option in
+                Option(
+                    endpoint: option.endpointName, isChosen: option == explanation.chosen, why: option.why?.rawValue ?? "", obstacle: option.obstacle,
+                    costS: option.cost, expectedS: option.expected,
+                    parts: option.parts.map { Part(name: $0.name.rawValue, seconds: $0.seconds) }, words: option.words)
+            },
+            refusal: explanation.refusal.map { RouterError.refused($0, model: explanation.model, path: path).message } ?? "",
+            waiting: explanation.waiting, demandPerSecond: explanation.demand)
+    }
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOCore
+import ServiceLifecycle
+
+/// Carries out the loads that the scheduler asks for ahead of need (`placement: active`) and for pinned models, and tells it how each
+/// went. Nobody waits for them.
+struct PreloadService: Service {
+    struct Wish: Sendable {
+        var endpoint: EndpointID
+        /// As the endpoint spells it.
+        var model: String
+    }
+
+    let wishes: AsyncStream<Wish>
+    let fleet: Fleet
+    let client: ProbeClient
+    let scheduler: SchedulerBox
+    /// Whether the configuration says that the model stays on the endpoint of that name.
+    let isPinned: @Sendable (_ model: String, _ endpoint: String) -> Bool
+    let logger: Logger
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withDiscardingTaskGroup { group in
+                for await wish in wishes { group.addTask { await carryOut(wish) } }
+            }
+        }
+    }
+
+    private func carryOut(_ wish: Wish) async {
+        guard let endpoint = fleet.reports().first(where: { $0.0.id == wish.endpoint })?.0 else {
+            return scheduler.loadEnded(wish.endpoint, model: wish.model, .failed)
+        }
+        let about: Logger.Metadata = ["endpoint": "\(endpoint.name)", "model": "\(wish.model)"]
+        // A pinned model stays without requests too: Ollama takes a negative time for "for ever".
+        let keepAlive = isPinned(wish.model, endpoint.name) ? "-1" : nil
+        let began = NIODeadline.now()
+        let failure = await ModelLoader(client: client, endpoint: endpoint, model: wish.model).load(isLoaded: false, keepAlive: keepAlive)
+        if let failure {
+            scheduler.loadEnded(wish.endpoint, model: wish.model, .failed)
+            if !Task.isCancelled {
+                logger.warning("a model could not be loaded ahead of need", metadata: about.merging(["reason": "\(failure.message)"]) { $1 })
+            }
+        } else {
+            scheduler.loadEnded(wish.endpoint, model: wish.model, .loaded(.now() - began))
+            logger.info("a model was loaded ahead of need", metadata: about)
+        }
+        fleet.pollSoon(wish.endpoint)
+    }
+}

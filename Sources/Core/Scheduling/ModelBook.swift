@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// What is known of a model over all endpoints: how much of it is wanted, and how long it takes. Times are counted for an endpoint of
+/// relative speed 1 that does nothing else.
+struct ModelBook: Sendable {
+    /// Before anything is measured.
+    static let priorService = 6.0
+    static let priorFirstToken = 0.3
+    static let priorSecondsPerToken = 0.0005
+
+    let key: String
+    private(set) var demand = Demand()
+    /// Requests per second lately, as of the last request or sweep: an exponential costs more than a decision has time for.
+    private(set) var rate = 0.0
+    /// Endpoints where it is in memory or on the way there.
+    var holders = 0
+    /// Seconds.
+    private(set) var service = Mean(priorService)
+    private(set) var firstToken = Mean(priorFirstToken)
+    /// Seconds to read a token of the prompt that is not warm.
+    private(set) var secondsPerToken = Mean(priorSecondsPerToken)
+    /// Tokens per second of an answer under way.
+    private(set) var tokenRate: Mean?
+
+    init(key: String) { self.key = key }
+
+    mutating func count(now: NIODeadline) {
+        demand.record(now: now)
+        rate = demand.perSecond(now: now)
+    }
+
+    mutating func decay(now: NIODeadline) {
+        if rate > 0 { rate = demand.perSecond(now: now) }
+    }
+
+    /// - Parameter coldTokens: of the prompt, what was not warm; 0 if unknown.
+    mutating func record(_ end: LeaseEnd, speed: Double, wasLoaded: Bool, coldTokens: Int) {
+        guard end.outcome == .completed else { return }
+        let whole = end.serviceTime.seconds
+        guard let first = end.timeToFirstByte?.seconds else { return service.add(whole * speed) }
+        if wasLoaded {
+            service.add(whole * speed)
+            firstToken.add(first * speed)
+            if coldTokens > 0 { secondsPerToken.add(first * speed / Double(max(coldTokens, 32))) }
+        } else {
+            service.add(max(0, whole - first) * speed + firstToken.value)
+        }
+    }
+
+    /// - Returns: how fast the endpoint was beside others with this model.
+    mutating func recordRate(_ rate: Double, speed: Double) -> Double {
+        var mean = tokenRate ?? Mean(rate / speed)
+        mean.add(rate / speed)
+        tokenRate = mean
+        return rate / mean.value
+    }
+
+    /// To read a prompt, at speed 1.
+    func prefill(tokens: Int, warm: Int) -> Double {
+        tokens > 0 ? secondsPerToken.value * Double(max(16, tokens - warm)) : firstToken.value
+    }
+}
+
+/// A mean in which new values count more than old ones; at first it moves quickly from what was assumed.
+struct Mean: Sendable, Equatable {
+    private(set) var value: Double
+    private var count = 0.0
+
+    init(_ prior: Double) { value = prior }
+
+    /// About the last fifty count.
+    mutating func add(_ new: Double) {
+        count = min(count + 1, 50)
+        value += (new - value) / count
+    }
+}

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// What the scheduler is told of the fleet: the configuration, and what polls find.
+extension Scheduler {
+    public mutating func setSettings(_ settings: SchedulerSettings, now: NIODeadline) -> [SchedulerAction] {
+        self.settings = settings
+        line.weights = settings.keyWeights
+        pin()
+        catalog.forget()
+        return redecide(now: now)
+    }
+
+    /// The configured endpoints: new ones come, old ones keep their books, missing ones get nothing new.
+    public mutating func setEndpoints(_ endpoints: [Endpoint], now: NIODeadline) -> [SchedulerAction] {
+        let kept = Set(endpoints.map(\.id))
+        for index in places.indices where !kept.contains(places[index].endpoint.id) { places[index].isRemoved = true }
+        for endpoint in endpoints {
+            if let index = indexOf[endpoint.id] {
+                places[index].endpoint = endpoint
+                if let kind = places[index].foundKind { places[index].endpoint.kind = kind }
+                places[index].isRemoved = false
+            } else {
+                indexOf[endpoint.id] = places.count
+                places.append(Place(endpoint: endpoint))
+            }
+        }
+        let early = self.early
+        self.early = [:]
+        for (id, report) in early { _ = book(report, of: id, now: now) }
+        pin()
+        catalog.forget()
+        return redecide(now: now)
+    }
+
+    /// What the polls found. An endpoint that is not up keeps the models it had, so that a request for one of them
+    /// is told that the endpoint is down rather than that there is no such model.
+    public mutating func report(_ id: EndpointID, _ report: EndpointReport, now: NIODeadline) -> [SchedulerAction] {
+        guard indexOf[id] != nil else {
+            early[id] = report
+            return []
+        }
+        guard book(report, of: id, now: now) else { return line.isEmpty ? [] : dispatchAll(now: now) }
+        pin()
+        catalog.forget()
+        return redecide(now: now)
+    }
+
+    /// - Returns: whether names may mean something else from now on, or requests go elsewhere.
+    private mutating func book(_ report: EndpointReport, of id: EndpointID, now: NIODeadline) -> Bool {
+        guard let index = indexOf[id] else { return false }
+        let before = (places[index].phase, places[index].endpoint.kind, places[index].capabilities, places[index].reason)
+        places[index].phase = report.state.phase
+        places[index].reason = report.state.reason
+        places[index].foundKind = report.kind
+        if let kind = report.kind { places[index].endpoint.kind = kind }
+        places[index].capabilities = report.capabilities(of: places[index].endpoint.kind)
+        var changed = before != (places[index].phase, places[index].endpoint.kind, places[index].capabilities, places[index].reason)
+        if report.state.phase.takesWork || !report.models.isEmpty, places[index].listing != report.models || places[index].pairs.isEmpty {
+            setModels(report, of: index)
+            changed = true
+        }
+        setLoaded(report, of: index, now: now)
+        return changed
+    }
+
+    private mutating func setModels(_ report: EndpointReport, of index: Int) {
+        places[index].listing = report.models
+        let known = Dictionary(places[index].pairs.map { (self.pairs[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
+        for pair in places[index].pairs { pairs[pair].isPresent = false }
+        for model in report.models {
+            let pair = known[model.name] ?? addPair(model.name, to: index)
+            pairs[pair].isPresent = true
+            pairs[pair].sizeBytes = model.sizeBytes
+        }
+        // What is gone and idle is forgotten; its number in the array stays unused.
+        for pair in places[index].pairs where !pairs[pair].isPresent && pairs[pair].inFlight == 0 {
+            setUse(pair) { pair, _ in
+                pair.isLoaded = false
+                pair.loading = 0
+                pair.aheadUntil = nil
+            }
+            for form in Self.forms(pairs[pair].name) {
+                pairsByForm[form]?.removeAll { $0 == pair }
+                if pairsByForm[form]?.isEmpty ?? false { pairsByForm[form] = nil }
+            }
+        }
+        places[index].pairs = places[index].pairs.filter { pairs[$0].isPresent || pairs[$0].inFlight > 0 }
+        places[index].pairOfBook = Dictionary(places[index].pairs.map { (pairs[$0].book, $0) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    private mutating func addPair(_ name: String, to place: Int) -> Int {
+        let key = ModelName.ollamaKey(name)
+        let book = bookOf[key] ?? books.count
+        if book == books.count {
+            bookOf[key] = book
+            books.append(ModelBook(key: key))
+        }
+        pairs.append(Pair(place: place, name: name, book: book))
+        places[place].pairs.append(pairs.count - 1)
+        for form in Self.forms(name) { pairsByForm[form, default: []].append(pairs.count - 1) }
+        return pairs.count - 1
+    }
+
+    private mutating func setLoaded(_ report: EndpointReport, of index: Int, now: NIODeadline) {
+        let takesWork = report.state.phase != .down
+        let loadsModels = places[index].endpoint.kind.loadsModels
+        let loaded = Dictionary(report.loaded.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        let isLoading = places[index].resident.contains { !pairs[$0].isLoaded && pairs[$0].isUsable }
+        var inMemory = 0
+        var vanished = 0
+        for pair in places[index].pairs {
+            let found = takesWork && !loaded.isEmpty ? loaded[pairs[pair].name] : nil
+            let isLoaded = found != nil || (takesWork && !loadsModels)
+            pairs[pair].slots = found?.slots
+            if let size = found?.sizeVramBytes {
+                pairs[pair].sizeInMemory = size
+                inMemory += size
+            }
+            guard isLoaded != pairs[pair].isLoaded else { continue }
+            // A load under way will push it out, or has done so since the poll.
+            if isLoaded, isLoading, !pairs[pair].takesMemory, !makesRoom(pair) { continue }
+            if !isLoaded, takesWork, now - pairs[pair].lastUsed < .seconds(240) { vanished += pairs[pair].expectedSize ?? 0 }
+            setUse(pair) { pair, _ in
+                pair.isLoaded = isLoaded
+                if isLoaded { pair.aheadUntil = nil }
+            }
+        }
+        places[index].largestSeen = max(places[index].largestSeen, inMemory)
+        // What went although it was used lately went for want of room.
+        if vanished > 0, inMemory > 0, inMemory + vanished > places[index].largestSeen {
+            places[index].leastOverflow = min(places[index].leastOverflow ?? .max, inMemory + vanished)
+        }
+        if let least = places[index].leastOverflow, least <= places[index].largestSeen { places[index].leastOverflow = nil }
+    }
+
+    /// Whether a model that a poll found in memory fits beside all that is there and on the way.
+    private func makesRoom(_ pair: Int) -> Bool {
+        let place = pairs[pair].place
+        guard let memory = memory(place) else { return true }
+        let used = places[place].resident.reduce(0) { $0 + (pairs[$1].expectedSize ?? 0) }
+        return used + (pairs[pair].expectedSize ?? 0) <= memory
+    }
+
+    /// Marks the pairs that the configuration wants in memory.
+    private mutating func pin() {
+        for index in pairs.indices where pairs[index].isPinned { pairs[index].isPinned = false }
+        for (name, pin) in settings.pins {
+            for candidate in lookUp(name).candidates {
+                switch pin {
+                case .everywhere: pairs[candidate.pair].isPinned = true
+                case .on(let names): pairs[candidate.pair].isPinned = names.contains(places[pairs[candidate.pair].place].endpoint.name)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// Loads ahead of need: pinned models, and with `placement: active` what is wanted more than what its memory holds now.
+extension Scheduler {
+    /// Seconds over which the gain of a load has to pay a part of its time.
+    private static let horizon = 300.0
+    private static let payback = 0.3
+    /// The same where it pushes out something.
+    private static let paybackOfEviction = 1.0
+    /// How much more a model must be wanted than what it pushes out.
+    private static let advantage = 3.0
+    private static let placeEvery = TimeAmount.seconds(1)
+    private static let afterFailure = TimeAmount.seconds(60)
+
+    /// How a load went that `SchedulerAction.load` had asked for.
+    public mutating func loadEnded(_ id: EndpointID, model: String, _ end: LoadEnd, now: NIODeadline) -> [SchedulerAction] {
+        guard let place = indexOf[id], let pair = places[place].pairs.first(where: { pairs[$0].name == model }), pairs[pair].aheadUntil != nil else {
+            return []
+        }
+        switch end {
+        case .loaded(let time):
+            if time > .zero {
+                pairs[pair].learned.recordLoad(time.seconds)
+                learnLoad(pair, time.seconds)
+            }
+            setUse(pair) { pair, place in
+                pair.aheadUntil = nil
+                pair.isLoaded = place.phase.takesWork
+            }
+            return line.isEmpty ? [] : dispatch(freed: pair, now: now)
+        case .failed:
+            setUse(pair) { pair, _ in pair.aheadUntil = nil }
+            places[place].loadFailed = now
+            return line.isEmpty ? [] : dispatchAll(now: now)
+        }
+    }
+
+    mutating func preloads(now: NIODeadline) -> [SchedulerAction] {
+        guard now - placedAt >= Self.placeEvery, settings.placement == .active || !settings.pins.isEmpty else { return [] }
+        placedAt = now
+        var actions: [SchedulerAction] = []
+        for place in places.indices where mayLoad(place, now: now) {
+            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
+            beginLoad(pair, after: 0, now: now)
+            let patience = max(120, 10 * loadTime(pair))
+            setUse(pair) { pair, _ in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }
+            pairs[pair].lastUsed = now
+            actions.append(.load(places[place].endpoint.id, model: pairs[pair].name))
+        }
+        return actions
+    }
+
+    /// One load at a time; what was asked for and never came is given up.
+    private mutating func mayLoad(_ place: Int, now: NIODeadline) -> Bool {
+        guard places[place].takesWork, places[place].endpoint.kind.loadsModels else { return false }
+        for pair in places[place].resident {
+            if let until = pairs[pair].aheadUntil, until <= now {
+                setUse(pair) { pair, _ in pair.aheadUntil = nil }
+                places[place].loadFailed = now
+                return false
+            }
+            if !pairs[pair].isLoaded, pairs[pair].isUsable { return false }
+        }
+        return places[place].loadFailed.map { now - $0 >= Self.afterFailure } ?? true
+    }
+
+    private func pinnedAndMissing(_ place: Int) -> Int? {
+        places[place].pairs.first { pairs[$0].isPinned && pairs[$0].isPresent && !pairs[$0].isUsable }
+    }
+
+    /// The model for which a load there would save most waiting, if it is worth it.
+    private func mostWanted(_ place: Int) -> Int? {
+        var best: (pair: Int, gain: Double)?
+        for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable {
+            // Ahead of need nothing is tried out: it fits by what was seen, or what has to go is known.
+            if places[place].endpoint.vramBytes == nil, used(with: pair) > places[place].largestSeen { continue }
+            let gain = gain(pair)
+            guard gain * Self.horizon > Self.payback * loadTime(pair), gain > best?.gain ?? 0 else { continue }
+            let room = makeRoom(for: pair)
+            guard room.busy.isEmpty, room.idle.isEmpty else { continue }
+            if !room.idle.isEmpty, gain * Self.horizon < Self.paybackOfEviction * loadTime(pair) { continue }
+            let loss = room.idle.reduce(0) { $0 + self.loss($1) }
+            if gain - Self.advantage * loss > best?.gain ?? 0 { best = (pair, gain - Self.advantage * loss) }
+        }
+        return best?.pair
+    }
+
+    /// Seconds of waiting saved per second by one more holder.
+    private func gain(_ pair: Int) -> Double {
+        let book = pairs[pair].book
+        return (wait(pair, holders: books[book].holders) - wait(pair, holders: books[book].holders + 1))
+            * (books[book].rate + Double(line.waiting(for: book)) / 10)
+    }
+
+    private func loss(_ pair: Int) -> Double {
+        let book = pairs[pair].book
+        return (wait(pair, holders: books[book].holders - 1) - wait(pair, holders: books[book].holders))
+            * books[book].rate
+    }
+
+    /// About how long a request for the model waits with so many holders: for a load with none, else for a slot (Sakasegawa's
+    /// approximation of a queue with several servers).
+    private func wait(_ pair: Int, holders: Int) -> Double {
+        let load = loadTime(pair)
+        guard holders > 0 else { return load }
+        let book = books[pairs[pair].book]
+        let slots = Double(holders * limit(pair))
+        let use = min(0.95, book.rate * book.service.value / slots)
+        guard use > 0.001 else { return 0 }
+        return min(load, book.service.value / slots * power(use, (2 * (slots + 1)).squareRoot() - 1) / (1 - use))
+    }
+}
+
+#if canImport(Glibc)
+    import Glibc
+
+    private func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
+#endif

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// What a snapshot is made of: it can be written, read and compared without `Codable`.
+protocol WireValue: Equatable, Sendable {
+    func write(to writer: inout JSONWriter)
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self
+    /// Left out of an object; null in a delta.
+    var isAbsent: Bool { get }
+}
+
+extension WireValue {
+    var isAbsent: Bool { false }
+}
+
+/// A struct of the protocol with the table of its fields, from which follow how it is written, read, and what has changed in it.
+///
+/// The tables repeat what the structs say. A test compares them with what `Codable` makes of the same value.
+protocol WireRow: WireValue {
+    /// Sorted by name.
+    static var fields: [WireField<Self>] { get }
+    /// What reading begins with; a field that is not there keeps the value that it has here.
+    static var blank: Self { get }
+}
+
+struct WireField<Row>: Sendable {
+    let name: String
+    /// As it stands in an object: `"name":`.
+    let key: [UInt8]
+    let isAbsent: @Sendable (Row) -> Bool
+    let write: @Sendable (Row, inout JSONWriter) -> Void
+    let isSame: @Sendable (Row, Row) -> Bool
+    let read: @Sendable (inout Row, inout JSONScanner) throws(JSONScanner.Failure) -> Void
+
+    init<Value: WireValue>(_ name: String, _ path: any WritableKeyPath<Row, Value> & Sendable) {
+        self.name = name
+        key = Array("\"\(name)\":".utf8)
+        isAbsent = { $0[keyPath: path].isAbsent }
+        write = { $0[keyPath: path].write(to: &$1) }
+        isSame = { $0[keyPath: path] == $1[keyPath: path] }
+        read = { (row, scanner) throws(JSONScanner.Failure) in row[keyPath: path] = try Value.read(from: &scanner) }
+    }
+}
+
+extension WireRow {
+    func write(to writer: inout JSONWriter) { write(to: &writer) { _ in true } }
+
+    /// An object with those fields that are to be told.
+    func write(to writer: inout JSONWriter, where isTold: (WireField<Self>) -> Bool) {
+        writer.byte(UInt8(ascii: "{"))
+        for field in Self.fields where isTold(field) && !field.isAbsent(self) {
+            writer.separate()
+            writer.raw(field.key)
+            field.write(self, &writer)
+        }
+        writer.byte(UInt8(ascii: "}"))
+    }
+
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self {
+        var row = blank
+        try row.patch(from: &scanner)
+        return row
+    }
+
+    /// Takes an object; its fields replace those of this row, fields that it does not have stay.
+    mutating func patch(from scanner: inout JSONScanner) throws(JSONScanner.Failure) {
+        let fields = Self.fields
+        // Fields come in the order of the table: the search goes on where it ended.
+        var next = 0
+        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
+            for step in fields.indices {
+                let index = next + step < fields.count ? next + step : next + step - fields.count
+                let name = fields[index].key
+                guard name.count == key.count + 3, name[1...].starts(with: scanner.bytes[key]) else { continue }
+                next = index + 1 == fields.count ? 0 : index + 1
+                return try fields[index].read(&self, &scanner)
+            }
+            try scanner.skip()
+        }
+    }
+
+    /// Writes the fields in which this row differs from `old`, if any. Returns false if there are none, and writes nothing.
+    func writeChanges(
+        since old: Self, to writer: inout JSONWriter, where isTold: (WireField<Self>) -> Bool = { _ in true }, before: (inout JSONWriter) -> Void
+    ) -> Bool {
+        var hasChanged = false
+        for field in Self.fields where isTold(field) && !field.isSame(old, self) {
+            if hasChanged {
+                writer.byte(UInt8(ascii: ","))
+            } else {
+                before(&writer)
+                writer.byte(UInt8(ascii: "{"))
+                hasChanged = true
+            }
+            writer.raw(field.key)
+            field.write(self, &writer)
+        }
+        if hasChanged { writer.byte(UInt8(ascii: "}")) }
+        return hasChanged
+    }
+}
+
+// MARK: Values
+
+extension Int: WireValue {
+    func write(to writer: inout JSONWriter) { writer.number(self) }
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Int { try scanner.integer() }
+}
+
+extension Double: WireValue {
+    func write(to writer: inout JSONWriter) { writer.number(self) }
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Double { try scanner.double() }
+}
+
+extension Bool: WireValue {
+    func write(to writer: inout JSONWriter) { self ? writer.raw("true") : writer.raw("false") }
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Bool { try scanner.bool() }
+}
+
+extension String: WireValue {
+    func write(to writer: inout JSONWriter) { writer.text(self) }
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> String { try scanner.text() }
+}
+
+extension Optional: WireValue where Wrapped: WireValue {
+    func write(to writer: inout JSONWriter) {
+        if let self { self.write(to: &writer) } else { writer.raw("null") }
+    }
+
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Wrapped? {
+        if try scanner.null() { return nil }
+        return try Wrapped.read(from: &scanner)
+    }
+
+    var isAbsent: Bool { self == nil }
+}
+
+extension Array: WireValue where Element: WireValue {
+    func write(to writer: inout JSONWriter) {
+        writer.byte(UInt8(ascii: "["))
+        for element in self {
+            writer.separate()
+            element.write(to: &writer)
+        }
+        writer.byte(UInt8(ascii: "]"))
+    }
+
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> [Element] {
+        var elements: [Element] = []
+        try scanner.array { scanner throws(JSONScanner.Failure) in elements.append(try Element.read(from: &scanner)) }
+        return elements
+    }
+}
+
+extension Dictionary: WireValue where Key == String, Value: WireValue {
+    func write(to writer: inout JSONWriter) {
+        writer.byte(UInt8(ascii: "{"))
+        for (key, value) in sorted(by: { $0.key < $1.key }) {
+            writer.separate()
+            writer.text(key)
+            writer.byte(UInt8(ascii: ":"))
+            value.write(to: &writer)
+        }
+        writer.byte(UInt8(ascii: "}"))
+    }
+
+    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> [String: Value] {
+        var values: [String: Value] = [:]
+        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
+            values[try scanner.unescaped(key)] = try Value.read(from: &scanner)
+        }
+        return values
+    }
+}

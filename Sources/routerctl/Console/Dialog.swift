@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// What the operator is being asked for. While it is open, it has all keys.
+public enum Dialog: Equatable, Sendable {
+    case question(Question)
+    case prompt(Prompt)
+    /// Which column to sort by: the place in the list of columns that can be sorted by.
+    case sort(place: Int)
+}
+
+/// Commands that wait for the operator's yes. They keep their names: the selection may move meanwhile.
+public struct Question: Equatable, Sendable {
+    public var commands: [Command]
+    /// The question, without its question mark: the name must not be what is cut, so it comes early.
+    public var text: String
+    /// What will come of it.
+    public var consequence: String
+    /// Warnings, and what the daemon says would change.
+    public var notes: [String] = []
+    /// Still waiting for the daemon's word on what would come of it.
+    public var isPreparing = false
+    /// First of the notes that is shown.
+    public var offset = 0
+}
+
+/// A line that the operator writes.
+public struct Prompt: Equatable, Sendable {
+    public enum Purpose: Equatable, Sendable {
+        /// Which rows are shown; changes with each key. Keeps what was there before.
+        case filter(before: TableState.Filter)
+        /// Goes to the next row that has it, with each key.
+        case search
+        case weight([String])
+        /// A model's name, for an action at one endpoint or wherever the daemon sees fit.
+        case model(String, endpoint: String?)
+        case copy(String)
+    }
+
+    public var purpose: Purpose
+    public var text = ""
+
+    var label: String {
+        switch purpose {
+        case .filter: "Filter"
+        case .search: "Search"
+        case .weight(let names): names.count == 1 ? "Weight of \(names[0])" : "Weight of \(names.count) endpoints"
+        case .model(let action, let endpoint):
+            "\(action.prefix(1).uppercased())\(action.dropFirst()) which model\(endpoint.map { " on \($0)" } ?? "")"
+        case .copy(let model): "Copy \(model) to"
+        }
+    }
+
+    var hint: String {
+        switch purpose {
+        case .filter: "! inverts  Enter keep  Esc clear"
+        case .search: "Down next  Enter done"
+        case .weight: "above 0 up to 1000  Enter  Esc"
+        case .model, .copy: "Enter  Esc"
+        }
+    }
+}

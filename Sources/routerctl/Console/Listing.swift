@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+/// A small table of lines, for pages: columns drop and shrink by the rules of `ColumnLayout`.
+struct Listing: Sendable {
+    struct Cell: Sendable {
+        var text: String
+        var role: Role
+
+        init(_ text: String, _ role: Role = .plain) {
+            self.text = text.isEmpty ? "-" : text
+            self.role = text.isEmpty ? .dim : role
+        }
+    }
+
+    var columns: [TableColumn]
+    var rows: [[Cell]]
+    /// Blanks before each line.
+    var indent = 1
+
+    /// The heading, then a line for each row.
+    func lines(columns width: Int, _ theme: Theme) -> [StyledLine] {
+        let texts = rows.map { $0.map { DisplayText.clean($0.text, ascii: theme.isASCII) } }
+        let gap = width >= 60 ? 2 : 1
+        let layout = ColumnLayout(columns: columns, rows: texts, width: max(1, width - indent), gap: gap)
+        func line(_ cell: (Int) -> (text: String, role: Role)) -> StyledLine {
+            var line = StyledLine(theme)
+            line.pad(to: indent)
+            for (index, place) in layout.places.enumerated() {
+                if index > 0 { line.pad(to: line.width + gap) }
+                let cell = cell(place.column)
+                line.add(DisplayText.pad(cell.text, to: place.width, right: columns[place.column].right, ellipsis: theme.ellipsis), cell.role)
+            }
+            return line.cut(to: width, theme)
+        }
+        let heading = line { (columns[$0].title, .heading) }
+        return [heading] + rows.indices.map { row in line { (texts[row][$0], rows[row][$0].role) } }
+    }
+}
+
+/// The rows of a list that a screen has room for.
+enum Window {
+    /// - Parameter selected: a row that must be among them; nil for those from `offset` on.
+    static func rows(count: Int, visible: Int, selected: Int?, offset: Int = 0) -> Range<Int> {
+        let visible = max(0, min(visible, count))
+        let wanted = selected.map { max(0, min($0, count - 1)) - visible / 2 } ?? offset
+        let first = max(0, min(wanted, count - visible))
+        return first..<first + visible
+    }
+}

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import Protocol
+import TestSupport
+import Testing
+
+/// A5 to A8 and A10, on the real daemon. What breaks without these: the rule decides in a test and not where requests go, or nobody
+/// can find out why they went there.
+@Suite struct SchedulingTests {
+    /// What `explain` says a request would do, it does.
+    @Test func aRequestGoesWhereExplainSaysItWould() throws {
+        let loaded = try FakeEndpoint("loaded", available: ["m", "n"], loaded: ["m"])
+        let cold = try FakeEndpoint("cold", available: ["m", "n"])
+        try RunningDaemon.run([loaded, cold]) { daemon in
+            let info = try daemon.control().explain("m")
+            let chosen = try #require(info.options.first { $0.isChosen })
+            #expect(chosen.endpoint == "loaded" && chosen.why == "loaded")
+            #expect(info.options.map(\.endpoint).contains("cold"))
+            let costs = info.options.compactMap(\.costS)
+            #expect(costs == costs.sorted(), "\(info)")
+            try #expect(RawClient.post(port: daemon.port, "/api/chat", #"{"model":"m","messages":[],"stream":false}"#).status == 200)
+            #expect(loaded.requestCount == 1 && cold.requestCount == 0)
+        }
+    }
+
+    @Test func whatCannotBeExplainedIsSaid() throws {
+        try RunningDaemon.run([FakeEndpoint(available: ["m"])]) { daemon in
+            let client = try daemon.control()
+            #expect(throws: ControlError.self) { try client.explain("nobody-has-it") }
+            do {
+                _ = try client.explain("nobody-has-it")
+            } catch ControlError.remote(let error) {
+                #expect(error.code == .notFound, "\(error)")
+            }
+            do {
+                _ = try client.explain("m", route: "/api/show")
+                Issue.record("explained")
+            } catch ControlError.remote(let error) {
+                #expect(error.code == .invalidParams && error.message.contains("/api/chat"), "\(error)")
+            }
+        }
+    }
+
+    private static func turns(_ count: Int, of conversation: String) -> String {
+        (0..<count).map { #"{"role":"\#($0 % 2 == 0 ? "user" : "assistant")","content":"\#(conversation) \#($0) \#(Self.filler)"}"# }
+            .joined(separator: ",")
+    }
+
+    /// Long enough that reading it again would take its time.
+    private static let filler = String(repeating: "what was said before ", count: 60)
+
+    /// A8 on each route whose prompt grows: a follow-up that lands elsewhere reads the whole conversation again.
+    @Test(arguments: ["/api/chat", "/v1/chat/completions", "/v1/responses", "/v1/messages"])
+    func aConversationGoesBackToWhereItIsKnown(route: String) throws {
+        let endpoints = try ["a", "b", "c"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"]) }
+        try RunningDaemon.run(endpoints) { daemon in
+            let name = route == "/v1/responses" ? "input" : "messages"
+            var homes: [Int: Int] = [:]
+            for turn in 0..<4 {
+                for conversation in 0..<6 {
+                    let before = endpoints.map(\.requestCount)
+                    let messages = Self.turns(turn * 2 + 1, of: "conversation \(conversation)")
+                    let limit = route == "/v1/messages" ? #""max_tokens":5,"# : ""
+                    let body = #"{"model":"m",\#(limit)"stream":false,"\#(name)":[\#(messages)]}"#
+                    let answer = try RawClient.post(port: daemon.port, route, body)
+                    #expect(answer.status == 200, "\(answer)")
+                    let home = zip(before, endpoints.map(\.requestCount)).enumerated().first { $0.element.0 < $0.element.1 }?.offset
+                    if turn == 0 { homes[conversation] = home } else { #expect(homes[conversation] == home, "turn \(turn) of \(conversation)") }
+                }
+            }
+            // Not because all goes to one.
+            #expect(Set(homes.values).count > 1)
+        }
+    }
+
+    /// `X-Session-Id` names a conversation whose words tell nothing.
+    @Test func aSessionGoesBackToo() throws {
+        let endpoints = try ["a", "b", "c"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"]) }
+        try RunningDaemon.run(endpoints) { daemon in
+            for session in 0..<5 {
+                var homes: Set<Int> = []
+                for turn in 0..<4 {
+                    let before = endpoints.map(\.requestCount)
+                    let body = #"{"model":"m","stream":false,"messages":[{"role":"user","content":"\#(turn) \#(session) \#(Self.filler)"}]}"#
+                    try #expect(RawClient.post(port: daemon.port, "/api/chat", body, headers: ["X-Session-Id: s\(session)"]).status == 200)
+                    homes.formUnion(zip(before, endpoints.map(\.requestCount)).enumerated().filter { $0.element.0 < $0.element.1 }.map(\.offset))
+                }
+                #expect(homes.count == 1, "session \(session) was on \(homes.count) endpoints")
+            }
+        }
+    }
+
+    /// `queue: overcommit`: nobody waits although every slot is taken.
+    @Test func overcommittedRequestsDoNotWait() throws {
+        let gate = Gate()
+        let endpoint = try FakeEndpoint(
+            available: ["m"], loaded: ["m"],
+            script: { connection, request in
+                guard gate.pass() else { return connection.close() }
+                FakeModelServer().answer(request, on: connection)
+            })
+        try RunningDaemon.run([endpoint], limit: 1, "queue: overcommit\n") { daemon in
+            let clients = try (0..<3).map { _ in try daemon.client() }
+            for client in clients {
+                try client.send(RawClient.request("POST", "/api/chat", body: #"{"model":"m","messages":[],"stream":false}"#))
+            }
+            try eventually("all three are there at once") { endpoint.active == 3 }
+            try #expect(daemon.status().queue.waiting == 0)
+            gate.open()
+            for client in clients { try #expect(client.readHead().status == 200) }
+        }
+    }
+
+    /// `pin`: a model that is not in memory is loaded before anybody asks for it, and stays for good.
+    @Test func aPinnedModelIsLoadedAtStart() throws {
+        let endpoint = try FakeEndpoint("gpu", available: ["m", "n"])
+        try RunningDaemon.run([endpoint], "pin: {m: [gpu]}\n") { daemon in
+            try eventually("the load") { endpoint.requestCount >= 1 }
+            let request = try #require(endpoint.requests.first)
+            let body = request.json
+            #expect(request.path == "/api/generate")
+            #expect(body["model"] as? String == "m:latest" && body["keep_alive"] as? Int == -1 && body["prompt"] == nil, "\(body)")
+        }
+    }
+}
