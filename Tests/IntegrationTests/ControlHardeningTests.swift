@@ -83,7 +83,8 @@ import Testing
         try withDaemon { daemon in
             let peer = try ControlPeer(daemon.socketPath)
             let calls = 400
-            for id in 0..<calls { peer.send(#"{"id":\#(id),"method":"status"}"#) }
+            // At once: replies pile up in the socket, and then in the daemon, before the first is read.
+            peer.send((0..<calls).map { #"{"id":\#($0),"method":"status"}"# }.joined(separator: "\n"))
             peer.endSending()
             for id in 0..<calls { try #expect(peer.next()?["id"] as? Int == id) }
             try #expect(peer.next() == nil)

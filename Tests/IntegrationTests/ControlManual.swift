@@ -124,7 +124,8 @@ struct ControlManual {
                 return came.flatMap { differences(value, $0.value, path + ".*") }
             }
             let missing = Set(shown.keys).subtracting(came.keys).subtracting(optional)
-            let unshown = Set(came.keys).subtracting(shown.keys).subtracting(optional)
+            // What a delta has depends on what has changed.
+            let unshown = shown["after"] == nil ? Set(came.keys).subtracting(shown.keys).subtracting(optional) : []
             return missing.sorted().map { "\(path).\($0) did not come" } + unshown.sorted().map { "\(path).\($0) is not shown" }
                 + shown.flatMap { key, value in came[key].map { differences(value, $0, "\(path).\(key)", name: key) } ?? [] }
         default: return ["\(path) is of another kind: \(came)"]

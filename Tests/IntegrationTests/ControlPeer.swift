@@ -35,7 +35,15 @@ final class ControlPeer {
         return max(0, count)
     }
 
-    func send(_ line: String) { send(Array("\(line)\n".utf8)) }
+    /// Sends a line whole, as the other side takes it.
+    func send(_ line: String) {
+        var bytes = Array("\(line)\n".utf8)
+        let deadline = Deadline.generous
+        while !bytes.isEmpty, !deadline.hasPassed {
+            bytes.removeFirst(send(bytes))
+            if !bytes.isEmpty { usleep(1000) }
+        }
+    }
 
     func endSending() { shutdown(descriptor, Int32(SHUT_WR)) }
 

@@ -48,21 +48,21 @@ import Testing
     @Test func anEndpoint() throws {
         #expect(
             try json(Sample.endpoints[2])
-                == #"{"aborts_total":0,"available":[],"failures_total":7,"in_flight":0,"in_flight_by_model":{},"kind":"llama-server","limit":2,"loaded":[],"name":"cpu-box","reason":"connection refused","requests_total":0,"since":"2026-11-24T02:00:00Z","state":"down","tokens_total":0,"url":"http://10.0.0.9:8080","version":"","waiting":0,"weight":1}"#
+                == #"{"aborts_total":0,"available":[],"client_errors_total":0,"failures_total":7,"has_key":false,"in_flight":0,"in_flight_by_model":{},"kind":"llama-server","limit":2,"loaded":[],"loaded_models":[],"name":"cpu-box","reason":"connection refused","requests_per_second":0,"requests_total":0,"retries_total":0,"since":"2026-11-24T02:00:00Z","state":"down","tokens_per_second":0,"tokens_total":0,"url":"http://10.0.0.9:8080","version":"","waiting":0,"weight":1}"#
         )
     }
 
     @Test func aRequest() throws {
         #expect(
             try json(Sample.requests[0])
-                == #"{"age_ms":12400,"bytes_sent":61000,"client":"10.1.2.3:50112","endpoint":"gpu-1","id":"r-101","method":"POST","model":"llama3.2:3b","phase":"streaming","phase_ms":11000,"route":"/api/chat","tokens":420}"#
+                == #"{"age_ms":12400,"bytes_sent":61000,"cache":"","client":"10.1.2.3:50112","endpoint":"gpu-1","id":"r-101","key":"","method":"POST","model":"llama3.2:3b","phase":"streaming","phase_ms":11000,"route":"/api/chat","tokens":420,"why":""}"#
         )
     }
 
     @Test func aModelLeavesOutWhatIsNotKnown() throws {
         #expect(
             try json(Sample.models[1])
-                == #"{"name":"nomic-embed-text:latest","places":[{"endpoint":"gpu-1","in_flight":0,"limit":4,"name":"nomic-embed-text:latest","state":"available"}],"size_bytes":274302450,"waiting":0}"#
+                == #"{"aliases":[],"name":"nomic-embed-text:latest","places":[{"endpoint":"gpu-1","in_flight":0,"limit":4,"name":"nomic-embed-text:latest","state":"available"}],"requests_total":0,"size_bytes":274302450,"tokens_total":0,"waiting":0}"#
         )
     }
 

@@ -134,7 +134,9 @@ import Testing
 
     @Test func textsAreReadWithTheirEscapes() throws {
         #expect(try read(String.self, #""a\"\\\/\b\f\n\r\té😀""#) == "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1F600}")
-        #expect(try read(String.self, #""\ud800x""#) == "\u{FFFD}x")
-        for text in [#""\u12""#, #""\x""#, "\"a\nb\"", "\"abc", #""\"#] { #expect(throws: JSONScanner.Failure.self) { try read(String.self, text) } }
+        #expect(try read(String.self, #""\ud83d\ude00""#) == "\u{1F600}")
+        for text in [#""\u12""#, #""\ud800x""#, #""\ud800\u0041""#, #""\ude00""#, #""\x""#, "\"a\nb\"", "\"abc", #""\"#] {
+            #expect(throws: JSONScanner.Failure.self) { try read(String.self, text) }
+        }
     }
 }

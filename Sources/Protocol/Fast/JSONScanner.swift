@@ -231,8 +231,14 @@ struct JSONScanner {
                     UInt8(ascii: "r"), UInt8(ascii: "t"):
                     break
                 case UInt8(ascii: "u"):
-                    guard hex(at: offset + 1) != nil else { throw .syntax(offset) }
+                    guard let code = hex(at: offset + 1), !UTF16.isTrailSurrogate(code) else { throw .syntax(offset) }
                     offset += 4
+                    guard UTF16.isLeadSurrogate(code) else { break }
+                    // Half a pair is no text.
+                    guard offset + 2 < bytes.count, bytes[offset + 1] == UInt8(ascii: "\\"), bytes[offset + 2] == UInt8(ascii: "u"),
+                        let second = hex(at: offset + 3), UTF16.isTrailSurrogate(second)
+                    else { throw .syntax(offset) }
+                    offset += 6
                 default: throw .syntax(offset)
                 }
             }
