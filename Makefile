@@ -7,6 +7,8 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CONFIG ?= config.yaml
 MAN_SECTIONS := 1 5 7 8
+# Where the shells look for completions: below PREFIX/share.
+COMPLETIONS := bash-completion/completions/routerctl zsh/site-functions/_routerctl fish/vendor_completions.d/routerctl.fish
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -120,7 +122,7 @@ bench-control: ## What subscribers of the control socket cost, and a console's r
 	@ROUTERD_BIN_DIR="$(RELEASE_DIR)" "$(RELEASE_DIR)/bench-control" $(BENCH)
 
 .PHONY: install
-install: build ## Both binaries and the manual pages, below PREFIX (/usr/local)
+install: build ## Both binaries, the manual pages and the shells' completions, below PREFIX (/usr/local)
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 "$(RELEASE_DIR)/routerd" "$(RELEASE_DIR)/routerctl" "$(DESTDIR)$(PREFIX)/bin/"
 	@for section in $(MAN_SECTIONS); do \
@@ -129,11 +131,17 @@ install: build ## Both binaries and the manual pages, below PREFIX (/usr/local)
 	    [ ! -f "$$page" ] || install -v -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$$section/"; \
 	  done; \
 	done
+	@for file in $(COMPLETIONS); do \
+	  install -v -d "$(DESTDIR)$(PREFIX)/share/$$(dirname $$file)"; \
+	  "$(RELEASE_DIR)/routerctl" completion "$${file%%[-/]*}" > "$(DESTDIR)$(PREFIX)/share/$$file"; \
+	  chmod 644 "$(DESTDIR)$(PREFIX)/share/$$file"; \
+	done
 
 .PHONY: uninstall
 uninstall: ## Removes what `make install` with the same PREFIX put there
 	rm -f "$(DESTDIR)$(PREFIX)/bin/routerd" "$(DESTDIR)$(PREFIX)/bin/routerctl"
 	@for page in man/*.[1-9]; do rm -fv "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$$(basename "$$page")"; done
+	@for file in $(COMPLETIONS); do rm -fv "$(DESTDIR)$(PREFIX)/share/$$file"; done
 
 .PHONY: clean
 clean: ## Removes everything that was built
