@@ -132,7 +132,11 @@ def measure(program, path, view):
         sent, end = 0, time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if select.select([terminal], [], [], left)[0]:
-                sent += len(os.read(terminal, 65536))
+                try:
+                    sent += len(os.read(terminal, 65536))
+                except OSError:
+                    # The console has left, and its terminal with it.
+                    break
         return sent
 
     drain(3)
@@ -140,8 +144,10 @@ def measure(program, path, view):
     sent = drain(SECONDS)
     used = (ticks(pid) - before) / os.sysconf("SC_CLK_TCK")
     os.write(terminal, b"q")
-    drain(0.5)
-    os.waitpid(pid, 0)
+    drain(5)
+    status = os.waitpid(pid, 0)[1]
+    if status != 0:
+        sys.exit(f"the console ended with {os.waitstatus_to_exitcode(status)} in {view}")
     os.close(terminal)
     print(f"{view:10} {100 * used / SECONDS:5.2f}% of a core  {sent / SECONDS / 1000:6.1f} kB/s to the terminal")
 

@@ -34,7 +34,8 @@ final class Tmux {
 
     /// A click as a terminal reports it, in cells from 0.
     func click(column: Int, row: Int) {
-        let bytes = [0x1B, 0x5B, 0x4D, 0x20, column + 33, row + 33]
+        // Pressed and let go: curses takes a button that was never let go for one that is still down.
+        let bytes = [0x20, 0x23].flatMap { [0x1B, 0x5B, 0x4D, $0, column + 33, row + 33] }
         tmux(["send-keys", "-H"] + bytes.map { String($0, radix: 16) })
     }
 

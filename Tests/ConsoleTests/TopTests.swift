@@ -49,7 +49,7 @@ struct TopTests {
         try withTop(columns: columns, rows: rows) { tmux, _ in
             let views = [
                 ("2", "nomic-embed"), ("3", "qwen2.5-coder"), ("4", "BLOCKED BY"), ("5", "team-a"), ("6", "34.0k"),
-                ("7", "control socket is open"), ("1", "drained by uid 1000"),
+                ("7", "control socket is open"), ("1", "▼ draining"),
             ]
             for (key, text) in views {
                 tmux.press(key)
