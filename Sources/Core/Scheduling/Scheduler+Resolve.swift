@@ -48,12 +48,12 @@ extension Scheduler {
         var speaks = false
         var isExcluded = false
         for candidate in target.candidates {
-            let place = places[pairs[candidate.pair].place]
-            guard needs.fit(of: place.capabilities) != nil else { continue }
+            let place = pairs[candidate.pair].place
+            guard needs.fit(of: places[place].capabilities) != nil else { continue }
             speaks = true
-            if excluding.contains(place.endpoint.id) {
+            if !excluding.isEmpty, excluding.contains(places[place].endpoint.id) {
                 isExcluded = true
-            } else if place.takesWork {
+            } else if takesWork(place) {
                 return .candidates(target)
             }
         }
