@@ -112,10 +112,12 @@ public struct Scheduler: Sendable {
         places[index].inFlight -= 1
         pairs[pair].lastUsed = now
         if record.loads {
-            pairs[pair].loading -= 1
             let isUp = places[index].phase.takesWork
             // An answer proves that it is in memory; the next report may say otherwise.
-            setUse(pair) { pair in if end.outcome == .completed, isUp { pair.isLoaded = true } }
+            setUse(pair) { pair in
+                pair.loading -= 1
+                if end.outcome == .completed, isUp { pair.isLoaded = true }
+            }
         }
         setUse(pair) { _ in }
         places[index].counters.count(end)
@@ -182,7 +184,10 @@ public struct Scheduler: Sendable {
         let before = pairs[pair].isUsable
         change(&pairs[pair])
         let after = pairs[pair].isUsable
-        if before != after { books[pairs[pair].book].holders += after ? 1 : -1 }
+        if before != after {
+            let book = pairs[pair].book
+            if after { books[book].usable.append(pair) } else { books[book].usable.removeAll { $0 == pair } }
+        }
         if !after, before { pairs[pair].prefixes.forget() }
         let isThere = places[place].resident.contains(pair)
         if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }
