@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Core
+import Foundation
 import NIOCore
 
 /// What one decision costs with 64 endpoints, 200 models that all of them have, and 1,000 requests in line.
@@ -44,8 +45,9 @@ enum DecisionCost {
         let end = LeaseEnd(outcome: .completed, timeToFirstByte: .milliseconds(300), serviceTime: .seconds(5), tokens: 100)
         var decisions = 0
         var granted = 0
-        let clock = ContinuousClock()
-        let time = clock.measure {
+        // Processor time, as others may use the machine too.
+        let began = clock()
+        do {
             for round in 0..<100_000 {
                 now = now + .milliseconds(2)
                 // One ends and the line moves up; one comes and waits.
@@ -61,10 +63,10 @@ enum DecisionCost {
                 if held.isEmpty { break }
             }
         }
-        let microseconds = Double(time.components.seconds) * 1e6 + Double(time.components.attoseconds) / 1e12
-        let each = microseconds / Double(decisions)
-        let sweeps = clock.measure { for _ in 0..<20 { _ = scheduler.expire(now: now) } }
-        let sweep = (Double(sweeps.components.seconds) * 1e6 + Double(sweeps.components.attoseconds) / 1e12) / 20
+        let each = Double(clock() - began) / Double(CLOCKS_PER_SEC) * 1e6 / Double(decisions)
+        let sweeping = clock()
+        for _ in 0..<20 { _ = scheduler.expire(now: now) }
+        let sweep = Double(clock() - sweeping) / Double(CLOCKS_PER_SEC) * 1e6 / 20
         print("decisions: 64 endpoints, 200 models, \(scheduler.snapshot().waiting) waiting, \(held.count) in flight, \(granted) from the line")
         print("\(Report.number(each)) µs a decision (bar: under 5: \(each < 5 ? "met" : "MISSED")); \(Report.number(sweep)) µs a sweep of the line")
     }

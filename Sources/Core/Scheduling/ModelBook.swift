@@ -15,8 +15,9 @@ struct ModelBook: Sendable {
     private(set) var demand = Demand()
     /// Requests per second lately, as of the last request or sweep: an exponential costs more than a decision has time for.
     private(set) var rate = 0.0
-    /// Endpoints where it is in memory or on the way there.
-    var holders = 0
+    /// Pairs where it is in memory or on the way there.
+    var usable: [Int] = []
+    var holders: Int { usable.count }
     /// Seconds.
     private(set) var service = Mean(priorService)
     private(set) var firstToken = Mean(priorFirstToken)

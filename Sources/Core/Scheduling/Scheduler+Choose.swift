@@ -39,7 +39,7 @@ extension Scheduler {
             mayWait && loads != .none
             ? costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now).map { $0 * Weights.line } : nil
         var search = Search(bound: line ?? .infinity)
-        for candidate in target.candidates where isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+        for candidate in usable(target) { consider(candidate, ask, &search, now: now) }
         // Last, so that a load that costs more than what is known already is dropped at the first glance.
         switch loads {
         case .none: break
@@ -55,6 +55,12 @@ extension Scheduler {
         if let blocked, blocked.cost < least { return mayWait ? .claim(blocked.pair) : overcommit(target, ask, now: now) }
         if let best, best.cost <= line ?? .infinity { return .go(best.choice) }
         return overcommit(target, ask, now: now)
+    }
+
+    /// The candidates that have the model in memory or on the way there: few, and found without looking at all.
+    func usable(_ target: Target) -> [Candidate] {
+        guard let book = target.book, !target.places.isEmpty else { return target.candidates.filter { isUsable($0.pair) } }
+        return books[book].usable.compactMap { pair in target.places[pair].map { target.candidates[$0] } }
     }
 
     private struct Search {

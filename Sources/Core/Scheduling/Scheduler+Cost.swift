@@ -196,7 +196,7 @@ extension Scheduler {
         var slots = 0
         var speeds = 0.0
         var holders = 0.0
-        for candidate in target.candidates where isUsable(candidate.pair) && pairs[candidate.pair].claim == nil {
+        for candidate in usable(target) where pairs[candidate.pair].claim == nil {
             let place = pairs[candidate.pair].place
             guard takesWork(place), excluding.isEmpty || !excluding.contains(places[place].endpoint.id),
                 needs.fit(of: places[place].capabilities) != nil

@@ -77,7 +77,7 @@ extension Scheduler {
         }
         // What is gone and idle is forgotten; its number in the array stays unused.
         for pair in places[index].pairs where !pairs[pair].isPresent && pairs[pair].inFlight == 0 {
-            setUse(pair) { pair, _ in
+            setUse(pair) { pair in
                 pair.isLoaded = false
                 pair.loading = 0
                 pair.aheadUntil = nil
@@ -123,7 +123,7 @@ extension Scheduler {
             // A load under way will push it out, or has done so since the poll.
             if isLoaded, isLoading, !pairs[pair].takesMemory, !makesRoom(pair) { continue }
             if !isLoaded, takesWork, now - pairs[pair].lastUsed < .seconds(240) { vanished += pairs[pair].expectedSize ?? 0 }
-            setUse(pair) { pair, _ in
+            setUse(pair) { pair in
                 pair.isLoaded = isLoaded
                 if isLoaded { pair.aheadUntil = nil }
             }

@@ -26,13 +26,14 @@ extension Scheduler {
                 pairs[pair].learned.recordLoad(time.seconds)
                 learnLoad(pair, time.seconds)
             }
-            setUse(pair) { pair, place in
+            let isUp = places[place].phase.takesWork
+            setUse(pair) { pair in
                 pair.aheadUntil = nil
-                pair.isLoaded = place.phase.takesWork
+                pair.isLoaded = isUp
             }
             return line.isEmpty ? [] : dispatch(freed: pair, now: now)
         case .failed:
-            setUse(pair) { pair, _ in pair.aheadUntil = nil }
+            setUse(pair) { pair in pair.aheadUntil = nil }
             places[place].loadFailed = now
             return line.isEmpty ? [] : dispatchAll(now: now)
         }
@@ -46,7 +47,7 @@ extension Scheduler {
             guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
             beginLoad(pair, after: 0, now: now)
             let patience = max(120, 10 * loadTime(pair))
-            setUse(pair) { pair, _ in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }
+            setUse(pair) { pair in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }
             pairs[pair].lastUsed = now
             actions.append(.load(places[place].endpoint.id, model: pairs[pair].name))
         }
@@ -58,7 +59,7 @@ extension Scheduler {
         guard places[place].takesWork, places[place].endpoint.kind.loadsModels else { return false }
         for pair in places[place].resident {
             if let until = pairs[pair].aheadUntil, until <= now {
-                setUse(pair) { pair, _ in pair.aheadUntil = nil }
+                setUse(pair) { pair in pair.aheadUntil = nil }
                 places[place].loadFailed = now
                 return false
             }

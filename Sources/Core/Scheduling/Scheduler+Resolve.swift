@@ -17,6 +17,8 @@ extension Scheduler {
         /// What is known of the model; nil where no endpoint has it.
         var book: Int?
         var candidates: [Candidate]
+        /// Where each pair stands among the candidates; empty where the candidates are not all in one book.
+        var places: [Int: Int] = [:]
     }
 
     /// Asked names that were looked up before. Only names that exist are kept, and not too many of those, so that
@@ -48,12 +50,12 @@ extension Scheduler {
         var speaks = false
         var isExcluded = false
         for candidate in target.candidates {
-            let place = places[pairs[candidate.pair].place]
-            guard needs.fit(of: place.capabilities) != nil else { continue }
+            let place = pairs[candidate.pair].place
+            guard needs.fit(of: places[place].capabilities) != nil else { continue }
             speaks = true
-            if excluding.contains(place.endpoint.id) {
+            if !excluding.isEmpty, excluding.contains(places[place].endpoint.id) {
                 isExcluded = true
-            } else if place.takesWork {
+            } else if takesWork(place) {
                 return .candidates(target)
             }
         }
@@ -76,7 +78,10 @@ extension Scheduler {
         let alias = settings.aliases[name]
         let wanted = alias ?? name
         let found = candidates(wanted, asked: name)
-        let target = Target(key: ModelName.ollamaKey(wanted), book: found.first.map { pairs[$0.pair].book }, candidates: found)
+        var target = Target(key: ModelName.ollamaKey(wanted), book: found.first.map { pairs[$0.pair].book }, candidates: found)
+        if found.allSatisfy({ pairs[$0.pair].book == target.book }) {
+            target.places = Dictionary(found.enumerated().map { ($1.pair, $0) }, uniquingKeysWith: { first, _ in first })
+        }
         if !target.candidates.isEmpty { catalog.keep(target, as: name) }
         return target
     }

@@ -112,11 +112,14 @@ public struct Scheduler: Sendable {
         places[index].inFlight -= 1
         pairs[pair].lastUsed = now
         if record.loads {
-            pairs[pair].loading -= 1
+            let isUp = places[index].phase.takesWork
             // An answer proves that it is in memory; the next report may say otherwise.
-            setUse(pair) { pair, place in if end.outcome == .completed, place.phase.takesWork { pair.isLoaded = true } }
+            setUse(pair) { pair in
+                pair.loading -= 1
+                if end.outcome == .completed, isUp { pair.isLoaded = true }
+            }
         }
-        setUse(pair) { _, _ in }
+        setUse(pair) { _ in }
         places[index].counters.count(end)
         return line.isEmpty ? [] : dispatch(freed: pair, now: now)
     }
@@ -155,7 +158,7 @@ public struct Scheduler: Sendable {
         pairs[pair].lastUsed = now
         places[index].inFlight += 1
         places[index].counters.granted += 1
-        setUse(pair) { pair, _ in pair.loading += loads ? 1 : 0 }
+        setUse(pair) { pair in pair.loading += loads ? 1 : 0 }
         if settings.affinity { pairs[pair].prefixes.keep(ask) }
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
@@ -169,19 +172,22 @@ public struct Scheduler: Sendable {
         let room = makeRoom(for: pair)
         pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {
-            setUse(victim) { victim, _ in victim.isLoaded = false }
+            setUse(victim) { victim in victim.isLoaded = false }
         }
         pairs[pair].readyAt = now + .nanoseconds(Int64((seconds + loadTime(pair)) * 1e9))
         release(claimsFor: pairs[pair].book, on: pairs[pair].place)
     }
 
     /// Changes what is known of a pair's being in memory, and keeps the sums that depend on it.
-    mutating func setUse(_ pair: Int, _ change: (inout Pair, Place) -> Void) {
+    mutating func setUse(_ pair: Int, _ change: (inout Pair) -> Void) {
         let place = pairs[pair].place
         let before = pairs[pair].isUsable
-        change(&pairs[pair], places[place])
+        change(&pairs[pair])
         let after = pairs[pair].isUsable
-        if before != after { books[pairs[pair].book].holders += after ? 1 : -1 }
+        if before != after {
+            let book = pairs[pair].book
+            if after { books[book].usable.append(pair) } else { books[book].usable.removeAll { $0 == pair } }
+        }
         if !after, before { pairs[pair].prefixes.forget() }
         let isThere = places[place].resident.contains(pair)
         if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }
@@ -202,7 +208,7 @@ public struct Scheduler: Sendable {
         {
             places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)
         }
-        setUse(record.pair) { pair, _ in pair.isLoaded = true }
+        setUse(record.pair) { pair in pair.isLoaded = true }
         return line.isEmpty ? [] : dispatch(freed: record.pair, now: now)
     }
 
