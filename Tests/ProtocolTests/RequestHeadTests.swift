@@ -83,6 +83,8 @@ import Testing
             let line = ControlCorpus.spoil(corpus.randomElement(using: &random) ?? [], &random)
             guard refusal(Data(line)) == nil else { continue }
             passed += 1
+            // Sound JSON, of which that reader makes no number: more than a double holds.
+            guard !String(decoding: line, as: UTF8.self).contains(/[eE][+]?[0-9]{3,}/) else { continue }
             let object = try? JSONSerialization.jsonObject(with: Data(line))
             #expect(object is [String: Any], "\(String(decoding: line, as: UTF8.self))")
         }

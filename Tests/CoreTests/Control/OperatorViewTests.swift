@@ -89,7 +89,8 @@ import Testing
         let reading = MethodTable.methods.values.filter { $0.access == .read }.map(\.name).sorted()
         #expect(
             reading == [
-                "cache.stats", "config.show", "endpoints", "events", "history", "model.show", "models", "queue", "requests", "status", "tokens",
+                "cache.stats", "config.show", "endpoints", "events", "explain", "history", "model.show", "models", "queue", "requests", "status",
+                "tokens",
             ])
         let changing = MethodTable.methods.values.filter { $0.access == .change }.map(\.name)
         #expect(Set(changing).isSuperset(of: ["cancel", "weight", "model.pull", "model.delete", "model.load", "model.unload", "model.copy"]))
