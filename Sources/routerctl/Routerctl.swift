@@ -25,7 +25,8 @@ struct Routerctl: ParsableCommand {
             """,
         version: "routerctl \(ProductVersion.current)",
         subcommands: [
-            StatusCommand.self, EndpointsCommand.self, ModelsCommand.self, RequestsCommand.self, QueueCommand.self, TokensCommand.self,
+            StatusCommand.self, EndpointsCommand.self, ModelsCommand.self, RequestsCommand.self, QueueCommand.self, ExplainCommand.self,
+            TokensCommand.self,
             EventsCommand.self, CancelCommand.self,
             DrainCommand.self, MaintenanceCommand.self, ResumeCommand.self, WeightCommand.self,
             LoadCommand.self, UnloadCommand.self, PullCommand.self, DeleteCommand.self, CopyCommand.self, ShowCommand.self,

@@ -20,7 +20,8 @@ import Testing
 
     /// All that ask the daemon something and print one answer.
     private static let all: [[String]] = [
-        ["status"], ["endpoints"], ["models"], ["requests"], ["queue"], ["tokens"], ["tokens", "--since", "7d", "--by", "model"], ["events"],
+        ["status"], ["endpoints"], ["models"], ["requests"], ["queue"], ["explain", "llama3.2:3b"], ["tokens"],
+        ["tokens", "--since", "7d", "--by", "model"], ["events"],
         ["cancel", "r-101", "--yes"], ["drain", "gpu-1"], ["maintenance", "gpu-1"], ["resume", "gpu-2"], ["weight", "gpu-1", "2"],
         ["load", "llama3.2:3b"], ["unload", "llama3.2:3b", "--yes"], ["pull", "llama3.2:3b"], ["delete", "llama3.2:3b", "--yes"],
         ["copy", "llama3.2:3b", "mine"], ["show", "llama3.2:3b"], ["reload"], ["config", "show"], ["config", "diff"], ["cache", "stats"],
@@ -69,6 +70,7 @@ import Testing
         (["models", "-q"], "llama3.2:3b\nnomic-embed-text:latest\n"), (["models", "llama", "--format", "endpoint"], "endpoint\ngpu-1\ngpu-2\n"),
         (["requests", "--format", "id, phase"], "id\tphase\nr-101\tstreaming\nr-102\tprocessing\nr-103\twaiting\n"),
         (["requests", "-q"], "r-101\nr-102\nr-103\n"), (["queue", "-q"], "r-103\n"),
+        (["explain", "llama3.2:3b", "--format", "endpoint,chosen"], "endpoint\tchosen\ngpu-1\tyes\n(line)\t-\ngpu-2\t-\n"),
         (["queue", "--format", "model,age"], "model\tage\nllama3.2:3b\t1.5s\n"),
         (["tokens", "--format", "total"], "total\n46000\n6000\n"), (["events", "-q"], "1\n2\n3\n"),
         (

@@ -70,6 +70,10 @@ import Testing
         try render(info, "version") { VersionCommand.print(info, on: $0) }
     }
 
+    @Test func explain() throws {
+        try render(Sample.explanation, "explain") { $0.table(ExplainCommand.table(Sample.explanation.options)) }
+    }
+
     @Test func queue() throws {
         try render(QueueList(waiting: Sample.queue), "queue") { $0.table(QueueCommand.table(Sample.queue)) }
     }
@@ -165,7 +169,8 @@ import Testing
         let tables: [(String, TextTable)] = [
             ("endpoints", EndpointsCommand.table(Sample.endpoints)), ("models", ModelsCommand.table(Sample.models)),
             ("places", ModelsCommand.places(Sample.models)), ("requests", RequestsCommand.table(Sample.requests)),
-            ("queue", QueueCommand.table(Sample.queue)), ("tokens", TokensCommand.table(Sample.tokens.rows)),
+            ("queue", QueueCommand.table(Sample.queue)), ("explain", ExplainCommand.table(Sample.explanation.options)),
+            ("tokens", TokensCommand.table(Sample.tokens.rows)),
             ("events", EventsCommand.table(Sample.events)), ("config", ConfigShowCommand.table(Sample.config.settings)),
         ]
         let style = Style(colour: false, ascii: false)

@@ -18,7 +18,8 @@ import Testing
         let names = Routerctl.configuration.subcommands.filter { $0.configuration.shouldDisplay }.compactMap { $0.configuration.commandName }
         #expect(
             names == [
-                "status", "endpoints", "models", "requests", "queue", "tokens", "events", "cancel", "drain", "maintenance", "resume", "weight",
+                "status", "endpoints", "models", "requests", "queue", "explain", "tokens", "events", "cancel", "drain", "maintenance", "resume",
+                "weight",
                 "load", "unload", "pull", "delete", "copy", "show", "reload", "config", "cache", "top", "watch", "ping", "version", "completion",
             ])
     }

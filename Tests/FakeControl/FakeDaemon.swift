@@ -190,6 +190,10 @@ public final class FakeDaemon: Sendable {
         case "status": return tell(state.status)
         case "models": return tell(ModelList(models: state.models.filter { info in model.map { info.name.contains($0) } ?? true }))
         case "requests": return tell(RequestList(requests: state.requests))
+        case "explain":
+            var info = Sample.explanation
+            info.model = model ?? ""
+            return tell(info)
         case "queue": return tell(QueueList(waiting: state.queue))
         case "events":
             let params = (try? Wire.decode(RPCRequestParams<EventParams>.self, from: line))?.params ?? EventParams()

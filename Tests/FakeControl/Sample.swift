@@ -58,6 +58,16 @@ public enum Sample {
             blockedBy: ["gpu-1: 4 of 4 slots taken", "gpu-2: draining"])
     ]
 
+    public static let explanation = ExplainInfo(
+        model: "llama3.2:3b",
+        options: [
+            .init(
+                endpoint: "gpu-1", isChosen: true, why: "affinity", costS: 0.18, expectedS: 0.18,
+                parts: [.init(name: "prefill", seconds: 0.62), .init(name: "warm", seconds: -0.44)], words: "0.62 s to read, 0.44 s saved"),
+            .init(endpoint: "", costS: 1.4, expectedS: 1.4, parts: [.init(name: "line", seconds: 1.4)], words: "1.4 s in line"),
+            .init(endpoint: "gpu-2", obstacle: "draining"),
+        ], waiting: 2, demandPerSecond: 0.25)
+
     public static let events = [
         EventInfo(sequence: 1, at: "2026-11-24T03:00:00.120Z", level: "info", message: "control socket is open", facts: ["path": "/run/routerd/s"]),
         EventInfo(

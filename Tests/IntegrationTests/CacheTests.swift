@@ -341,7 +341,7 @@ import Testing
             try #expect(daemon.routerctl("cache", "invalidate", "--model", "m", "--dry-run").output == "cleared\t1\n")
             try #expect(daemon.routerctl("cache", "invalidate", "--older-than", "1h").output == "cleared\t0\n")
             try #expect(daemon.routerctl("cache", "invalidate", "--all", "--model", "m").status == 2)
-            try #expect(daemon.routerctl("cache", "invalidate", "--all").output == "cleared\t1\n")
+            try #expect(daemon.routerctl("cache", "invalidate", "--all", "--yes").output == "cleared\t1\n")
             try #expect(daemon.status().cache.entries == 0)
             let metrics = try RawClient.get(port: daemon.port, "/metrics").text
             #expect(metrics.contains(#"routerd_cache_requests_total{result="hit"} 1"#) && metrics.contains("routerd_cache_tokens_saved_total 5"))

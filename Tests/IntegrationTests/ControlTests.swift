@@ -96,7 +96,7 @@ import Testing
             let client = try daemon.client()
             try client.send(RawClient.request("POST", "/api/chat", body: Self.chat))
             try eventually("under way") { endpoint.active == 1 }
-            let late = try daemon.routerctl("drain", "gpu", "--wait", "--timeout", "300ms")
+            let late = try daemon.routerctl("drain", "gpu", "--yes", "--wait", "--timeout", "300ms")
             #expect(late.status == 4, "\(late)")
             try #expect(daemon.endpoint("gpu").state == "draining")
             let folder = daemon.folder.path
@@ -119,10 +119,10 @@ import Testing
     @Test func maintenanceIsNotPolledAndDrainIs() throws {
         let endpoint = try FakeEndpoint("gpu", available: ["m"], loaded: ["m"])
         try RunningDaemon.run([endpoint]) { daemon in
-            try #expect(daemon.routerctl("drain", "gpu").status == 0)
+            try #expect(daemon.routerctl("drain", "gpu", "--yes").status == 0)
             let draining = endpoint.pollCount
             try eventually("polled on") { endpoint.pollCount > draining + 2 }
-            try #expect(daemon.routerctl("maintenance", "gpu").status == 0)
+            try #expect(daemon.routerctl("maintenance", "gpu", "--yes").status == 0)
             try #expect(daemon.endpoint("gpu").state == "maintenance")
             // A poll that was under way may still end; then there is silence, which only time can show.
             var before = endpoint.pollCount

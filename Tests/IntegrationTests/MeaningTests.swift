@@ -146,7 +146,7 @@ import Testing
         defer { second.process.kill() }
         try Self.vectors(second, 1)
         try #expect(Self.post(second, Self.ask("How can I reset my password?")).head["x-cache"] == "semantic")
-        _ = try second.routerctl("cache", "invalidate", "--all")
+        _ = try second.routerctl("cache", "invalidate", "--all", "--yes")
         try #expect(second.status().cache.vectors == 0)
         try #expect(Self.post(second, Self.ask("How can I reset my password?")).head["x-cache"] == "miss")
     }
@@ -162,7 +162,7 @@ import Testing
                 try Self.vectors(second, 1)
                 try #expect(Self.post(second, Self.ask("How can I reset my password?")).head["x-cache"] == "semantic")
                 // Cleared by one, found by none.
-                _ = try first.routerctl("cache", "invalidate", "--all")
+                _ = try first.routerctl("cache", "invalidate", "--all", "--yes")
                 try #expect(Self.post(second, Self.ask("How could I reset my password?")).head["x-cache"] == "miss")
             }
         }

@@ -173,9 +173,11 @@ import Testing
         let endpoint = try FakeEndpoint("gpu", available: ["m"], loaded: ["m"])
         try RunningDaemon.run([endpoint], "control_read_group: \"65534\"\ncontrol_socket_mode: \"0660\"\n") { daemon in
             try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: daemon.folder.path)
-            let calls = ["queue", "history", "events", "tokens", "config.show", "cancel", "weight", "drain", "model.load", "config.check", "reload"]
+            let reading = ["queue", "history", "events", "tokens", "config.show", "endpoints"]
+            let calls = reading + ["cancel", "weight", "drain", "model.load", "config.check", "reload"]
+            // Whoever may not do it at all is not told what is wrong with its parameters.
             let lines = calls.enumerated().map {
-                #"{"jsonrpc":"2.0","id":\#($0),"method":"\#($1)","params":{"id":"x","endpoint":"gpu","model":"m"}}"#
+                #"{"jsonrpc":"2.0","id":\#($0),"method":"\#($1)","params":\#(reading.contains($1) ? "{}" : #"{"surplus":1}"#)}"#
             }
             try daemon.folder.write(lines.joined(separator: "\n") + "\n", to: "calls")
             func call(_ uid: Int) throws -> [[String: Any]] {
@@ -188,7 +190,7 @@ import Testing
             #expect(replies.count == calls.count)
             for (name, reply) in zip(calls, replies) {
                 let code = (reply["error"] as? [String: Any])?["code"] as? Int
-                #expect(code == (["queue", "history", "events", "tokens", "config.show"].contains(name) ? nil : -32002), "\(name): \(reply)")
+                #expect(code == (reading.contains(name) ? nil : -32002), "\(name): \(reply)")
             }
             try #expect(daemon.endpoint("gpu").state == "up")
         }

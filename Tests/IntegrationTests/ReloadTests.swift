@@ -76,7 +76,7 @@ import Testing
             gate.open()
             _ = try client.read(until: "\n")
             try daemon.rewriteConfig("endpoints:\n" + staying.entry() + "nomyo-router-api-key: new\n")
-            try #expect(daemon.routerctl("reload").status == 0)
+            try #expect(daemon.routerctl("reload", "--yes").status == 0)
             try #expect(daemon.status().endpoints.map(\.name) == ["staying"])
             try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 401)
             gate.open(2)
@@ -90,7 +90,7 @@ import Testing
     @Test func drainSurvivesAReload() throws {
         let endpoint = try FakeEndpoint("only", available: ["m"], loaded: ["m"])
         try RunningDaemon.run([endpoint]) { daemon in
-            try #expect(daemon.routerctl("drain", "only").status == 0)
+            try #expect(daemon.routerctl("drain", "only", "--yes").status == 0)
             try daemon.rewriteConfig("endpoints:\n" + endpoint.entry(limit: 5, weight: 2))
             try #expect(daemon.routerctl("reload").status == 0)
             let after = try daemon.endpoint("only")

@@ -108,7 +108,7 @@ import Testing
             }
             try eventually("all three are there at once") { endpoint.active == 3 }
             try #expect(daemon.status().queue.waiting == 0)
-            gate.open()
+            gate.open(3)
             for client in clients { try #expect(client.readHead().status == 200) }
         }
     }

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import ArgumentParser
+import Console
+import Protocol
+
+/// `routerctl explain MODEL`: where a request would go now, and what each alternative would cost.
+struct ExplainCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "explain", abstract: "Tell where a request for a model would go now, and why.",
+        discussion: "Nothing is sent anywhere. The best stands first. " + ListOptions.describe(table([])))
+
+    @Argument(help: "The model, as a request would name it.", completion: Completions.models) var model: String
+    @Option(name: .long, help: "The route, such as /api/chat; /v1/chat/completions without it.") var route: String?
+
+    @OptionGroup var list: ListOptions
+    @OptionGroup var options: GlobalOptions
+
+    func run() throws {
+        try list.check(Self.table([]), json: options.json)
+        let session = try Session(options)
+        let info = try session.ask { [model, route] client throws(ControlError) in try client.explain(model, route: route) }
+        let table = Self.table(info.options)
+        try list.show(info, table, on: session.output) { page in
+            if page.isTerminal { page.line(Self.summary(info), info.refusal.isEmpty ? .heading : .bad) }
+            page.table(table)
+        }
+    }
+
+    static func summary(_ info: ExplainInfo) -> String {
+        guard info.refusal.isEmpty else { return "A request for \(info.model) would be refused: \(info.refusal)" }
+        guard let chosen = info.options.first(where: \.isChosen) else { return "Nothing can be said of \(info.model) now" }
+        let place = chosen.endpoint.isEmpty ? "would wait in line" : "would go to \(chosen.endpoint)"
+        let first = chosen.expectedS.map { ", first token in about \(seconds($0))" } ?? ""
+        return "A request for \(info.model) \(place)\(first); \(info.waiting) waiting"
+    }
+
+    static func table(_ options: [ExplainInfo.Option]) -> TextTable {
+        var table = TextTable([
+            TableColumn("ENDPOINT", minimum: 8, rank: 100),
+            TableColumn("CHOSEN", rank: 99),
+            TableColumn("COST", right: true, rank: 95),
+            TableColumn("EXPECTED", right: true, rank: 80),
+            TableColumn("WHY", rank: 70, hidesWhenEmpty: true),
+            TableColumn("EXPLANATION", minimum: 20, rank: 90),
+        ])
+        table.rows = options.map { option in
+            [
+                .init(option.endpoint.isEmpty ? "(line)" : option.endpoint), .init(option.isChosen ? "yes" : "-", option.isChosen ? .good : .dim),
+                .init(option.costS.map(seconds) ?? "-"), .init(option.expectedS.map(seconds) ?? "-"), .init(option.why),
+                .init(option.obstacle.isEmpty ? option.words : option.obstacle, option.obstacle.isEmpty ? .plain : .dim),
+            ]
+        }
+        return table
+    }
+
+    private static func seconds(_ value: Double) -> String { Quantity.duration(ms: Int(min(max(0, value), 1e9) * 1000)) }
+}
