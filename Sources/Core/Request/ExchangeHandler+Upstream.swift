@@ -131,7 +131,10 @@ extension ExchangeHandler: UpstreamDelegate {
         if let lease = exchange.lease {
             if let sent = exchange.sentAt { worker.metrics.firstByte(lease.grant.endpoint, after: now - sent) }
             // The model has just been loaded for us: what is in memory there has changed.
-            if !lease.grant.wasLoaded { worker.shared.fleet.pollSoon(lease.grant.endpoint) }
+            if !lease.grant.wasLoaded {
+                if head.status == 200 { lease.began() }
+                worker.shared.fleet.pollSoon(lease.grant.endpoint)
+            }
         }
         if holdsBack(exchange, head) { return }
         beginForwarded(exchange, head)
