@@ -5,8 +5,10 @@ import Protocol
 
 /// What was: the last minutes, the last events, the tokens.
 extension Router {
-    func historyInfo() -> HistoryInfo {
-        history.current.info(Dictionary(shared.fleet.reports().map { ($0.0.id, $0.0.name) }, uniquingKeysWith: { first, _ in first }))
+    /// - Parameter wanted: names of the endpoints that are told of one by one; nil for all. A name that nobody has is left out.
+    func historyInfo(of wanted: [String]?) -> HistoryInfo {
+        let endpoints = shared.fleet.reports().map(\.0).filter { wanted?.contains($0.name) ?? true }
+        return history.current.info(Dictionary(endpoints.map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first }))
     }
 
     private static let eventsShown = 200

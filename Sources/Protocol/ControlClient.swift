@@ -80,7 +80,11 @@ public final class ControlClient {
     public func cancel(_ id: String) throws(ControlError) -> CancelInfo { try call("cancel", CancelParams(id: id)) }
 
     /// The last ten minutes.
-    public func history() throws(ControlError) -> HistoryInfo { try call("history", NoParams()) }
+    ///
+    /// - Parameter endpoints: those told of one by one; nil for all.
+    public func history(endpoints: [String]? = nil) throws(ControlError) -> HistoryInfo {
+        try call("history", HistoryParams(endpoints: endpoints))
+    }
 
     public func events(_ params: EventParams = EventParams()) throws(ControlError) -> EventList { try call("events", params) }
 

@@ -31,3 +31,13 @@ public struct HistoryInfo: Codable, Sendable, Equatable {
         self.stepS = stepS
     }
 }
+
+/// Parameters of `history`.
+public struct HistoryParams: Codable, Sendable {
+    /// Names of the endpoints that are told of one by one; nil means all.
+    public var endpoints: [String]?
+
+    public init(endpoints: [String]? = nil) {
+        self.endpoints = endpoints
+    }
+}

@@ -87,7 +87,7 @@ enum SimulatedFleet {
                 phase: phase, ageMs: 48_000 - index * 1700, phaseMs: 40_000 - index * 1450, tokens: phase == .streaming ? 1200 - index * 40 : 0,
                 bytesSent: phase == .streaming ? 61_000 : 0)
             request.key = ["team-a", "team-b", "ci"][index % 3]
-            request.why = phase == .waiting ? "" : index % 4 == 0 ? "prefix" : "loaded"
+            request.why = phase == .waiting ? "" : index % 4 == 0 ? "affinity" : "loaded"
             request.tokensPerSecond = phase == .streaming ? 31.5 - Double(index) * 0.5 : nil
             request.cache = phase == .waiting ? "" : index % 5 == 0 ? "shared" : "miss"
             return request

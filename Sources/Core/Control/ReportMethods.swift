@@ -6,8 +6,8 @@ import Protocol
 /// What was: the last minutes, the last events, the tokens.
 enum ReportMethods {
     static let all: [ControlMethod] = [
-        .make("history", .read) { (_: NoParams, router) in
-            router.historyInfo()
+        .make("history", .read) { (params: HistoryParams, router) in
+            router.historyInfo(of: params.endpoints)
         },
         .make("events", .read) { (params: EventParams, router) in
             EventList(events: try router.events(params))

@@ -16,10 +16,8 @@ final class Feed: Sendable {
     static let silenceMs = 5000
     /// Between two attempts to connect, milliseconds.
     static let retryMs = 500
-    /// Between two looks at the last minutes and at token counts, milliseconds: the history of a large fleet is a megabyte, and reading
-    /// it would cost more than all else. On an endpoint's own page its charts should not lag behind.
-    static let historyMs = 10_000
-    static let pageHistoryMs = 4000
+    /// Between two looks at the last minutes and at token counts, milliseconds.
+    static let historyMs = 4000
 
     private struct State {
         var wanted: Wanted
@@ -116,14 +114,14 @@ final class Feed: Sendable {
                 let current: ControlClient
                 if let client { current = client } else { current = try ControlClient(path: path, timeoutMs: Self.silenceMs) }
                 client = current
-                mailbox.post(.history(try current.history()))
+                mailbox.post(.history(try current.history(endpoints: wanted.history.endpoints)))
                 if let seconds = wanted.tokensS { mailbox.post(.tokens(try current.tokens(TokensParams(sinceS: seconds)))) }
             } catch {
                 // An answer that says no leaves the connection as it was.
                 if case .remote = error {} else { client = nil }
             }
             var source = pollfd(fd: wake.reading, events: Int16(POLLIN), revents: 0)
-            _ = poll(&source, 1, Int32(wanted.history == .fleet ? Self.historyMs : Self.pageHistoryMs))
+            _ = poll(&source, 1, Int32(Self.historyMs))
             Mailbox.drain(wake.reading) { _ in }
         }
     }

@@ -105,7 +105,8 @@ public struct Model: Sendable {
         wanted.topics = [.events]
         switch view {
         case .endpoints:
-            wanted.history = opened.map { .endpoint($0) } ?? .fleet
+            // A wide screen shows the selected row's page beside the table.
+            wanted.history = (opened ?? table.selected).map { .endpoint($0) } ?? .fleet
             // The page of an endpoint tells of its requests.
             wanted.topics.formUnion(opened == nil ? [] : [.requests])
         case .models: wanted.topics.insert(.models)
@@ -123,6 +124,11 @@ public struct Wanted: Equatable, Sendable {
     public enum History: Equatable, Sendable {
         case fleet
         case endpoint(String)
+
+        /// Those whose own figures are wanted: all of a large fleet's would be a megabyte.
+        var endpoints: [String] {
+            if case .endpoint(let name) = self { [name] } else { [] }
+        }
     }
 
     public var intervalMs: Int
