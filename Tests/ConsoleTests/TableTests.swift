@@ -192,6 +192,16 @@ import Testing
         #expect(model.opened == nil)
     }
 
+    /// The next picture may be half a second away, and the next key comes at once.
+    @Test func anAnswerIsBelievedBeforeTheNextPicture() {
+        var model = ModelSample.model()
+        var answered = model.endpoints[0]
+        answered.state = "maintenance"
+        _ = update(&model, .answered(job: 1, [CommandAnswer(.maintenance(answered.name), .success(.endpoint(answered)))]))
+        _ = ModelSample.keys(&model, .character("e"))
+        #expect(ModelSample.question(model)?.commands == [.resume(answered.name)])
+    }
+
     @Test func aPageOfARowThatIsGoneSaysSo() {
         var model = ModelSample.model(.requests)
         _ = ModelSample.keys(&model, .enter)

@@ -149,7 +149,12 @@ func show(_ model: inout Model, _ answers: [CommandAnswer]) {
         case .success(.model(let info)) where info.outcomes.contains { !$0.failure.isEmpty }:
             let parts = info.outcomes.map { $0.failure.isEmpty ? "\($0.endpoint) done" : "\($0.endpoint): \($0.failure)" }
             failed.append("\(answer.command.summary): \(parts.joined(separator: "; "))")
-        case .success(let result): done.append(words(answer.command, result))
+        case .success(let result):
+            // What the daemon has just said is newer than the picture: whoever presses the next key means this.
+            if case .endpoint(let info) = result, let index = model.endpoints.firstIndex(where: { $0.name == info.name }) {
+                model.snapshot?.status.endpoints[index] = info
+            }
+            done.append(words(answer.command, result))
         case .failure(let failure):
             failed.append("\(answer.command.summary): \(failure.message.split(whereSeparator: \.isNewline).joined(separator: " / "))")
         }
