@@ -111,7 +111,6 @@ let package = Package(
             name: "CoreTests",
             dependencies: [
                 "Core",
-                "FleetSimulation",
                 "Protocol",
                 locks,
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -129,7 +128,7 @@ let package = Package(
         .testTarget(
             name: "SlowTests",
             dependencies: [
-                "Core", "TestSupport",
+                "Core", "TestSupport", "FleetSimulation",
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
