@@ -93,7 +93,7 @@ public final class Router: Sendable {
             history,
             PreloadService(
                 wishes: wishes, fleet: shared.fleet, client: shared.client, scheduler: shared.scheduler,
-                isPinned: { [self] model, endpoint in self.config.withLockedValue { $0.pins(model, on: endpoint) } }, logger: logger),
+                isPinned: { [self] model, endpoint in self.config.withLockedValue { $0.pins(model, on: endpoint) } }),
             ControlService(path: controlPath, control: config.control, router: self, logger: logger),
             ListenerService(group: group, workers: workers, config: config, logger: logger),
         ]

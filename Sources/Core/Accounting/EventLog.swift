@@ -83,6 +83,6 @@ public struct EventLogHandler: LogHandler {
         // Levels below are asked for by others of the same logger.
         guard event.level >= logLevel else { return }
         let facts = metadata.merging(event.metadata ?? [:]) { _, new in new }.mapValues { "\($0)" }
-        log.add(at: WallClock.rfc3339(), level: event.level.rawValue, message: "\(event.message)", facts: facts)
+        log.add(at: WallClock.rfc3339Milliseconds(), level: event.level.rawValue, message: "\(event.message)", facts: facts)
     }
 }

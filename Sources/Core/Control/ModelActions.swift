@@ -60,8 +60,15 @@ struct ModelActions: Sendable {
         return try await each([endpoint], model) { endpoint, tell in
             tell("loading", nil, nil)
             let loader = ModelLoader(client: shared.client, endpoint: endpoint, model: placement.model)
-            let failure = await loader.load(isLoaded: report.loaded.contains { $0.name == placement.model }, keepAlive: params.keepAlive)
-            if failure == nil { tell("loaded", nil, nil) }
+            let isLoaded = report.loaded.contains { $0.name == placement.model }
+            let load = isLoaded ? nil : shared.fleet.loads.begin(placement.model, on: endpoint, for: .operator)
+            let failure = await loader.load(isLoaded: isLoaded, keepAlive: params.keepAlive)
+            if let failure {
+                if Task.isCancelled { load?.left() } else { load?.failed(failure.message) }
+            } else {
+                load?.ended()
+                tell("loaded", nil, nil)
+            }
             return failure
         }
     }

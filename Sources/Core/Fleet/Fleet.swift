@@ -29,6 +29,8 @@ public final class Fleet: Sendable {
     private let state = NIOLockedValueBox(State())
     private let client: ProbeClient
     private let logger: Logger
+    /// Told of models that come into memory and leave it.
+    let loads: LoadLog
     private let sink: Sink
     /// Pollers that wait to be run.
     private let (added, adding) = AsyncStream.makeStream(of: Poller.self)
@@ -38,6 +40,7 @@ public final class Fleet: Sendable {
     public init(client: ProbeClient, logger: Logger, sink: @escaping Sink = { _, _ in }) {
         self.client = client
         self.logger = logger
+        loads = LoadLog(logger: logger)
         self.sink = sink
     }
 
@@ -98,12 +101,14 @@ public final class Fleet: Sendable {
     }
 
     private func received(_ id: EndpointID, _ report: EndpointReport) {
-        let isMember = state.withLockedValue { state in
-            guard state.members[id] != nil else { return false }
+        let before = state.withLockedValue { state -> Member? in
+            guard let member = state.members[id] else { return nil }
             state.members[id]?.report = report
-            return true
+            return member
         }
-        if isMember { sink(id, report) }
+        guard let before else { return }
+        loads.polled(before.endpoint, from: before.report, to: report)
+        sink(id, report)
     }
 
     // MARK: Reading

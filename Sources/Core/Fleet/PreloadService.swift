@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
-import Logging
 import NIOCore
 import ServiceLifecycle
 
@@ -20,7 +19,6 @@ struct PreloadService: Service {
     let scheduler: SchedulerBox
     /// Whether the configuration says that the model stays on the endpoint of that name.
     let isPinned: @Sendable (_ model: String, _ endpoint: String) -> Bool
-    let logger: Logger
 
     func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -34,19 +32,17 @@ struct PreloadService: Service {
         guard let endpoint = fleet.reports().first(where: { $0.0.id == wish.endpoint })?.0 else {
             return scheduler.loadEnded(wish.endpoint, model: wish.model, .failed)
         }
-        let about: Logger.Metadata = ["endpoint": "\(endpoint.name)", "model": "\(wish.model)"]
         // A pinned model stays without requests too: Ollama takes a negative time for "for ever".
         let keepAlive = isPinned(wish.model, endpoint.name) ? "-1" : nil
         let began = NIODeadline.now()
+        let load = fleet.loads.begin(wish.model, on: endpoint, for: .placement, now: began)
         let failure = await ModelLoader(client: client, endpoint: endpoint, model: wish.model).load(isLoaded: false, keepAlive: keepAlive)
         if let failure {
             scheduler.loadEnded(wish.endpoint, model: wish.model, .failed)
-            if !Task.isCancelled {
-                logger.warning("a model could not be loaded ahead of need", metadata: about.merging(["reason": "\(failure.message)"]) { $1 })
-            }
+            if Task.isCancelled { load.left() } else { load.failed(failure.message) }
         } else {
             scheduler.loadEnded(wish.endpoint, model: wish.model, .loaded(.now() - began))
-            logger.info("a model was loaded ahead of need", metadata: about)
+            load.ended()
         }
         fleet.pollSoon(wish.endpoint)
     }

@@ -22,6 +22,12 @@ enum WallClock {
         return rfc3339(unixSeconds: now.tv_sec, nanoseconds: now.tv_nsec)
     }
 
+    /// `2026-01-02T03:04:05.678Z`, for events.
+    static func rfc3339Milliseconds() -> String {
+        let now = unixMilliseconds()
+        return "\(rfc3339(unixSeconds: now / 1000, nanoseconds: nil).dropLast()).\(padded(now % 1000, 3))Z"
+    }
+
     static func rfc3339(unixSeconds: Int, nanoseconds: Int?) -> String {
         var seconds = time_t(unixSeconds)
         var fields = tm()

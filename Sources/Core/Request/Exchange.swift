@@ -64,6 +64,8 @@ final class Exchange {
     var lostRequests = 0
     var lastFailure: RouterError?
 
+    /// The load that it has set off, until its answer begins.
+    var load: LoadLog.Load?
     var sentAt: NIODeadline?
     var firstByteAt: NIODeadline?
     /// The sweeper's tick at the last sign of life of the endpoint.
@@ -103,6 +105,7 @@ final class Exchange {
     func release(_ outcome: LeaseEnd.Outcome, now: NIODeadline) {
         guard let lease else { return }
         self.lease = nil
+        if load != nil { endLoad(outcome) }
         why = lease.grant.why.rawValue
         let sent = sentAt ?? now
         lease.release(
@@ -112,6 +115,12 @@ final class Exchange {
                 serviceTime: now - sent,
                 tokens: tap?.tokens ?? 0,
                 loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) }))
+    }
+
+    /// Its answer has not begun, and will not.
+    private func endLoad(_ outcome: LeaseEnd.Outcome) {
+        if outcome == .aborted { load?.left() } else { load?.failed(lastFailure?.message ?? "") }
+        load = nil
     }
 
     /// Of the answer, as the endpoint told them or as they were counted.

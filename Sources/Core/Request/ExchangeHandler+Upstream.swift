@@ -65,7 +65,15 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.firstByteAt = nil
         exchange.lastActivity = worker.coarseNow
         exchange.upstream = connection
-        exchange.enter(exchange.lease?.grant.wasLoaded ?? true ? .processing : .loading, now: now)
+        if let grant = exchange.lease?.grant, !grant.wasLoaded {
+            exchange.enter(.loading, now: now)
+            // Others may wait for the same load.
+            if grant.why != .loading {
+                exchange.load = worker.shared.fleet.loads.begin(grant.model, on: endpoint, for: .request(name(of: exchange)), now: now)
+            }
+        } else {
+            exchange.enter(.processing, now: now)
+        }
 
         let request = outgoing(exchange, placement)
         let body = request.body
@@ -132,7 +140,13 @@ extension ExchangeHandler: UpstreamDelegate {
             if let sent = exchange.sentAt { worker.metrics.firstByte(lease.grant.endpoint, after: now - sent) }
             // The model has just been loaded for us: what is in memory there has changed.
             if !lease.grant.wasLoaded {
-                if head.status == 200 { lease.began() }
+                if head.status == 200 {
+                    lease.began()
+                    exchange.load?.ended(now: now)
+                } else {
+                    exchange.load?.failed("status \(head.status)")
+                }
+                exchange.load = nil
                 worker.shared.fleet.pollSoon(lease.grant.endpoint)
             }
         }
@@ -223,20 +237,20 @@ extension ExchangeHandler: UpstreamDelegate {
             // It was closed as idle while our request was on its way; on a new connection nobody will have noticed.
             connect(exchange, to: endpoint)
         } else {
+            exchange.lastFailure = .connectionLost(endpoint: endpoint.name, reason: failure.reason)
             exchange.release(.failed, now: now)
             worker.shared.fleet.pollSoon(endpoint.id)
             exchange.failedEndpoints.append(endpoint.id)
             exchange.lostRequests += 1
-            exchange.lastFailure = .connectionLost(endpoint: endpoint.name, reason: failure.reason)
             tryElsewhere(exchange)
         }
     }
 
     private func unreachable(_ exchange: Exchange, _ endpoint: Endpoint, reason: String) {
+        exchange.lastFailure = .unreachable(endpoint: endpoint.name, reason: reason)
         exchange.release(.unreachable, now: .now())
         worker.shared.fleet.reportFailure(endpoint.id, reason)
         exchange.failedEndpoints.append(endpoint.id)
-        exchange.lastFailure = .unreachable(endpoint: endpoint.name, reason: reason)
         tryElsewhere(exchange)
     }
 

@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Logging
+import NIOConcurrencyHelpers
+import NIOCore
+
+/// Tells the log of models that come into memory and leave it: what the router had loaded and how long that took, and what polls find
+/// that others did.
+///
+/// The end of a load is seen twice, by the first byte of an answer and by a poll: whichever comes first tells, once. Loads are rare, so that
+/// this may take a lock and write.
+final class LoadLog: Sendable {
+    /// For whom a model is loaded; the fact `for` of the event.
+    enum Cause {
+        /// Its id.
+        case request(String)
+        case `operator`
+        /// Pinned, or loaded ahead of need.
+        case placement
+
+        var words: String {
+            switch self {
+            case .request(let id): "request \(id)"
+            case .operator: "an operator"
+            case .placement: "placement"
+            }
+        }
+    }
+
+    /// One load that the router has asked for. Whoever asked tells its end.
+    final class Load: Sendable {
+        private let log: LoadLog
+        private let key: Key
+
+        fileprivate init(_ log: LoadLog, _ key: Key) {
+            self.log = log
+            self.key = key
+        }
+
+        /// It is in memory now.
+        func ended(now: NIODeadline = .now()) { log.ended(key, now: now) }
+
+        /// - Parameter reason: empty where none is known.
+        func failed(_ reason: String) { log.failed(key, reason) }
+
+        /// Nobody waits for it any more. It may go on all the same: a poll will tell.
+        func left() { log.left(key) }
+    }
+
+    fileprivate struct Key: Hashable {
+        var endpoint: EndpointID
+        var name: String
+        var model: String
+
+        var facts: Logger.Metadata { ["endpoint": "\(name)", "model": "\(model)"] }
+    }
+
+    private struct State {
+        var began: [Key: (at: NIODeadline, isAwaited: Bool)] = [:]
+        /// Told already, and not yet seen by a poll.
+        var told: Set<Key> = []
+    }
+
+    private let state = NIOLockedValueBox(State())
+    private let logger: Logger
+
+    init(logger: Logger) {
+        self.logger = logger
+    }
+
+    /// A load begins, or goes on for one more who wants it.
+    func begin(_ model: String, on endpoint: Endpoint, for cause: Cause, now: NIODeadline = .now()) -> Load {
+        let key = Key(endpoint: endpoint.id, name: endpoint.name, model: model)
+        let isNew = state.withLockedValue { state in
+            if state.began[key]?.isAwaited ?? false { return false }
+            state.began[key] = (now, true)
+            return true
+        }
+        if isNew { logger.info("model load began", metadata: key.facts.merging(["for": "\(cause.words)"]) { $1 }) }
+        return Load(self, key)
+    }
+
+    private func ended(_ key: Key, now: NIODeadline) {
+        let began = state.withLockedValue { state -> NIODeadline? in
+            guard let began = state.began.removeValue(forKey: key) else { return nil }
+            state.told.insert(key)
+            return began.at
+        }
+        if let began { tellLoaded(key, now - began) }
+    }
+
+    private func failed(_ key: Key, _ reason: String) {
+        guard state.withLockedValue({ $0.began.removeValue(forKey: key) }) != nil else { return }
+        logger.warning("model load failed", metadata: reason.isEmpty ? key.facts : key.facts.merging(["reason": "\(reason)"]) { $1 })
+    }
+
+    private func left(_ key: Key) { state.withLockedValue { $0.began[key]?.isAwaited = false } }
+
+    /// What a poll says is in memory, and what was known before.
+    func polled(_ endpoint: Endpoint, from before: EndpointReport, to after: EndpointReport, now: NIODeadline = .now()) {
+        let was = Set(before.loaded.map(\.name))
+        let held = Set(after.loaded.map(\.name))
+        guard was != held || !held.isEmpty else { return }
+        // What is found at the first look, or after a while without looks, may have been there for long.
+        let isNews = before.state.phase != .starting && before.state.phase != .down && before.state.phase != .maintenance
+        let (loaded, found, gone) = state.withLockedValue { state in
+            var loaded: [(Key, TimeAmount)] = []
+            var found: [Key] = []
+            for name in held.sorted() {
+                let key = Key(endpoint: endpoint.id, name: endpoint.name, model: name)
+                let wasTold = state.told.remove(key) != nil
+                guard !was.contains(name) else { continue }
+                if let began = state.began.removeValue(forKey: key) {
+                    loaded.append((key, now - began.at))
+                } else if !wasTold, isNews {
+                    found.append(key)
+                }
+            }
+            // An endpoint that is down or starts again holds nothing, and says so by its state.
+            let isThere = after.state.phase != .down && after.state.phase != .loading
+            let gone = isThere ? was.subtracting(held).sorted().map { Key(endpoint: endpoint.id, name: endpoint.name, model: $0) } : []
+            return (loaded, found, gone)
+        }
+        for key in gone { logger.info("model left memory", metadata: key.facts) }
+        for (key, time) in loaded { tellLoaded(key, time) }
+        for key in found { logger.info("model found in memory", metadata: key.facts) }
+    }
+
+    private func tellLoaded(_ key: Key, _ time: TimeAmount) {
+        let tenths = max(0, (time.milliseconds + 50) / 100)
+        logger.info("model loaded", metadata: key.facts.merging(["seconds": "\(tenths / 10).\(tenths % 10)"]) { $1 })
+    }
+}
