@@ -13,13 +13,18 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
         /// Tokens of context that it was loaded with; nil where the endpoint does not tell.
         public var contextLength: Int?
         public var inFlight: Int
+        /// How many may be in flight for it there; 0 from a daemon that does not tell.
+        public var slots: Int
 
-        public init(name: String, sizeVramBytes: Int? = nil, expiresAt: String? = nil, contextLength: Int? = nil, inFlight: Int = 0) {
+        public init(
+            name: String, sizeVramBytes: Int? = nil, expiresAt: String? = nil, contextLength: Int? = nil, inFlight: Int = 0, slots: Int = 0
+        ) {
             self.name = name
             self.sizeVramBytes = sizeVramBytes
             self.expiresAt = expiresAt
             self.contextLength = contextLength
             self.inFlight = inFlight
+            self.slots = slots
         }
     }
 
@@ -39,6 +44,9 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
     public var inFlight: Int
     /// Slots for each endpoint-model pair (`max_concurrent_connections`).
     public var limit: Int
+    /// Slots of all models that are in memory or in use there: what `inFlight` is out of. Where there are none, those that the first one
+    /// will have; 0 from a daemon that does not tell.
+    public var slots = 0
     /// Requests in the router's line that this endpoint could serve.
     public var waiting: Int
     public var weight: Double
@@ -100,6 +108,20 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
         self.tokensTotal = tokensTotal
         self.failuresTotal = failuresTotal
         self.abortsTotal = abortsTotal
+    }
+}
+
+extension EndpointInfo {
+    /// What `inFlight` is out of, whatever daemon tells.
+    public var capacity: Int { slots > 0 ? slots : limit }
+
+    /// In flight for each model that has any or is in memory, of how many; by name.
+    public var use: [(model: String, inFlight: Int, slots: Int)] {
+        let told = Dictionary(loadedModels.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        return Set(loaded).union(inFlightByModel.keys).sorted().map { name in
+            let slots = told[name]?.slots ?? 0
+            return (name, inFlightByModel[name] ?? 0, slots > 0 ? slots : limit)
+        }
     }
 }
 

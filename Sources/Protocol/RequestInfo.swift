@@ -7,6 +7,9 @@ public struct RequestInfo: Codable, Sendable, Equatable {
     /// `processing` (sent, no byte back yet), `streaming`.
     public enum Phase: String, Codable, Sendable, CaseIterable {
         case receiving, waiting, connecting, loading, processing, streaming
+
+        /// In the words of an operator: after `processing` comes the first token.
+        public var words: String { self == .processing ? "first token" : rawValue }
     }
 
     /// Unique while the daemon runs.

@@ -24,6 +24,7 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         /// Leases held. Zero when nothing runs.
         public var inFlight: Int
         public var waiting: Int
+        /// That have come, those that are still in the router among them.
         public var total: Int
         /// Answered whole, whatever the status.
         public var completed: Int
@@ -33,6 +34,11 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         public var aborted: Int
         /// Refused by the router: no key, no such model, line full, limits.
         public var rejected: Int
+        /// That have come over the last ten seconds, each second.
+        public var perSecond = 0.0
+
+        /// Still in the router: read, in line, at an endpoint, or answered by the router itself.
+        public var open: Int { max(0, total - completed - failed - aborted - rejected) }
 
         public init(inFlight: Int, waiting: Int, total: Int, completed: Int, failed: Int, aborted: Int, rejected: Int) {
             self.inFlight = inFlight

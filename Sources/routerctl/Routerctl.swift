@@ -51,8 +51,8 @@ struct GlobalOptions: ParsableArguments {
     @Option(
         name: .long,
         help: ArgumentHelp(
-            "The daemon's control socket, or ssh://[user@]host[:port][/path] for one on another machine.",
-            discussion: "Without it the same places are searched as by routerd.", valueName: "path"),
+            "The daemon's control socket, or ssh://[user@]host[:port][/path]; without it the same places are searched as by routerd.",
+            valueName: "path"),
         completion: .file())
     var socket: String?
 }

@@ -68,9 +68,9 @@ import Testing
         (["endpoints", "gpu-1", "--format", "weight"], "weight\n1\n"), (["endpoints", "--quiet"], "gpu-1\ngpu-2\ncpu-box\n"),
         (["models", "--format", "model,size"], "model\tsize\nllama3.2:3b\t2.0 GB\nnomic-embed-text:latest\t274 MB\n"),
         (["models", "-q"], "llama3.2:3b\nnomic-embed-text:latest\n"), (["models", "llama", "--format", "endpoint"], "endpoint\ngpu-1\ngpu-2\n"),
-        (["requests", "--format", "id, phase"], "id\tphase\nr-101\tstreaming\nr-102\tprocessing\nr-103\twaiting\n"),
+        (["requests", "--format", "id, phase"], "id\tphase\nr-101\tstreaming\nr-102\tfirst token\nr-103\twaiting\n"),
         (["requests", "-q"], "r-101\nr-102\nr-103\n"), (["queue", "-q"], "r-103\n"),
-        (["explain", "llama3.2:3b", "--format", "endpoint,chosen"], "endpoint\tchosen\ngpu-1\tyes\n(line)\t-\ngpu-2\t-\n"),
+        (["explain", "llama3.2:3b", "--format", "endpoint,chosen"], "endpoint\tchosen\ngpu-1\tyes\nin line\t-\ngpu-2\t-\n"),
         (["queue", "--format", "model,age"], "model\tage\nllama3.2:3b\t1.5s\n"),
         (["tokens", "--format", "total"], "total\n46000\n6000\n"), (["events", "-q"], "1\n2\n3\n"),
         (
@@ -94,7 +94,7 @@ import Testing
     @Test func anUnknownColumnIsWrongUseAndTheColumnsAreListed() throws {
         let outcome = try RealProgram.run(["endpoints", "--format", "name,stat", "--socket", "/nonexistent"])
         #expect(outcome.status == 2)
-        #expect(outcome.err.contains("'stat'; did you mean 'state'?") && outcome.err.contains("in_flight, limit"), "\(outcome.err)")
+        #expect(outcome.err.contains("'stat'; did you mean 'state'?") && outcome.err.contains("in_flight, slots"), "\(outcome.err)")
     }
 
     @Test(arguments: [

@@ -55,7 +55,7 @@ import Testing
         endpoint.reason = "a\tb\nc\u{1B}[31m"
         let lines = EndpointsCommand.table([endpoint]).separated()
         let columns = lines[1].split(separator: "\t", omittingEmptySubsequences: false)
-        #expect(lines[0] == "name\tstate\tin_flight\tlimit\twaiting\tloaded\tkind\tversion\turl\treason")
+        #expect(lines[0] == "name\tstate\tin_flight\tslots\twaiting\tloaded\tkind\tversion\turl\treason")
         #expect(columns.count == 10)
         #expect(columns[0].count == 400)
         #expect(columns[9] == "a\u{FFFD}b\u{FFFD}c\u{FFFD}[31m")

@@ -35,7 +35,8 @@ import Testing
         for view in View.allCases {
             var model = ModelSample.model(view, columns: 20, rows: 10)
             _ = ModelSample.keys(&model, .character("?"), .end)
-            #expect(ModelSample.lines(model).contains { $0.contains("scrolls") }, "\(view)")
+            let end = HelpPage.styled(model, columns: 20, ModelSample.theme).last?.text ?? "?"
+            #expect(ModelSample.lines(model).contains { $0 == end }, "\(view)")
         }
     }
 
@@ -47,11 +48,23 @@ import Testing
         for (number, action) in expected { #expect(KeyTable.binding(for: .function(number), in: model)?.action == action, "F\(number)") }
     }
 
+    @Test func aPageSaysHowToScrollAndToLeaveItAndNothingActsBelowIt() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("?"))
+        #expect(ModelSample.lines(model).last == " ↑ ↓ Scroll  PgUp PgDn Page  q Close")
+        #expect(ModelSample.keys(&model, .character("d"), .character("R")) == [] && model.dialog == nil)
+        _ = ModelSample.keys(&model, .escape, .enter)
+        #expect(ModelSample.lines(model).last?.contains("q Back") == true)
+        #expect(ModelSample.lines(model).last?.contains("↑ ↓ Scroll") == true)
+    }
+
     @Test func theBarShowsOnlyWhatCanBeDone() {
         var model = ModelSample.model(columns: 200, rows: 24)
         #expect(ModelSample.lines(model).last?.contains("d Drain") == true)
         model.isReadOnly = true
         #expect(ModelSample.lines(model).last?.contains("Drain") == false)
         #expect(ModelSample.lines(model).last?.contains("q Quit") == true)
+        let narrow = ModelSample.lines(ModelSample.model(columns: 80)).last ?? ""
+        for key in ["d Drain", "m Maint", "e Resume", "Enter Open", "/ Filter", "? Help", "q Quit"] { #expect(narrow.contains(key), "\(key)") }
     }
 }

@@ -35,58 +35,53 @@ import Testing
     @Test(arguments: sizes) func theStripAndAnEndpoint(columns: Int, rows: Int) throws {
         try check("endpoint", columns, rows) { area, screen in
             let rest = strip(area, Self.plain, &screen)
-            PageSample.endpoint.draw(in: rest, Self.plain, on: &screen)
+            screen.put(PageSample.endpoint.lines(columns: rest.columns, rows: rest.rows, Self.plain), in: rest, Self.plain)
         }
     }
 
     @Test(arguments: sizes) func theCache(columns: Int, rows: Int) throws {
-        try check("cache", columns, rows) { area, screen in PageSample.cache.draw(in: area, Self.plain, on: &screen) }
+        try check("cache", columns, rows) { area, screen in
+            screen.put(PageSample.cache.lines(columns: area.columns, rows: area.rows, Self.plain), in: area, Self.plain)
+        }
     }
 
     @Test(arguments: sizes) func theTokens(columns: Int, rows: Int) throws {
-        try check("tokens", columns, rows) { area, screen in PageSample.tokens.draw(in: area, Self.plain, on: &screen) }
+        try check("tokens", columns, rows) { area, screen in
+            screen.put(PageSample.tokens.lines(columns: area.columns, rows: area.rows, Self.plain), in: area, Self.plain)
+        }
     }
 
     @Test(arguments: sizes) func theEvents(columns: Int, rows: Int) throws {
         try check("events", columns, rows) { area, screen in
-            EventsPage(events: Sample.busyEvents).draw(in: area, Self.plain, on: &screen)
+            screen.put(Sample.busyEvents.map { EventLines.line($0, columns: area.columns, Self.plain) }, in: area, Self.plain)
         }
     }
 
     @Test(arguments: sizes) func whatAnEndpointSaysOfAModel(columns: Int, rows: Int) throws {
         try check("model", columns, rows) { area, screen in
-            TextPage.model(PageSample.shown, columns: area.columns, Self.plain).draw(in: area, Self.plain, on: &screen)
-        }
-    }
-
-    @Test(arguments: sizes) func theDifferenceOfAReload(columns: Int, rows: Int) throws {
-        try check("reload", columns, rows) { area, screen in
-            TextPage.reload(PageSample.reload, columns: area.columns, Self.plain).draw(in: area, Self.plain, on: &screen)
+            screen.put(TextPage.model(PageSample.shown, columns: area.columns, Self.plain), in: area, Self.plain)
         }
     }
 
     @Test func theSmallestScreenAndASCII() throws {
         try check("endpoint", 20, 10) { area, screen in
             let rest = strip(area, Self.plain, &screen)
-            PageSample.endpoint.draw(in: rest, Self.plain, on: &screen)
+            screen.put(PageSample.endpoint.lines(columns: rest.columns, rows: rest.rows, Self.plain), in: rest, Self.plain)
         }
-        try check("cache", 20, 10) { area, screen in PageSample.cache.draw(in: area, Self.plain, on: &screen) }
-        try check("tokens", 20, 10) { area, screen in PageSample.tokens.draw(in: area, Self.plain, on: &screen) }
+        try check("cache", 20, 10) { area, screen in
+            screen.put(PageSample.cache.lines(columns: area.columns, rows: area.rows, Self.plain), in: area, Self.plain)
+        }
+        try check("tokens", 20, 10) { area, screen in
+            screen.put(PageSample.tokens.lines(columns: area.columns, rows: area.rows, Self.plain), in: area, Self.plain)
+        }
         let ascii = Theme(hasColours: false, isASCII: true)
         try check("ascii-endpoint", 80, 24, ascii) { area, screen in
             let rest = strip(area, ascii, &screen)
-            PageSample.endpoint.draw(in: rest, ascii, on: &screen)
+            screen.put(PageSample.endpoint.lines(columns: rest.columns, rows: rest.rows, ascii), in: rest, ascii)
         }
-        try check("ascii-tokens", 80, 24, ascii) { area, screen in PageSample.tokens.draw(in: area, ascii, on: &screen) }
-    }
-
-    @Test func thePageOfAnEndpointScrollsToItsLastLine() {
-        var screen = Screen(size: Size(columns: 80, rows: 10))
-        let height = PageSample.endpoint.draw(in: screen.area, offset: 10_000, Self.plain, on: &screen)
-        #expect(height > 24)
-        let end = PageSample.endpoint.lines(columns: 80, rows: 10, Self.plain).suffix(10).map(\.text)
-        #expect(screen.lines == end.map { line in String(line.reversed().drop { $0 == " " }.reversed()) })
-        #expect(screen.lines.contains { $0.contains("Settings") })
+        try check("ascii-tokens", 80, 24, ascii) { area, screen in
+            screen.put(PageSample.tokens.lines(columns: area.columns, rows: area.rows, ascii), in: area, ascii)
+        }
     }
 
     @Test func anEndpointOfAnOlderDaemonHasAPageToo() {
@@ -97,42 +92,26 @@ import Testing
         #expect(!text.contains("Tokens/s"))
     }
 
-    @Test func eventsAreFilteredByLevelAndTextAndTheSelectedOneIsShown() {
-        var page = EventsPage(events: Sample.busyEvents)
-        page.level = "warning"
-        #expect(page.shown.map(\.sequence) == [4, 6, 10])
-        page.text = "RESET"
-        #expect(page.shown.map(\.sequence) == [6])
-        page.text = "!reset"
-        #expect(page.shown.map(\.sequence) == [4, 10])
-        page = EventsPage(events: Sample.busyEvents)
-        var screen = Screen(size: Size(columns: 80, rows: 5))
-        page.draw(in: screen.area, Self.plain, on: &screen)
-        #expect(screen.lines.last?.contains("kept in memory only") == true, "the newest is at the bottom")
-        page.selected = 2
-        screen = Screen(size: Size(columns: 80, rows: 5))
-        page.draw(in: screen.area, Self.plain, on: &screen)
-        #expect(screen.rows.contains { $0.allSatisfy { $0.style.isSelected } && $0.map(\.text).joined().contains("gpu-1") })
+    @Test func theFactsOfAnEventBeginWithWhatTells() {
+        func summary(_ facts: [String: String], ascii: Bool = false) -> String {
+            let event = EventInfo(sequence: 1, at: "", level: "info", message: "m", facts: facts)
+            return EventLines.summary(event, Theme(hasColours: false, isASCII: ascii))
+        }
+        let change = ["endpoint": "gpu-1", "from": "up", "to": "down", "reason": "connection refused", "url": "http://10.0.0.1:11434"]
+        #expect(summary(change) == "gpu-1  up → down  connection refused  http://10.0.0.1:11434")
+        #expect(summary(change, ascii: true).hasPrefix("gpu-1  up -> down  "))
+        #expect(summary(["model": "m:1", "seconds": "4.2", "endpoint": "gpu-1"]) == "gpu-1  m:1  4.2 s")
+        #expect(summary(["to": "here", "method": "drain", "endpoint": "gpu-1"]) == "gpu-1  method=drain  to=here", "no change of state")
     }
 
     @Test func theDetailOfAnEventLosesNothing() {
         let event = EventInfo(
             sequence: 1, at: "2026-11-24T03:00:00.120Z", level: "error", message: "a b c",
             facts: ["reason": (0..<60).map { "word\($0)" }.joined(separator: " ")])
-        let lines = EventsPage.detail(event, columns: 30, Self.plain)
+        let lines = EventLines.detail(event, columns: 30, Self.plain)
         #expect(lines.allSatisfy { $0.width <= 30 })
         let text = lines.map(\.text).joined(separator: " ")
         for number in 0..<60 { #expect(text.contains("word\(number)")) }
-    }
-
-    @Test func theSelectedNamespaceIsMarkedWhereverItIs() {
-        var cache = Sample.busyCache
-        cache.namespaces = (0..<200).map { .init(name: "name-\($0)", model: "m", tenant: "", entries: 1, bytes: 200 - $0) }
-        for selected in [0, 3, 99, 199] {
-            var screen = Screen(size: Size(columns: 80, rows: 24))
-            CachePage(cache: cache, selected: selected).draw(in: screen.area, Self.plain, on: &screen)
-            #expect(screen.lines.contains { $0.hasPrefix("▸name-\(selected) ") })
-        }
     }
 
     @Test func jsonIsIndentedInItsOrderAndGarbageIsShownAsItIs() {
@@ -147,13 +126,6 @@ import Testing
         }
     }
 
-    @Test func whatAReloadAddsAndRemovesHasItsColour() {
-        let page = TextPage.reload(PageSample.reload, columns: 80, Self.plain)
-        func role(_ text: String) -> Role? { page.lines.first { $0.text.contains(text) }?.spans.last?.role }
-        #expect(role("gpu-3 added") == .good)
-        #expect(role("cpu-box removed") == .bad)
-        #expect(role("queue_limit") == .plain)
-    }
 }
 
 /// Pages as the tests need them.
@@ -161,11 +133,8 @@ enum PageSample {
     static let strip = OverviewStrip(status: Sample.busyStatus, history: Sample.busyHistory, requestsPerSecond: 6.5, tokensPerSecond: 271.4)
     static let endpoint = EndpointPage(
         endpoint: Sample.busyEndpoints[0], history: Sample.busyHistory, requests: Sample.busyRequests, events: Sample.busyEvents, wallS: Sample.wallS)
-    static let cache = CachePage(cache: Sample.busyCache, history: Sample.busyHistory, selected: 1)
-    static let tokens = TokensPage(tokens: Sample.busyTokens, span: .day, selected: 0)
-    static let reload = ReloadInfo(
-        applied: false, changes: ["endpoint gpu-3 added", "endpoint cpu-box removed", "queue_limit: 256 -> 512"],
-        needsRestart: ["listen: 127.0.0.1:12434 -> 0.0.0.0:12434"])
+    static let cache = CachePage(cache: Sample.busyCache, history: Sample.busyHistory)
+    static let tokens = TokensPage(tokens: Sample.busyTokens, span: .day)
     static let shown = ModelActionInfo(
         model: "llama3.2:3b", outcomes: [.init(endpoint: "gpu-1")],
         details: """

@@ -27,9 +27,36 @@ import Testing
 
     @Test func theSmallestScreensStillTellNameStateAndLoadAndHowToLeave() {
         let lines = ModelSample.lines(ModelSample.model(columns: 20, rows: 10))
-        #expect(lines.contains { $0.contains("gpu-1") && $0.contains("3/4") && $0.contains("●") })
+        #expect(lines.contains { $0.contains("gpu-1") && $0.contains("3/8") && $0.contains("●") })
         #expect(lines.contains { $0.contains("cpu-box") && $0.contains("✗") })
         #expect(lines.last?.contains("q Quit") == true)
+    }
+
+    /// The summary is made for the room that it shares with the table: made for less, it would leave blank what it was given.
+    @Test(arguments: [View.cache, .tokens], [(80, 24), (120, 40), (200, 60)])
+    func aboveATableNothingIsLeftBlank(view: View, size: (columns: Int, rows: Int)) {
+        let model = SimulatedFleet.model(view, columns: size.columns, rows: size.rows)
+        let charts = Layout(model).charts
+        #expect(charts.rows >= 8)
+        let lines = ModelSample.lines(model)[charts.row..<charts.endRow]
+        #expect(lines.count { $0.allSatisfy { $0 == " " } } <= 1, "\(lines.joined(separator: "\n"))")
+    }
+
+    @Test func anEndpointIsFullOnlyWhereAllItsModelsAre() {
+        var endpoint = Sample.endpoints[0]
+        (endpoint.inFlight, endpoint.inFlightByModel, endpoint.slots) = (4, ["llama3.2:3b": 4], 8)
+        func line() -> String? {
+            ModelSample.lines(Self.showing(endpoint)).first { $0.contains("gpu-1 ") }
+        }
+        #expect(line()?.contains("━━── 4/8") == true)
+        endpoint.slots = 0
+        #expect(line()?.contains("━━━━ 4/4") == true, "a daemon that does not tell")
+    }
+
+    private static func showing(_ endpoint: EndpointInfo) -> Model {
+        var model = Model(size: Size(columns: 80, rows: 24))
+        ModelSample.show(&model, ModelSample.snapshot(endpoints: [endpoint]))
+        return model
     }
 
     @Test func theSelectedRowIsOnTheScreenWhereverItIsInTheList() {

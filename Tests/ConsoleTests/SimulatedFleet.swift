@@ -28,9 +28,12 @@ enum SimulatedFleet {
             var endpoint = EndpointInfo(
                 name: row.name, url: "http://10.0.0.\(index + 1):11434", kind: row.kind, state: row.state, reason: row.reason,
                 since: "2026-11-24T0\(index % 3):1\(index % 6):00Z", version: row.kind == "ollama" ? "0.12.6" : "", inFlight: row.inFlight,
-                limit: row.limit, waiting: row.state == "up" && row.inFlight == row.limit ? 3 : 0, weight: index == 1 ? 0.5 : 1, loaded: row.loaded,
+                limit: row.limit, waiting: row.name == "gpu-3" ? 6 : 0, weight: index == 1 ? 0.5 : 1, loaded: row.loaded,
                 available: (row.loaded + ["llama3.2:3b"]).sorted(), requestsTotal: 1200 + index * 731, tokensTotal: 345_600 * (index + 1),
                 failuresTotal: index % 3 * 2, abortsTotal: index)
+            // The first of its models has all the work.
+            if row.inFlight > 0 { endpoint.inFlightByModel = [row.loaded.first ?? "gpt-4o-mini": row.inFlight] }
+            endpoint.slots = row.limit * max(1, row.loaded.count)
             endpoint.requestsPerSecond = Double(row.inFlight) * 0.4
             endpoint.tokensPerSecond = Double(row.inFlight) * 31.5
             endpoint.retriesTotal = index % 2
@@ -38,7 +41,7 @@ enum SimulatedFleet {
             endpoint.loadedModels = row.loaded.enumerated().map { place, name in
                 .init(
                     name: name, sizeVramBytes: 3_500_000_000 + place * 6_000_000_000, expiresAt: "2026-11-24T03:2\(4 + place):30Z",
-                    contextLength: 8192, inFlight: place == 0 ? row.inFlight : 0)
+                    contextLength: 8192, inFlight: place == 0 ? row.inFlight : 0, slots: row.limit)
             }
             endpoint.polledAgoMs = 900
             return endpoint
@@ -54,7 +57,7 @@ enum SimulatedFleet {
         ]
         return rows.enumerated().map { index, row in
             var model = ModelInfo(
-                name: row.name, sizeBytes: row.bytes, parameterSize: row.size, quantization: row.quantization, waiting: index == 3 ? 3 : 0,
+                name: row.name, sizeBytes: row.bytes, parameterSize: row.size, quantization: row.quantization, waiting: index == 3 ? 6 : 0,
                 places: endpoints.compactMap { endpoint in
                     if row.name == "gpt-4o-mini" {
                         return endpoint.kind == "openai" ? .init(endpoint: "openai", name: row.name, state: "loaded", inFlight: 12, limit: 32) : nil
@@ -76,10 +79,13 @@ enum SimulatedFleet {
 
     static let requests: [RequestInfo] = {
         let phases: [RequestInfo.Phase] = [.streaming, .streaming, .processing, .streaming, .loading, .connecting, .streaming, .waiting]
-        let placed = endpoints.filter { $0.inFlight > 0 }
-        return (0..<27).map { index in
-            let phase = index >= 24 ? .waiting : phases[index % phases.count]
-            let endpoint = phase == .waiting ? nil : placed[index % placed.count]
+        // As many of each endpoint as it has in flight, mixed.
+        let placed = (0..<12).flatMap { round in endpoints.filter { $0.inFlight > round } }
+        var next = 0
+        return (0..<30).map { index in
+            let phase = index >= 27 ? .waiting : phases[index % phases.count]
+            let endpoint = phase == .waiting ? nil : placed[next]
+            if endpoint != nil { next += 1 }
             let model = endpoint?.loaded.first ?? (phase == .waiting ? "llama3.3:70b" : "gpt-4o-mini")
             var request = RequestInfo(
                 id: "r-\(101 + index)", client: index % 9 == 4 ? "[2001:db8::5]:\(1200 + index)" : "10.1.2.\(index + 3):\(50_100 + index)",
@@ -94,16 +100,22 @@ enum SimulatedFleet {
         }
     }()
 
-    static let queue: [WaiterInfo] = requests.filter { $0.phase == .waiting }.enumerated().map { index, request in
-        WaiterInfo(
-            id: request.id, client: request.client, key: request.key, model: request.model, ageMs: request.ageMs, position: index,
-            behind: (0..<min(3, index)).map { "r-\(108 + $0 * 8)" }, blockedBy: ["gpu-3: 4 of 4 slots taken"])
-    }
+    static let queue: [WaiterInfo] = {
+        let waiting = requests.filter { $0.phase == .waiting }
+        return waiting.enumerated().map { index, request in
+            WaiterInfo(
+                id: request.id, client: request.client, key: request.key, model: request.model, ageMs: request.ageMs, position: index,
+                behind: waiting.prefix(min(3, index)).map(\.id), blockedBy: ["gpu-3: 4 of 4 slots taken"])
+        }
+    }()
 
     static let events: [EventInfo] = (0..<40).map { index in
         let kinds: [(String, String, [String: String])] = [
-            ("info", "model loaded", ["endpoint": "gpu-1", "model": "llama3.2:3b", "took": "4.2s"]),
-            ("warning", "endpoint is down", ["endpoint": "cpu-box", "reason": "connection refused"]),
+            ("info", "model loaded", ["endpoint": "gpu-1", "model": "llama3.2:3b", "seconds": "4.2"]),
+            (
+                "warning", "endpoint changed its state",
+                ["endpoint": "cpu-box", "from": "up", "to": "down", "reason": "connection refused", "url": "http://10.0.0.7:11434"]
+            ),
             ("notice", "changed by an operator", ["endpoint": "gpu-2", "method": "drain", "uid": "1000"]),
             ("error", "the token database is locked", ["path": "/var/lib/routerd/tokens.db"]),
         ]
@@ -118,7 +130,8 @@ enum SimulatedFleet {
         var status = Sample.status
         status.endpoints = endpoints
         status.queue = .init(waiting: 6, oldestMs: 36_000, limit: 256, timeoutS: 300)
-        status.requests = .init(inFlight: 24, waiting: 6, total: 20_100, completed: 19_900, failed: 9, aborted: 51, rejected: 6)
+        status.requests = .init(inFlight: 24, waiting: 6, total: 19_996, completed: 19_900, failed: 9, aborted: 51, rejected: 6)
+        status.requests.perSecond = 14.2
         var cache = CacheInfo()
         cache.enabled = true
         cache.backend = "sqlite"

@@ -169,11 +169,11 @@ struct TopTests {
 
     @Test func filterSortAndMarksWorkWithRealKeys() throws {
         try withTop("--view requests --interval 200ms") { tmux, daemon in
-            #expect(tmux.shows("r-102"))
+            #expect(tmux.shows("qwen2.5-coder"))
             tmux.press("/")
             tmux.write("!qwen")
             tmux.press("Enter")
-            let isFiltered = RealProgram.eventually { tmux.screen.contains("2 of 3") && !tmux.screen.contains("r-102") }
+            let isFiltered = RealProgram.eventually { tmux.screen.contains("2 of 3") && !tmux.screen.contains("qwen2.5") }
             #expect(isFiltered, "\(tmux.screen)")
             tmux.press("Space")
             tmux.press("Space")

@@ -244,6 +244,41 @@ import Testing
         #expect(ModelSample.keys(&model, key) == [.quit])
     }
 
+    @Test func onARowsPageQGoesBackAndTheOtherKeysLeave() {
+        var model = ModelSample.model()
+        #expect(ModelSample.keys(&model, .enter, .character("q")) == [] && model.opened == nil)
+        #expect(ModelSample.keys(&model, .enter, .character("\u{03}")) == [.quit])
+    }
+
+    @Test func tabGoesThroughTheModelsThatMayBeMeant() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("l"), .tab)
+        #expect(ModelSample.prompt(model)?.text == "nomic-embed-text:latest", "the only one that is not in memory there")
+        _ = ModelSample.keys(&model, .escape, .character("u"))
+        _ = ModelSample.type(&model, "Q")
+        _ = ModelSample.keys(&model, .tab)
+        #expect(ModelSample.prompt(model)?.text == "qwen2.5-coder:14b")
+        _ = ModelSample.keys(&model, .escape, .character("P"), .tab)
+        let first = ModelSample.prompt(model)?.text
+        _ = ModelSample.keys(&model, .tab)
+        #expect(ModelSample.prompt(model)?.text != first)
+        _ = ModelSample.keys(&model, .backTab)
+        #expect(ModelSample.prompt(model)?.text == first)
+        _ = ModelSample.type(&model, "zzz")
+        _ = ModelSample.keys(&model, .tab)
+        #expect(ModelSample.prompt(model)?.text == (first ?? "") + "zzz", "no name fits")
+    }
+
+    /// What an action does is said whatever the width.
+    @Test func theConsequenceHasALineOfItsOwnWhereTheQuestionLeavesNoRoom() {
+        for columns in [40, 60, 80, 120] {
+            var model = ModelSample.model(.models, columns: columns)
+            _ = ModelSample.keys(&model, .character("D"))
+            let text = ModelSample.lines(model).joined(separator: " ").split(separator: " ").joined(separator: " ")
+            #expect(text.contains("from the disks of the endpoints that model_management names"), "\(columns)")
+        }
+    }
+
     @Test func inTheHelpQClosesTheHelpOnly() {
         var model = ModelSample.model()
         #expect(ModelSample.keys(&model, .character("?"), .character("q")) == [])

@@ -237,8 +237,12 @@ import Testing
         request.why = Self.name(&dice)
         let page = EndpointPage(endpoint: endpoint, history: history, requests: [request], events: [event], wallS: Sample.wallS)
         let offset = Int(dice.next() % 60) - 10
-        Self.stays(in: area, size, theme, "endpoint") { page.draw(in: area, offset: offset, theme, on: &$0) }
-        Self.stays(in: area, size, theme, "cache") { CachePage(cache: status.cache, history: history).draw(in: area, theme, on: &$0) }
+        Self.stays(in: area, size, theme, "endpoint") {
+            $0.put(page.lines(columns: area.columns, rows: area.rows, theme), in: area, offset: offset, theme)
+        }
+        Self.stays(in: area, size, theme, "cache") {
+            $0.put(CachePage(cache: status.cache, history: history).lines(columns: area.columns, rows: area.rows, theme), in: area, theme)
+        }
         var tokens = TokensInfo(sinceS: Self.real(&dice), stepS: Self.real(&dice), from: Self.number(&dice))
         tokens.input = (0..<dice.next() % 50).map { _ in Self.number(&dice) }
         tokens.output = (0..<dice.next() % 50).map { _ in Self.number(&dice) }
@@ -247,13 +251,15 @@ import Testing
         }
         tokens.totalInput = .max
         tokens.totalOutput = .max
-        Self.stays(in: area, size, theme, "tokens") { TokensPage(tokens: tokens).draw(in: area, theme, on: &$0) }
-        Self.stays(in: area, size, theme, "events") { EventsPage(events: [event, event]).draw(in: area, theme, on: &$0) }
+        Self.stays(in: area, size, theme, "tokens") {
+            $0.put(TokensPage(tokens: tokens).lines(columns: area.columns, rows: area.rows, theme), in: area, theme)
+        }
+        Self.stays(in: area, size, theme, "events") { $0.put([EventLines.line(event, columns: area.columns, theme)], in: area, theme) }
         let shown = ModelActionInfo(model: Self.name(&dice), outcomes: [.init(endpoint: endpoint.name)], details: "{\"a\":\"\(endpoint.name)\"}")
         Self.stays(in: area, size, theme, "text") {
-            TextPage.model(shown, columns: area.columns, theme).draw(in: area, offset: offset, theme, on: &$0)
+            $0.put(TextPage.model(shown, columns: area.columns, theme), in: area, offset: offset, theme)
         }
-        for line in EventsPage.detail(event, columns: area.columns, theme) { #expect(line.width <= area.columns) }
+        for line in EventLines.detail(event, columns: area.columns, theme) { #expect(line.width <= area.columns) }
     }
 
     @Test(arguments: 0..<20)
@@ -298,7 +304,8 @@ import Testing
             clock.measure {
                 var screen = Screen(size: Size(columns: 300, rows: 100))
                 PageSample.strip.draw(in: screen.area.rows(from: 0, count: 3), theme, on: &screen)
-                PageSample.endpoint.draw(in: screen.area.rows(from: 3), theme, on: &screen)
+                let rest = screen.area.rows(from: 3)
+                screen.put(PageSample.endpoint.lines(columns: rest.columns, rows: rest.rows, theme), in: rest, theme)
             }
         }.min()
         // Of a debug build on a slow machine: several times what it takes, and a small part of what a lookup for each cell would.

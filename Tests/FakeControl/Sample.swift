@@ -5,7 +5,13 @@ import Protocol
 
 /// One plausible fleet, the same in all tests, golden files included.
 public enum Sample {
-    public static let endpoints = [
+    public static let endpoints = {
+        var endpoints = plainEndpoints
+        for (index, slots) in [8, 4, 2].enumerated() { endpoints[index].slots = slots }
+        return endpoints
+    }()
+
+    private static let plainEndpoints = [
         EndpointInfo(
             name: "gpu-1", url: "http://10.0.0.1:11434", kind: "ollama", state: "up", reason: "", since: "2026-11-24T03:00:00Z",
             version: "0.12.6", inFlight: 3, limit: 4, waiting: 0, weight: 1, loaded: ["llama3.2:3b", "qwen2.5-coder:14b"],
@@ -20,10 +26,16 @@ public enum Sample {
             since: "2026-11-24T02:00:00Z", version: "", inFlight: 0, limit: 2, waiting: 0, weight: 1, loaded: [], available: [], failuresTotal: 7),
     ]
 
-    public static let status = StatusInfo(
+    public static let status = {
+        var status = plainStatus
+        status.requests.perSecond = 1.4
+        return status
+    }()
+
+    private static let plainStatus = StatusInfo(
         version: "0.1.0", pid: 4711, uptimeS: 273_600.25, state: "running", listen: ["127.0.0.1:12434"], configPath: "/etc/routerd/config.yaml",
         connections: 9, endpoints: endpoints, queue: .init(waiting: 2, oldestMs: 1500, limit: 256, timeoutS: 300),
-        requests: .init(inFlight: 4, waiting: 2, total: 2010, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: CacheInfo(),
+        requests: .init(inFlight: 4, waiting: 2, total: 2016, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: CacheInfo(),
         storage: .init(fault: "", setAside: ""))
 
     public static let models = [
@@ -63,8 +75,11 @@ public enum Sample {
         options: [
             .init(
                 endpoint: "gpu-1", isChosen: true, why: "affinity", costS: 0.18, expectedS: 0.18,
-                parts: [.init(name: "prefill", seconds: 0.62), .init(name: "warm", seconds: -0.44)], words: "0.62 s to read, 0.44 s saved"),
-            .init(endpoint: "", costS: 1.4, expectedS: 1.4, parts: [.init(name: "line", seconds: 1.4)], words: "1.4 s in line"),
+                parts: [.init(name: "prefill", seconds: 0.62), .init(name: "warm", seconds: -0.44)],
+                words: "0.62 s to read the prompt, -0.44 s as its beginning is warm"),
+            .init(
+                endpoint: "", costS: 4.2, expectedS: 1.4, parts: [.init(name: "line", seconds: 1.4)],
+                words: "1.4 s (a guess) until a slot frees, 2 waiting"),
             .init(endpoint: "gpu-2", obstacle: "draining"),
         ], waiting: 2, demandPerSecond: 0.25)
 

@@ -18,7 +18,8 @@ import Testing
             inFlightByModel: ["my_Model": 4, "b": 1], requestsTotal: 5, tokensTotal: 6, failuresTotal: 7, abortsTotal: 8)
         endpoint.retriesTotal = 9
         endpoint.clientErrorsTotal = 10
-        endpoint.loadedModels = [.init(name: "a", sizeVramBytes: 11, expiresAt: "e", contextLength: 12, inFlight: 13)]
+        endpoint.loadedModels = [.init(name: "a", sizeVramBytes: 11, expiresAt: "e", contextLength: 12, inFlight: 13, slots: 14)]
+        endpoint.slots = 17
         endpoint.vramBytes = 14
         endpoint.hasKey = true
         endpoint.requestsPerSecond = 15.25
@@ -47,11 +48,12 @@ import Testing
         cache.secondsSaved = 13.125
         cache.hitRates = [.init(minutes: 1, requests: 2, rate: 0.5), .init(minutes: 10, requests: 0, rate: nil)]
         cache.namespaces = [.init(name: "n", model: "m", tenant: "t", entries: 1, bytes: 2)]
-        let status = StatusInfo(
+        var status = StatusInfo(
             version: "0.1.0", pid: 1, uptimeS: 2.5, state: "running", listen: ["127.0.0.1:1"], configPath: "/c", connections: 3,
             endpoints: [endpoint], queue: .init(waiting: 1, oldestMs: 2, limit: 3, timeoutS: 4),
             requests: .init(inFlight: 1, waiting: 2, total: 3, completed: 4, failed: 5, aborted: 6, rejected: 7), cache: cache,
             storage: .init(fault: "x", setAside: "y"))
+        status.requests.perSecond = 1.5
         var request = RequestInfo(
             id: "r", client: "c", method: "POST", route: "/r", model: "m", endpoint: "e", phase: .loading, ageMs: 1, phaseMs: 2, tokens: 3,
             bytesSent: 4)

@@ -105,6 +105,15 @@ struct History: Sendable {
         return (Self.rate(before.requests, counters.requests, seconds), Self.rate(before.tokens, counters.tokens, seconds))
     }
 
+    /// Requests a second of the whole router over the last ten seconds.
+    ///
+    /// - Parameter count: that have come until now.
+    func requestRate(_ count: Int, now: NIODeadline) -> Double {
+        guard let then = looks.first(where: { now - $0.at <= Self.rateWindow }) ?? looks.last else { return 0 }
+        let seconds = (now - then.at).seconds
+        return seconds >= 0.5 ? Self.rate(then.fleet.requests, count, seconds) : 0
+    }
+
     /// Of the times to the first byte over the last five minutes, as of the last look; milliseconds.
     ///
     /// - Parameter share: 0 to 1.

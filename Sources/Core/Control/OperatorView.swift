@@ -58,8 +58,12 @@ struct OperatorView {
             info.loadedModels = report.loaded.map { model in
                 EndpointInfo.Loaded(
                     name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
-                    inFlight: books.inFlightByModel[model.name] ?? 0)
+                    inFlight: books.inFlightByModel[model.name] ?? 0, slots: endpoint.slots(told: model.slots))
             }.sorted { $0.name < $1.name }
+            // A model that is in use and that no poll has seen yet is being loaded.
+            let others = books.inFlightByModel.keys.filter { name in !report.loaded.contains { $0.name == name } }
+            let slots = info.loadedModels.reduce(0) { $0 + $1.slots } + others.count * endpoint.limit
+            info.slots = slots > 0 ? slots : endpoint.limit
             info.vramBytes = endpoint.vramBytes
             info.hasKey = endpoint.key != nil
             let figures = figures[endpoint.id] ?? WorkerMetrics.OfEndpoint()
@@ -81,9 +85,11 @@ struct OperatorView {
     }
 
     var totals: StatusInfo.Requests {
-        StatusInfo.Requests(
+        var totals = StatusInfo.Requests(
             inFlight: scheduler.inFlight, waiting: scheduler.waiting, total: counters.total, completed: counters.completed,
             failed: counters.failed, aborted: counters.aborted, rejected: counters.rejected)
+        totals.perSecond = history.requestRate(counters.total, now: now)
+        return totals
     }
 
     /// Every model once, by its name, with the endpoints that have it.
@@ -102,7 +108,7 @@ struct OperatorView {
                 let place = ModelInfo.Place(
                     endpoint: endpoint.name, name: model.name,
                     state: loaded[model.name] != nil ? "loaded" : isLoading ? "loading" : "available",
-                    inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.limit,
+                    inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.slots(told: loaded[model.name]?.slots),
                     sizeVramBytes: loaded[model.name]?.sizeVramBytes, expiresAt: loaded[model.name]?.expiresAt)
                 rows[
                     model.name,
@@ -127,7 +133,9 @@ struct OperatorView {
         }
         for name in rows.keys {
             rows[name]?.aliases.sort()
-            rows[name]?.requestsTotal = figures[name]?.requests ?? 0
+            // Those that have ended are counted, and those that are still there.
+            let inFlight = rows[name]?.places.reduce(0) { $0 + $1.inFlight } ?? 0
+            rows[name]?.requestsTotal = (figures[name]?.requests ?? 0) + inFlight
             rows[name]?.tokensTotal = figures[name]?.tokens ?? 0
         }
         return rows.values.sorted { $0.name < $1.name }

@@ -50,6 +50,14 @@ public struct Endpoint: Sendable, Equatable {
         self.key = key
         self.vramBytes = vramBytes
     }
+
+    /// How many requests for a model may be there at once. The endpoint's own number counts, unless its entry asks for less.
+    ///
+    /// - Parameter told: the slots that the endpoint itself has for the model; nil where it does not tell.
+    func slots(told: Int?) -> Int {
+        guard let told else { return limit }
+        return limitIsOwn ? min(limit, told) : told
+    }
 }
 
 /// Where an endpoint listens.

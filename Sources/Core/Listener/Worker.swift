@@ -18,7 +18,7 @@ final class Worker {
     let pool: UpstreamPool
     /// Replaced as a whole by a reload.
     private(set) var settings: RuntimeSettings
-    private(set) var counters = WorkerCounters()
+    private var counted = WorkerCounters()
     var metrics = WorkerMetrics()
     private(set) var accessLog: AccessLog
     /// Lines that have gathered since the last tick.
@@ -104,7 +104,7 @@ final class Worker {
         accessLines = []
     }
 
-    func count(_ outcome: WorkerCounters.Outcome) { counters.add(outcome) }
+    func count(_ outcome: WorkerCounters.Outcome) { counted.add(outcome) }
 
     // MARK: Connections
 
@@ -146,6 +146,13 @@ final class Worker {
         for (id, endpoint) in old.endpoints where settings.endpoints[id]?.address != endpoint.address || settings.endpoints[id]?.tls != endpoint.tls {
             pool.drop(id)
         }
+    }
+
+    /// With the requests that are here now: so nothing has to be counted as they come.
+    var counters: WorkerCounters {
+        var counters = counted
+        counters.open = connections.count { $0.exchange != nil }
+        return counters
     }
 
     func requests() -> [RequestRow] {
@@ -204,14 +211,17 @@ struct WorkerCounters: Sendable {
         case completed, failed, aborted, rejected
     }
 
-    private(set) var total = 0
+    /// Not ended yet.
+    var open = 0
     private(set) var completed = 0
     private(set) var failed = 0
     private(set) var aborted = 0
     private(set) var rejected = 0
 
+    /// That have come.
+    var total: Int { open + completed + failed + aborted + rejected }
+
     mutating func add(_ outcome: Outcome) {
-        total += 1
         switch outcome {
         case .completed: completed += 1
         case .failed: failed += 1
@@ -222,7 +232,7 @@ struct WorkerCounters: Sendable {
 
     static func + (left: WorkerCounters, right: WorkerCounters) -> WorkerCounters {
         var sum = left
-        sum.total += right.total
+        sum.open += right.open
         sum.completed += right.completed
         sum.failed += right.failed
         sum.aborted += right.aborted

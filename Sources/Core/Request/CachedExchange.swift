@@ -65,6 +65,8 @@ struct CachedExchange: Sendable {
 
     private func follow(_ flight: SharedFlight, _ signals: AsyncStream<Void>) async throws {
         var offset = 0
+        // Operators see from now on whose answer it waits for.
+        try await writer.run { [request] _, exchange in exchange.cacheMark = .shared(request.key) }
         for await _ in signals {
             looking: while true {
                 // The same manner of stream is read as it comes; another one is made from the whole.

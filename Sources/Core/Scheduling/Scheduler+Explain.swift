@@ -15,10 +15,7 @@ extension Scheduler {
         result.demand = target.book.map { books[$0].rate } ?? 0
         result.options = target.candidates.map { option($0, ask, now: now) }
         if let wait = costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: waiting, now: now) {
-            result.options.append(
-                Explanation.Option(
-                    cost: wait * Weights.line, expected: wait, parts: [.init(.line, wait)],
-                    words: "wait for a slot: about \(Self.text(wait)), \(waiting) waiting"))
+            result.options.append(lineOption(target, ask, wait: wait, waiting: waiting, now: now))
         }
         result.options.sort { ($0.cost ?? .infinity) < ($1.cost ?? .infinity) }
         // Chance decides among equals: it must not be used up by looking.
@@ -26,12 +23,33 @@ extension Scheduler {
         defer { random = chance }
         if case .go(let choice) = choose(target, ask, before: waiting, now: now) {
             let id = places[pairs[choice.candidate.pair].place].endpoint.id
-            result.chosen = result.options.first { $0.endpoint == id && $0.model == pairs[choice.candidate.pair].name }
-            if choice.why == .overcommit { result.chosen?.why = .overcommit }
+            if let index = result.options.firstIndex(where: { $0.endpoint == id && $0.model == pairs[choice.candidate.pair].name }) {
+                if choice.why == .overcommit { result.options[index].why = .overcommit }
+                result.chosen = result.options[index]
+            }
         } else {
-            result.chosen = result.options.first { $0.endpoint == nil } ?? Explanation.Option(words: "wait until an endpoint has room")
+            if !result.options.contains(where: { $0.endpoint == nil }) {
+                result.options.insert(Explanation.Option(words: "wait until an endpoint has room"), at: 0)
+            }
+            result.chosen = result.options.first { $0.endpoint == nil }
         }
         return result
+    }
+
+    /// To wait for a slot of those that hold the model. The rule counts them as ready; where all of them are still loading, the first slot
+    /// frees after that, and what is expected says so.
+    private func lineOption(_ target: Target, _ ask: Ask, wait: Double, waiting: Int, now: NIODeadline) -> Explanation.Option {
+        let holders = usable(target).map(\.pair).filter { takesWork(pairs[$0].place) }
+        let isLoading = !holders.isEmpty && holders.allSatisfy { !pairs[$0].isLoaded }
+        let load = isLoading ? holders.map { costOfUse($0, ask, now: now).load }.min() ?? 0 : 0
+        let isGuess = holders.first.map { books[pairs[$0].book].service == Mean(ModelBook.priorService) } ?? true
+        var option = Explanation.Option(cost: wait * Weights.line, expected: wait + load, parts: [.init(.line, wait)])
+        option.words = "\(Self.text(wait, isGuess: isGuess)) until a slot frees, \(waiting) waiting"
+        if load > 0 {
+            option.parts.append(.init(.load, load))
+            option.words += ", after \(Self.text(load)) of a load under way"
+        }
+        return option
     }
 
     private func option(_ candidate: Candidate, _ ask: Ask, now: NIODeadline) -> Explanation.Option {
@@ -48,7 +66,9 @@ extension Scheduler {
         option.parts = Self.parts(choice.cost)
         option.why = choice.why
         if choice.cost.isBlocked { option.obstacle = "models in use are in the way" }
-        option.words = option.parts.map { "\(Self.text($0.seconds)) \(Self.words($0.name))" }.joined(separator: ", ")
+        option.words = option.parts.map { part in
+            "\(Self.text(part.seconds, isGuess: isGuess(part.name, candidate.pair))) \(words(part.name, choice))"
+        }.joined(separator: ", ")
         return option
     }
 
@@ -69,11 +89,22 @@ extension Scheduler {
         return all.filter { $0.seconds != 0 }
     }
 
-    private static func words(_ part: Explanation.Part.Name) -> String {
+    /// Nothing of it was measured yet: it is what is assumed of a model of this size, or of any.
+    private func isGuess(_ part: Explanation.Part.Name, _ pair: Int) -> Bool {
+        let book = books[pairs[pair].book]
+        switch part {
+        case .prefill, .warm: return book.firstToken == Mean(ModelBook.priorFirstToken)
+        case .load: return pairs[pair].learned.loadTime == nil
+        case .line: return book.service == Mean(ModelBook.priorService)
+        case .loadsBefore, .busyModels, .harm: return false
+        }
+    }
+
+    private func words(_ part: Explanation.Part.Name, _ choice: Choice) -> String {
         switch part {
         case .prefill: "to read the prompt"
         case .warm: "as its beginning is warm"
-        case .load: "to load"
+        case .load: choice.cost.isUnderWay ? "left of a load under way" : "to load"
         case .loadsBefore: "for loads before it"
         case .busyModels: "until models in the way are idle"
         case .harm: "of harm to who wants what it pushes out"
@@ -81,10 +112,20 @@ extension Scheduler {
         }
     }
 
-    /// Seconds with three digits at most after the point.
-    static func text(_ seconds: Double) -> String {
-        let rounded = Int((abs(seconds) * 1000).rounded())
-        let digits = String(rounded % 1000)
-        return "\(seconds < 0 ? "-" : "")\(rounded / 1000).\(String(repeating: "0", count: 3 - digits.count))\(digits) s"
+    /// Seconds, as exact as an expectation can be: two digits below ten, whole seconds above.
+    static func text(_ seconds: Double, isGuess: Bool = false) -> String {
+        let size = abs(seconds)
+        func rounded(_ scale: Double) -> Int { Int((min(size, 1e9) * scale).rounded()) }
+        let number =
+            if size < 0.005 {
+                "under 0.01"
+            } else if size < 0.995 {
+                "0.\(rounded(100) < 10 ? "0" : "")\(rounded(100))"
+            } else if size < 9.95 {
+                "\(rounded(10) / 10).\(rounded(10) % 10)"
+            } else {
+                "\(rounded(1))"
+            }
+        return "\(seconds < 0 ? "-" : "")\(number) s\(isGuess ? " (a guess)" : "")"
     }
 }

@@ -67,7 +67,7 @@ extension ModelInfo: WireRow {
 extension EndpointInfo.Loaded: WireRow {
     static let fields: [WireField<EndpointInfo.Loaded>] = [
         WireField("context_length", \.contextLength), WireField("expires_at", \.expiresAt), WireField("in_flight", \.inFlight),
-        WireField("name", \.name), WireField("size_vram_bytes", \.sizeVramBytes),
+        WireField("name", \.name), WireField("size_vram_bytes", \.sizeVramBytes), WireField("slots", \.slots),
     ]
 
     static let blank = EndpointInfo.Loaded(name: "")
@@ -81,6 +81,7 @@ extension EndpointInfo: WireRow {
         WireField("loaded", \.loaded), WireField("loaded_models", \.loadedModels), WireField("name", \.name),
         WireField("polled_ago_ms", \.polledAgoMs), WireField("reason", \.reason), WireField("requests_per_second", \.requestsPerSecond),
         WireField("requests_total", \.requestsTotal), WireField("retries_total", \.retriesTotal), WireField("since", \.since),
+        WireField("slots", \.slots),
         WireField("state", \.state), WireField("tokens_per_second", \.tokensPerSecond), WireField("tokens_total", \.tokensTotal),
         WireField("ttft_p50_ms", \.ttftP50Ms), WireField("ttft_p95_ms", \.ttftP95Ms), WireField("url", \.url),
         WireField("version", \.version), WireField("vram_bytes", \.vramBytes), WireField("waiting", \.waiting), WireField("weight", \.weight),

@@ -45,7 +45,7 @@ extension StatusInfo.Queue: WireRow {
 extension StatusInfo.Requests: WireRow {
     static let fields: [WireField<StatusInfo.Requests>] = [
         WireField("aborted", \.aborted), WireField("completed", \.completed), WireField("failed", \.failed), WireField("in_flight", \.inFlight),
-        WireField("rejected", \.rejected), WireField("total", \.total), WireField("waiting", \.waiting),
+        WireField("per_second", \.perSecond), WireField("rejected", \.rejected), WireField("total", \.total), WireField("waiting", \.waiting),
     ]
 
     static let blank = StatusInfo.Requests(inFlight: 0, waiting: 0, total: 0, completed: 0, failed: 0, aborted: 0, rejected: 0)

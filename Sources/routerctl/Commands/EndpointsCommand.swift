@@ -37,7 +37,7 @@ struct EndpointsCommand: ParsableCommand {
                 TableColumn("NAME", minimum: 10, rank: 100),
                 TableColumn("STATE", rank: 99),
                 TableColumn("IN FLIGHT", right: true, rank: 98),
-                TableColumn("LIMIT", right: true, rank: 60),
+                TableColumn("SLOTS", right: true, rank: 97),
                 TableColumn("WAITING", right: true, rank: 90),
                 TableColumn("LOADED", minimum: 20, rank: 70),
                 TableColumn("KIND", rank: 10),
@@ -46,17 +46,18 @@ struct EndpointsCommand: ParsableCommand {
                 TableColumn("REASON", minimum: 18, rank: 75, hidesWhenEmpty: true),
             ],
             more: [
-                "SINCE", "WEIGHT", "AVAILABLE", "REQUESTS", "TOKENS", "FAILURES", "RETRIES", "ABORTS", "REQUESTS PER SECOND", "TOKENS PER SECOND",
+                "LIMIT", "SINCE", "WEIGHT", "AVAILABLE", "REQUESTS", "TOKENS", "FAILURES", "RETRIES", "ABORTS", "REQUESTS PER SECOND",
+                "TOKENS PER SECOND",
                 "TTFT P50", "TTFT P95", "VRAM",
             ])
         table.rows = endpoints.map { endpoint in
             [
                 .init(endpoint.name), .init(endpoint.state, Tone.state(endpoint.state)),
-                .init("\(endpoint.inFlight)"), .init("\(endpoint.limit)"),
+                .init("\(endpoint.inFlight)"), .init("\(endpoint.capacity)"),
                 .init("\(endpoint.waiting)", endpoint.waiting > 0 ? .warning : .plain),
                 .init(endpoint.loaded.joined(separator: ", ")), .init(endpoint.kind, .dim), .init(endpoint.version, .dim),
                 .init(endpoint.url, .dim), .init(endpoint.reason, endpoint.state == "down" ? .bad : .warning),
-                .init(endpoint.since), .init(weight(endpoint.weight)), .init(endpoint.available.joined(separator: ", ")),
+                .init("\(endpoint.limit)"), .init(endpoint.since), .init(weight(endpoint.weight)), .init(endpoint.available.joined(separator: ", ")),
                 .init("\(endpoint.requestsTotal)"), .init("\(endpoint.tokensTotal)"), .init("\(endpoint.failuresTotal)"),
                 .init("\(endpoint.retriesTotal)"), .init("\(endpoint.abortsTotal)"),
                 .init(Quantity.rate(endpoint.requestsPerSecond)), .init(Quantity.rate(endpoint.tokensPerSecond)),
@@ -68,7 +69,7 @@ struct EndpointsCommand: ParsableCommand {
     }
 
     static func print(_ endpoint: EndpointInfo, on page: Page) {
-        let byModel = endpoint.inFlightByModel.filter { $0.value > 0 }.sorted { $0.key < $1.key }
+        let byModel = endpoint.use.map { "\($0.model): \($0.inFlight) of \($0.slots)" }
         page.facts([
             ("Name", endpoint.name, .heading),
             ("URL", endpoint.url, .plain),
@@ -76,8 +77,8 @@ struct EndpointsCommand: ParsableCommand {
             ("State", endpoint.state, Tone.state(endpoint.state)),
             ("Reason", endpoint.reason.isEmpty ? "-" : endpoint.reason, .plain),
             ("Since", endpoint.since, .plain),
-            ("In flight", "\(endpoint.inFlight)", .plain),
-            ("By model", byModel.isEmpty ? "-" : byModel.map { "\($0.key): \($0.value)" }.joined(separator: ", "), .plain),
+            ("In flight", "\(endpoint.inFlight) of \(endpoint.capacity) slots", .plain),
+            ("By model", byModel.isEmpty ? "-" : byModel.joined(separator: ", "), .plain),
             ("Limit", "\(endpoint.limit) for each model", .plain),
             ("Waiting", "\(endpoint.waiting)", .plain),
             ("Weight", weight(endpoint.weight), .plain),

@@ -9,7 +9,12 @@ import Protocol
 struct ExplainCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "explain", abstract: "Tell where a request for a model would go now, and why.",
-        discussion: "Nothing is sent anywhere. The best stands first. " + ListOptions.describe(table([])))
+        discussion: """
+            Nothing is sent anywhere. The best stands first: it has the least COST, which is what the router compares. EXPECTED is the time to \
+            the first token; the cost adds what the choice does to others (the models that a load pushes out, a line that grows), and counts a \
+            load in part, as it serves later requests too. All are expectations, from what was measured; what was not yet is called a guess. \
+            \(ListOptions.describe(table([])))
+            """)
 
     @Argument(help: "The model, as a request would name it.", completion: Completions.models) var model: String
     @Option(name: .long, help: "The route, such as /api/chat; /v1/chat/completions without it.") var route: String?
@@ -21,10 +26,14 @@ struct ExplainCommand: ParsableCommand {
         try list.check(Self.table([]), json: options.json)
         let session = try Session(options)
         let info = try session.ask { [model, route] client throws(ControlError) in try client.explain(model, route: route) }
-        let table = Self.table(info.options)
+        // The line is no name.
+        let table = Self.table(list.quiet ? info.options.filter { !$0.endpoint.isEmpty } : info.options)
         try list.show(info, table, on: session.output) { page in
             if page.isTerminal { page.line(Self.summary(info), info.refusal.isEmpty ? .heading : .bad) }
             page.table(table)
+            if page.isTerminal, !info.options.isEmpty {
+                page.line("Cost: what the router compares, the expected time and the harm to others. A guess: not measured yet.", .dim)
+            }
         }
     }
 
@@ -47,7 +56,7 @@ struct ExplainCommand: ParsableCommand {
         ])
         table.rows = options.map { option in
             [
-                .init(option.endpoint.isEmpty ? "(line)" : option.endpoint), .init(option.isChosen ? "yes" : "-", option.isChosen ? .good : .dim),
+                .init(option.endpoint.isEmpty ? "in line" : option.endpoint), .init(option.isChosen ? "yes" : "-", option.isChosen ? .good : .dim),
                 .init(option.costS.map(seconds) ?? "-"), .init(option.expectedS.map(seconds) ?? "-"), .init(option.why),
                 .init(option.obstacle.isEmpty ? option.words : option.obstacle, option.obstacle.isEmpty ? .plain : .dim),
             ]
@@ -55,5 +64,5 @@ struct ExplainCommand: ParsableCommand {
         return table
     }
 
-    private static func seconds(_ value: Double) -> String { Quantity.duration(ms: Int(min(max(0, value), 1e9) * 1000)) }
+    private static func seconds(_ value: Double) -> String { Quantity.latency(ms: min(max(0, value), 1e9) * 1000) }
 }

@@ -9,7 +9,7 @@ import Protocol
 struct QueueCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "queue", abstract: "List the requests that wait in line, and what for.",
-        discussion: "Who has waited longest stands first. " + ListOptions.describe(table([])))
+        discussion: "Who has waited longest stands first. AHEAD is how many for the same model go before it. " + ListOptions.describe(table([])))
 
     @OptionGroup var list: ListOptions
     @OptionGroup var options: GlobalOptions
@@ -31,7 +31,7 @@ struct QueueCommand: ParsableCommand {
             TableColumn("CLIENT", minimum: 9, rank: 50),
             TableColumn("MODEL", minimum: 10, rank: 100),
             TableColumn("AGE", right: true, rank: 95),
-            TableColumn("POSITION", right: true, rank: 90),
+            TableColumn("AHEAD", right: true, rank: 90),
             TableColumn("BEHIND", minimum: 8, rank: 30, hidesWhenEmpty: true),
             TableColumn("BLOCKED BY", minimum: 20, rank: 80),
         ])

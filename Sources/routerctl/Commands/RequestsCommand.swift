@@ -35,15 +35,16 @@ struct RequestsCommand: ParsableCommand {
                 TableColumn("PHASE", rank: 95),
                 TableColumn("AGE", right: true, rank: 92),
                 TableColumn("TOKENS", right: true, rank: 80),
-                TableColumn("SENT", right: true, rank: 20),
-            ], more: ["KEY", "WHY", "TOKENS PER SECOND", "CACHE", "PHASE AGE"])
+                TableColumn("WHY", rank: 75),
+                TableColumn("CACHE", rank: 65),
+            ], more: ["KEY", "SENT", "TOKENS PER SECOND", "PHASE AGE"])
         table.rows = requests.map { request in
             [
                 .init(request.id, .dim), .init(request.client), .init("\(request.method) \(request.route)"),
                 .init(request.model.isEmpty ? "-" : request.model), .init(request.endpoint.isEmpty ? "-" : request.endpoint),
-                .init(request.phase.rawValue, request.phase == .streaming ? .good : request.phase == .waiting ? .warning : .plain),
-                .init(Quantity.duration(ms: request.ageMs)), .init("\(request.tokens)"), .init(Quantity.bytes(request.bytesSent)),
-                .init(request.key), .init(request.why), .init(request.tokensPerSecond.map(Quantity.rate) ?? "-"), .init(request.cache),
+                .init(request.phase.words, request.phase == .streaming ? .good : request.phase == .waiting ? .warning : .plain),
+                .init(Quantity.duration(ms: request.ageMs)), .init("\(request.tokens)"), .init(request.why, .dim), .init(request.cache, .dim),
+                .init(request.key), .init(Quantity.bytes(request.bytesSent)), .init(request.tokensPerSecond.map(Quantity.rate) ?? "-"),
                 .init(Quantity.duration(ms: request.phaseMs)),
             ]
         }

@@ -37,8 +37,8 @@ struct StatusCommand: ParsableCommand {
             ("Waiting", "\(queue.waiting) of \(queue.limit)\(oldest)", queue.waiting > 0 ? .warning : .plain),
             (
                 "Requests",
-                "\(requests.total): \(requests.completed) completed, \(requests.failed) failed, "
-                    + "\(requests.aborted) aborted, \(requests.rejected) rejected", .plain
+                "\(requests.total) have come, \(Quantity.rate(requests.perSecond)) a second: \(requests.completed) completed, "
+                    + "\(requests.failed) failed, \(requests.aborted) aborted, \(requests.rejected) rejected, \(requests.open) under way", .plain
             ),
             ("Connections", "\(status.connections)", .plain),
             ("Storage", storage(status.storage), status.storage?.fault.isEmpty ?? true ? .plain : .bad),

@@ -3,49 +3,22 @@
 
 import Protocol
 
-/// How the cache does: what it answered and what not, why not, what it holds and what it saved; below, its namespaces.
+/// How the cache does: what it answered and what not, why not, what it holds and what it saved. Its namespaces are the table below.
 struct CachePage: Sendable {
     var cache: CacheInfo
     /// Nil from a daemon that does not tell.
     var history: HistoryInfo?
-    /// Namespaces as they are to be shown: filtered and sorted. Nil for those of `cache` as they are.
-    var namespaces: [CacheInfo.Namespace]?
-    /// Index of the selected namespace.
-    var selected: Int?
 
-    /// Draws all but the namespaces, and tells the area that is left for them.
-    func drawSummary(in area: Area, _ theme: Theme, on screen: inout Screen) -> Area {
-        guard !area.isEmpty else { return area }
+    /// Everything but the namespaces, on a page of so many rows.
+    func lines(columns: Int, rows: Int, _ theme: Theme) -> [StyledLine] {
+        guard columns > 0, rows > 0 else { return [] }
         // The table keeps a third of the page, and at least its title, its heading and two rows.
-        let count = (namespaces ?? cache.namespaces).count
-        let room = max(1, area.rows - max(4, min(count + 2, area.rows / 3)))
-        let lines = summary(columns: area.columns, rows: room, theme).prefix(room)
-        screen.put(Array(lines), in: area, theme)
-        return area.rows(from: lines.count)
+        let room = max(1, rows - max(4, min(cache.namespaces.count + 2, rows / 3)))
+        return Array(summary(columns: columns, rows: room, theme).prefix(room))
     }
 
-    func draw(in area: Area, _ theme: Theme, on screen: inout Screen) {
-        let rest = drawSummary(in: area, theme, on: &screen)
-        guard !rest.isEmpty else { return }
-        let all = namespaces ?? cache.namespaces
-        screen.put(StyledLine.section("Namespaces", "\(all.count)", columns: rest.columns, theme), in: rest, row: 0, theme)
-        let list = rest.rows(from: 1)
-        guard !all.isEmpty else {
-            screen.put(cache.enabled ? "Nothing is kept yet" : "The cache is off", in: list, column: 1, role: .dim)
-            return
-        }
-        let window = Window.rows(count: all.count, visible: list.rows - 1, selected: selected)
-        screen.put(table(Array(all[window]), columns: list.columns, theme), in: list, theme)
-        if let selected, window.contains(selected) {
-            let row = 1 + selected - window.lowerBound
-            screen.put(theme.marker, in: list, row: row, role: .activePane)
-            screen.select(row: list.row + row)
-        }
-    }
-
-    /// Everything but the namespaces as lines, the most important first: on a low screen the rest is cut, and a page that scrolls can
-    /// show it all (`rows` nil).
-    func summary(columns: Int, rows: Int?, _ theme: Theme) -> [StyledLine] {
+    /// The most important first: on a low screen the rest is cut.
+    private func summary(columns: Int, rows: Int, _ theme: Theme) -> [StyledLine] {
         var lines = [titleLine(columns: columns, theme)]
         lines += faults(columns: columns, theme)
         guard cache.enabled else { return lines }
@@ -54,7 +27,7 @@ struct CachePage: Sendable {
         let width = isWide ? min(44, (columns - 2 - 3 * 4) / 4) : isHalved ? (columns - 2 - 3) / 2 : columns - 2
         let blocks = [kinds(columns: width, theme), rates(columns: width, theme), contents(theme)]
         let whyNot = reasons(theme)
-        let room = rows.map { $0 - lines.count }
+        let room = rows - lines.count
         if isWide {
             lines += indented(StyledLine.beside(blocks + [whyNot], columns: width, gap: 4, theme), theme)
         } else if isHalved {
@@ -62,12 +35,12 @@ struct CachePage: Sendable {
             let below = StyledLine.beside([blocks[2], whyNot], columns: width, gap: 3, theme)
             let both = left + [StyledLine(theme)] + below
             // Rates and kinds have to do where there is no room for both halves.
-            lines += indented(room.map { $0 < both.count } == true ? Array((left + below).prefix(max(0, room ?? 0))) : both, theme)
+            lines += indented(room < both.count ? Array((left + below).prefix(max(0, room))) : both, theme)
         } else {
             lines += indented(blocks[1] + blocks[0] + blocks[2] + whyNot, theme)
         }
         guard let history, !history.hitRate.isEmpty else { return lines }
-        let height = min(12, (rows ?? lines.count + 8) - lines.count)
+        let height = min(12, rows - lines.count)
         guard height >= 3 else { return lines }
         let step = history.stepS.isFinite && history.stepS > 0 ? history.stepS : 1
         let chart = Chart(
@@ -164,25 +137,5 @@ struct CachePage: Sendable {
             }
         }
         return lines.isEmpty ? [StyledLine("BYPASSED", .heading, theme), StyledLine("nothing", .dim, theme)] : lines
-    }
-
-    private func table(_ namespaces: [CacheInfo.Namespace], columns: Int, _ theme: Theme) -> [StyledLine] {
-        let all = cache.namespaces.reduce(0.0) { $0 + Double(max(0, $1.bytes)) }
-        return Listing(
-            columns: [
-                TableColumn("NAMESPACE", minimum: 8, rank: 60), TableColumn("MODEL", minimum: 8, rank: 90),
-                TableColumn("TENANT", minimum: 6, rank: 50, hidesWhenEmpty: true), TableColumn("ENTRIES", right: true, rank: 70),
-                TableColumn("BYTES", right: true, rank: 100), TableColumn("SHARE", right: true, rank: 40), TableColumn("", rank: 10),
-            ],
-            rows: namespaces.map { namespace in
-                let bytes = Double(max(0, namespace.bytes))
-                return [
-                    .init(namespace.name, .dim), .init(namespace.model, .value), .init(namespace.tenant),
-                    .init(Quantity.count(max(0, namespace.entries))), .init(Quantity.bytes(max(0, namespace.bytes)), .value),
-                    .init(Share.text(bytes, of: all)),
-                    .init(Gauge.bar(all > 0 ? bytes / all : nil, columns: columns >= 100 ? 20 : 10, theme).text, .chart),
-                ]
-            }
-        ).lines(columns: columns, theme)
     }
 }

@@ -20,7 +20,7 @@ enum DetailPage {
             ).lines(columns: area.columns, rows: area.rows, theme)
         case .events:
             guard let event = model.events.first(where: { "\($0.sequence)" == id }) else { break }
-            return EventsPage.detail(event, columns: area.columns, theme)
+            return EventLines.detail(event, columns: area.columns, theme)
         case .models:
             if let found = model.models.first(where: { $0.name == id }) { return styled(info(found, model), area.columns, theme) }
         case .requests:
@@ -70,10 +70,10 @@ enum DetailPage {
         [
             Fact(
                 "Phase",
-                "\(RequestTable.name(request.phase)) for \(Quantity.duration(ms: request.phaseMs)), \(Quantity.duration(ms: request.ageMs)) in all"),
+                "\(request.phase.words) for \(Quantity.duration(ms: request.phaseMs)), \(Quantity.duration(ms: request.ageMs)) in all"),
             Fact("Model", request.model.isEmpty ? "not read yet" : request.model),
             Fact("Endpoint", request.endpoint.isEmpty ? "none yet" : request.endpoint),
-            Fact("Why there", request.why),
+            Fact("Why there", request.why.isEmpty ? "-" : request.why),
             Fact("Client", request.client),
             Fact("Key", request.key.isEmpty ? "-" : request.key),
             Fact("Route", "\(request.method) \(request.route)"),

@@ -39,6 +39,26 @@ public struct Prompt: Equatable, Sendable {
 
     public var purpose: Purpose
     public var text = ""
+    /// What Tab goes through.
+    public var names: [String] = []
+    /// What was written before the first Tab; nil while the operator writes.
+    public var stem: String?
+
+    /// Puts the next of the names that begin with what was written in its place; where none does, those that hold it.
+    ///
+    /// - Returns: whether there is one.
+    mutating func complete(backwards: Bool) -> Bool {
+        let stem = stem ?? text
+        let written = stem.lowercased()
+        let beginning = names.filter { $0.lowercased().hasPrefix(written) }
+        let fitting = beginning.isEmpty ? names.filter { $0.lowercased().contains(written) } : beginning
+        guard !fitting.isEmpty else { return false }
+        let place = self.stem == nil ? nil : fitting.firstIndex(of: text)
+        let next = place.map { $0 + (backwards ? -1 : 1) } ?? (backwards ? -1 : 0)
+        text = fitting[(next + fitting.count) % fitting.count]
+        self.stem = stem
+        return true
+    }
 
     var label: String {
         switch purpose {
@@ -56,7 +76,7 @@ public struct Prompt: Equatable, Sendable {
         case .filter: "! inverts  Enter keep  Esc clear"
         case .search: "Down next  Enter done"
         case .weight: "above 0 up to 1000  Enter  Esc"
-        case .model, .copy: "Enter  Esc"
+        case .model, .copy: names.isEmpty ? "Enter  Esc" : "Tab chooses  Enter  Esc"
         }
     }
 }

@@ -18,7 +18,7 @@ public func draw(_ model: Model, theme: Theme) -> Screen {
     if model.page != nil || model.opened != nil {
         screen.put(pageLines(model, in: layout.body, theme), in: layout.body, offset: model.pageOffset, theme)
     } else {
-        _ = drawSummary(model, in: layout.charts, theme, on: &screen)
+        screen.put(summaryLines(model, columns: layout.charts.columns, rows: layout.chartRoom, theme), in: layout.charts, theme)
         drawTable(model, in: layout.body, theme, on: &screen)
         drawDetail(model, in: layout.detail, theme, on: &screen)
         drawPreview(model, in: layout.preview, theme, on: &screen)
@@ -28,15 +28,15 @@ public func draw(_ model: Model, theme: Theme) -> Screen {
     return screen
 }
 
-/// What the views of the cache and of tokens have above their table; tells the area below it.
-func drawSummary(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Screen) -> Area {
+/// What the views of the cache and of tokens have above their table, on a page of so many rows.
+func summaryLines(_ model: Model, columns: Int, rows: Int, _ theme: Theme) -> [StyledLine] {
     switch model.view {
     case .cache:
-        guard let cache = model.snapshot?.status.cache else { return area }
-        return CachePage(cache: cache, history: model.history).drawSummary(in: area, theme, on: &screen)
+        guard let cache = model.snapshot?.status.cache else { return [] }
+        return CachePage(cache: cache, history: model.history).lines(columns: columns, rows: rows, theme)
     case .tokens:
         let span = TokensPage.Span(rawValue: model.tokenRange) ?? .hour
-        return TokensPage(tokens: model.tokens, span: span).drawSummary(in: area, theme, on: &screen)
-    case .endpoints, .models, .requests, .queue, .events: return area
+        return TokensPage(tokens: model.tokens, span: span).lines(columns: columns, rows: rows, theme)
+    case .endpoints, .models, .requests, .queue, .events: return []
     }
 }

@@ -29,7 +29,7 @@ private func about(_ model: Model, _ theme: Theme) -> (parts: [String], role: Ro
         return (
             [
                 request.id, "\(request.method) \(request.route)", "from \(request.client)",
-                "\(RequestTable.name(request.phase)) for \(Quantity.duration(ms: request.phaseMs))", "\(Quantity.bytes(request.bytesSent)) sent",
+                "\(request.phase.words) for \(Quantity.duration(ms: request.phaseMs))", "\(Quantity.bytes(request.bytesSent)) sent",
                 request.why,
             ], .dim
         )
@@ -39,7 +39,7 @@ private func about(_ model: Model, _ theme: Theme) -> (parts: [String], role: Ro
         return ([waiter.id, "from \(waiter.client)", ahead] + waiter.blockedBy, .dim)
     case .events:
         guard let event = model.events.first(where: { "\($0.sequence)" == selected }) else { return nil }
-        return ([event.at, event.level, event.message, EventTable.facts(event)], event.severity >= 3 ? .warning : .dim)
+        return ([event.at, event.level, event.message, EventLines.summary(event, theme)], event.severity >= 3 ? .warning : .dim)
     case .cache, .tokens: return nil
     }
 }
@@ -87,15 +87,26 @@ private func drawJob(_ job: Model.Job, others: Int, in area: Area, _ theme: Them
 }
 
 private func drawKeys(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Screen) {
-    var shown = KeyTable.bindings(in: model).filter { $0.bar != nil && !(model.isReadOnly && $0.changes) }
-    func name(_ binding: KeyBinding) -> String { binding.keys.first.map { KeyTable.name($0, ascii: theme.isASCII) } ?? "" }
-    func width() -> Int { shown.reduce(0) { $0 + DisplayText.width(name($1)) + 1 + ($1.bar ?? "").count } + 2 * max(0, shown.count - 1) }
+    func name(_ key: Key?) -> String { key.map { KeyTable.name($0, ascii: theme.isASCII) } ?? "" }
+    var shown: [(name: String, text: String, rank: Int)]
+    let reading = [
+        ("\(name(.up)) \(name(.down))", "Scroll", 80), ("PgUp PgDn", "Page", 10), ("q", "Close", 90),
+    ]
+    if model.page != nil {
+        shown = reading
+    } else {
+        shown = KeyTable.bindings(in: model).filter { $0.bar != nil && !(model.isReadOnly && $0.changes) }.map {
+            (name($0.keys.first), $0.action == .leave && model.opened != nil ? "Back" : $0.bar ?? "", $0.rank)
+        }
+        if model.opened != nil { shown.append(reading[0]) }
+    }
+    func width() -> Int { shown.reduce(0) { $0 + DisplayText.width($1.name) + 1 + $1.text.count } + 2 * max(0, shown.count - 1) }
     while shown.count > 1, width() > area.columns - 2, let least = shown.indices.min(by: { shown[$0].rank < shown[$1].rank }) {
         shown.remove(at: least)
     }
     var column = 1
     for binding in shown {
-        column = screen.put(name(binding), in: area, column: column, role: .keyName)
-        column = screen.put(" \(binding.bar ?? "")", in: area, column: column, role: .keyText) + 2
+        column = screen.put(binding.name, in: area, column: column, role: .keyName)
+        column = screen.put(" \(binding.text)", in: area, column: column, role: .keyText) + 2
     }
 }

@@ -10,13 +10,28 @@ func drawDialog(_ dialog: Dialog, _ model: Model, _ theme: Theme, on screen: ino
     }
 }
 
+/// What there is to know before the answer, in lines as wide as the screen: its consequence where the question's own line has no room for
+/// it, then what the daemon says.
+func noteLines(_ question: Question, columns: Int) -> [StyledLine] {
+    let theme = Theme(hasColours: false, isASCII: false)
+    let consequence = question.consequence.isEmpty || hasRoomForConsequence(question, columns) ? [] : [question.consequence]
+    return (consequence + question.notes).flatMap { note in
+        StyledLine(note, note.hasPrefix("warning") ? .bad : .warning, theme).wrapped(to: max(8, columns - 2), indent: 2, theme)
+    }
+}
+
+private func hasRoomForConsequence(_ question: Question, _ columns: Int) -> Bool {
+    DisplayText.width(question.text) + DisplayText.width(question.consequence) + 7 <= columns
+}
+
 /// The rows of the question's notes that the screen has room for.
 func noteRows(_ question: Question, _ size: Size) -> Int {
-    max(0, min(question.notes.count, size.rows - 7))
+    max(0, min(noteLines(question, columns: size.columns).count, size.rows - 7))
 }
 
 private func drawQuestion(_ question: Question, _ theme: Theme, on screen: inout Screen) {
     let width = screen.size.columns
+    let lines = noteLines(question, columns: width)
     let notes = noteRows(question, screen.size)
     let isTall = screen.size.rows >= 8
     let rows = isTall ? notes + 4 : 1
@@ -31,18 +46,15 @@ private func drawQuestion(_ question: Question, _ theme: Theme, on screen: inout
     screen.fill(area.rows(from: 0, count: 1), role: .warning, with: theme.line)
     screen.fill(area.rows(from: 1, count: 1), role: .question)
     putQuestion("\(question.text)?", in: area, row: 1, role: .question, theme, on: &screen)
-    let rest = width - DisplayText.width(question.text) - 5
-    if rest >= DisplayText.width(question.consequence) + 2, !question.consequence.isEmpty {
+    if !question.consequence.isEmpty, hasRoomForConsequence(question, width) {
         screen.put("(\(question.consequence))", in: area, row: 1, column: DisplayText.width(DisplayText.clean(question.text)) + 4, role: .question)
     }
-    for (index, note) in question.notes.dropFirst(question.offset).prefix(notes).enumerated() {
-        screen.put(note, in: area, row: 2 + index, column: 1, width: width - 2, role: note.hasPrefix("warning") ? .bad : .warning)
-    }
+    screen.put(Array(lines.dropFirst(question.offset).prefix(notes)), in: area.rows(from: 2, count: notes).columns(from: 1), theme)
     screen.put(Command.line(question.commands), in: area, row: 2 + notes, column: 1, width: width - 2, role: .dim)
     var column = screen.put(answers, in: area, row: 3 + notes, column: 1, width: width - 2, role: .keyName)
-    if question.notes.count > notes {
+    if lines.count > notes {
         column += 2
-        screen.put("Up Down: line \(question.offset + 1) of \(question.notes.count)", in: area, row: 3 + notes, column: column, role: .dim)
+        screen.put("Up Down: line \(question.offset + 1) of \(lines.count)", in: area, row: 3 + notes, column: column, role: .dim)
     }
 }
 

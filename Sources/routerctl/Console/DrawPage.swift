@@ -9,23 +9,57 @@ enum HelpPage {
             return (binding.keys.map { KeyTable.name($0, ascii: ascii) }.joined(separator: " "), binding.help + refusal)
         }
         return keys + [
-            ("y n", "Answer a question"), ("Mouse", "Click selects, again opens; a heading sorts; a view's name goes there; the wheel scrolls"),
+            ("y n", "Answer a question"), ("Tab", "Where a model is asked for: the next name that fits"),
+            ("Mouse", "Click selects, again opens; a heading sorts; a view's name goes there; the wheel scrolls"),
         ]
     }
 }
 
 extension HelpPage {
+    /// What the view's figures mean, where their names do not say it all.
+    static func figures(_ view: View) -> [(key: String, text: String)] {
+        switch view {
+        case .endpoints:
+            [
+                ("IN FLIGHT", "Requests there, of the slots of all its models in memory: one model's may be taken while others are free"),
+                ("WAIT", "Requests in line that it could serve; one that several could serve counts at each"),
+                ("TTFT P95", "To the first byte of an answer, over the last 5 minutes: half within, and 95 of 100 within"),
+                ("ERR", "Failed by its doing, since the daemon started; RETRY: tried again elsewhere; ABORT: the client left"),
+            ]
+        case .models:
+            [
+                ("BUSY", "Requests for it at all endpoints; WAIT: in line for it"),
+                ("REQS", "Requests for it since the daemon started, those there now among them"),
+            ]
+        case .requests:
+            [
+                ("PHASE", "receiving, waiting (in line), connecting, loading (the model), first token (it is awaited), streaming"),
+                (
+                    "WHY",
+                    "loaded: the model is in memory there; affinity: and its conversation is known; loading: a load is under way; fits: it is loaded beside others; load: others go for it; overcommit: no slot was free"
+                ),
+                ("CACHE", "hit, semantic, miss, bypass; shared: it reads the answer to an equal request"),
+            ]
+        case .queue: [("AHEAD", "Requests for the same model that go first: 0 is next"), ("BEHIND", "The first few of those")]
+        case .cache, .tokens, .events: []
+        }
+    }
+
     static func styled(_ model: Model, columns: Int, _ theme: Theme) -> [StyledLine] {
-        let lines = lines(model, ascii: theme.isASCII)
+        let keys = lines(model, ascii: theme.isASCII)
+        let figures = figures(model.view)
+        let lines = keys + figures
         let names = lines.map { DisplayText.width($0.key) }.max() ?? 0
         let isWide = columns >= 40
-        return lines.flatMap { key, text in
+        return lines.enumerated().flatMap { index, row in
+            let (key, text) = row
             var line = StyledLine(isWide ? "  " : "", .plain, theme)
             line.add(key, .keyName)
             // On a narrow screen the text follows its key, as there is no room for two columns.
             if isWide { line.pad(to: names + 4) } else { line.add(" ") }
             line.add(text)
-            return line.wrapped(to: columns - 1, indent: isWide ? names + 4 : 1, theme)
+            let heading = index == keys.count ? [StyledLine(theme), StyledLine(isWide ? "  Columns" : "Columns", .heading, theme)] : []
+            return heading + line.wrapped(to: columns - 1, indent: isWide ? names + 4 : 1, theme)
         }
     }
 }
@@ -34,8 +68,8 @@ extension HelpPage {
 func pageLines(_ model: Model, in area: Area, _ theme: Theme) -> [StyledLine] {
     switch model.page {
     case .help: return HelpPage.styled(model, columns: area.columns, theme)
-    case .model(let info): return TextPage.model(info, columns: area.columns, theme).lines
-    case .text(_, let lines): return TextPage(title: "", text: lines.map { StyledLine($0, .plain, theme) }, columns: area.columns, theme).lines
+    case .model(let info): return TextPage.model(info, columns: area.columns, theme)
+    case .text(_, let lines): return TextPage.lines(lines.map { StyledLine($0, .plain, theme) }, columns: area.columns, theme)
     case nil: return model.opened.map { DetailPage.lines(model, of: $0, in: area, theme) } ?? []
     }
 }

@@ -106,8 +106,7 @@ func drawTable(_ model: Model, in area: Area, _ theme: Theme, on screen: inout S
 }
 
 func cellContext(_ model: Model, _ area: Area, _ theme: Theme) -> CellContext {
-    let slots = min(8, max(2, model.endpoints.reduce(0) { max($0, $1.limit) }))
-    return CellContext(theme: theme, width: area.columns, wallS: model.wallS, slots: slots)
+    CellContext(theme: theme, width: area.columns, wallS: model.wallS, slots: area.columns >= 100 ? 8 : 4)
 }
 
 /// What an empty table says.
@@ -144,7 +143,8 @@ func drawTitle(_ model: Model, _ layout: Layout, _ theme: Theme, on screen: inou
     let names: [View: String] = [.cache: "Namespaces", .tokens: "By model and endpoint"]
     var column = screen.put(" \(names[model.view] ?? model.view.title) ", in: area, column: 1, width: max(8, area.columns - 4), role: .activePane)
     let count = state.count == state.total ? "\(state.total)" : "\(state.count) of \(state.total)"
-    column = screen.put("\(count) ", in: area, column: column, role: .value)
+    let isKnown = model.view != .tokens || model.tokens != nil
+    if isKnown { column = screen.put("\(count) ", in: area, column: column, role: .value) }
     var notes: [(String, Role)] = []
     if !state.filter.typed.isEmpty { notes.append(("filter \(state.filter.typed)", .warning)) }
     if model.faultsOnly { notes.append(("faults only", .warning)) }

@@ -22,6 +22,9 @@ enum TabLine {
             return start - gap <= columns ? tabs : nil
         }
         return line({ " \($0.rawValue) \($0.title)\(count($0, model)) " }, gap: 1)
+            ?? line({ " \($0.rawValue) \($0.title)\(count($0, model)) " }, gap: 0)
+            // How many endpoints there are changes seldom, and the strip below says it too.
+            ?? line({ " \($0.rawValue) \($0.title)\($0 == .endpoints ? "" : count($0, model)) " }, gap: 0)
             ?? line({ " \($0.rawValue) \($0.title) " }, gap: 0)
             ?? line({ $0 == model.view ? " \($0.rawValue) \($0.title) " : " \($0.rawValue) " }, gap: 0)
             ?? line({ $0 == model.view ? "\($0.rawValue) \($0.title)" : "\($0.rawValue)" }, gap: 1)
@@ -33,7 +36,7 @@ enum TabLine {
         guard let status = model.snapshot?.status else { return "" }
         switch view {
         case .endpoints: return " \(status.endpoints.count)"
-        case .requests: return " \(status.requests.inFlight + status.requests.waiting)"
+        case .requests: return " \(status.requests.open)"
         case .queue: return " \(status.queue.waiting)"
         default: return ""
         }

@@ -34,14 +34,6 @@ struct EndpointPage: Sendable {
         return lines
     }
 
-    /// Draws what the area shows, and tells how many lines there are in all.
-    @discardableResult
-    func draw(in area: Area, offset: Int = 0, _ theme: Theme, on screen: inout Screen) -> Int {
-        let lines = lines(columns: area.columns, rows: area.rows, theme)
-        screen.put(lines, in: area, offset: offset, theme)
-        return lines.count
-    }
-
     private func indented(_ lines: [StyledLine], _ theme: Theme) -> [StyledLine] {
         lines.map { line in
             var indented = StyledLine(" ", .plain, theme)
@@ -67,9 +59,9 @@ struct EndpointPage: Sendable {
     private func figures(_ theme: Theme) -> [LabelledValue] {
         func count(_ value: Int, _ bad: Role = .value) -> (String, Role) { (Quantity.count(max(0, value)), value > 0 ? bad : .dim) }
         func figure(_ label: String, _ value: (String, Role)) -> LabelledValue { LabelledValue(label, value.0, value.1) }
-        let isFull = endpoint.inFlight >= endpoint.limit && endpoint.inFlight > 0
+        let isFull = endpoint.inFlight >= endpoint.capacity && endpoint.inFlight > 0
         return [
-            LabelledValue("in flight", "\(endpoint.inFlight) of \(endpoint.limit)", isFull ? .barFull : .value),
+            LabelledValue("in flight", "\(endpoint.inFlight) of \(endpoint.capacity)", isFull ? .barFull : .value),
             figure("waiting", count(endpoint.waiting, .warning)),
             LabelledValue("requests/s", Quantity.rate(endpoint.requestsPerSecond)),
             LabelledValue("tokens/s", Quantity.rate(endpoint.tokensPerSecond)),
@@ -97,7 +89,7 @@ struct EndpointPage: Sendable {
             Chart(title: "Tokens/s", values: values(series.tokens), spanS: span),
             Chart(
                 title: "In flight", values: values(series.inFlight.map { Double($0) }), spanS: span,
-                ceiling: endpoint.limit > 0 ? Double(endpoint.limit) : nil, take: .peak, format: Amount.text),
+                ceiling: endpoint.capacity > 0 ? Double(endpoint.capacity) : nil, take: .peak, format: Amount.text),
             Chart(title: "TTFT", values: values(series.ttftMs), spanS: span, take: .peak, format: { Latency.text($0) }),
         ]
         let perRow = columns >= 190 ? 4 : columns >= 70 ? 2 : 1
@@ -115,6 +107,7 @@ struct EndpointPage: Sendable {
     private func models(columns: Int, _ theme: Theme) -> [StyledLine] {
         // Older daemons tell the names only.
         let loaded = endpoint.loadedModels.isEmpty ? endpoint.loaded.map { EndpointInfo.Loaded(name: $0) } : endpoint.loadedModels
+        let use = Dictionary(endpoint.use.map { ($0.model, $0) }, uniquingKeysWith: { first, _ in first })
         let used = loaded.reduce(0.0) { $0 + Double($1.sizeVramBytes ?? 0) }
         var note = "\(loaded.count) of \(endpoint.available.count)"
         if used > 0 { note += theme.separator + Quantity.bytes(Int(min(used, 1e18))) }
@@ -129,10 +122,12 @@ struct EndpointPage: Sendable {
                 TableColumn("EXPIRES", right: true, rank: 80),
             ],
             rows: loaded.map { model in
+                let slots = use[model.name]?.slots ?? endpoint.limit
                 let flying = endpoint.inFlightByModel[model.name] ?? model.inFlight
                 return [
                     .init(model.name, .value), .init(model.sizeVramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),
-                    .init(model.contextLength.map { "\($0)" } ?? ""), .init("\(flying)", flying > 0 ? .barUsed : .dim),
+                    .init(model.contextLength.map { "\($0)" } ?? ""),
+                    .init("\(flying)/\(slots)", flying <= 0 ? .dim : flying >= slots ? .barFull : .barUsed),
                     .init(model.expiresAt.map { Timestamp.until($0, wallS: wallS) } ?? ""),
                 ]
             })
@@ -152,7 +147,7 @@ struct EndpointPage: Sendable {
             rows: here.map { request in
                 [
                     .init(request.id, .dim), .init(request.model, .value), .init(request.key.isEmpty ? request.client : request.key),
-                    .init(request.phase.rawValue, request.phase == .streaming ? .good : .plain),
+                    .init(request.phase.words, request.phase == .streaming ? .good : .plain),
                     .init(Latency.age(ms: request.ageMs)), .init(Quantity.count(max(0, request.tokens))),
                     .init(request.tokensPerSecond.map { Quantity.rate($0) } ?? ""), .init(request.why, .dim),
                 ]
@@ -169,14 +164,14 @@ struct EndpointPage: Sendable {
                 // Whose they are is known here.
                 var event = event
                 event.facts["endpoint"] = nil
-                return EventsPage.line(event, columns: columns, theme)
+                return EventLines.line(event, columns: columns, theme)
             }
     }
 
     private func settings(columns: Int, _ theme: Theme) -> [StyledLine] {
         let facts = [
             LabelledValue("url", endpoint.url), LabelledValue("kind", endpoint.kind), LabelledValue("version", endpoint.version),
-            LabelledValue("limit", "\(endpoint.limit)"), LabelledValue("weight", Latency.decimal(endpoint.weight)),
+            LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", Latency.decimal(endpoint.weight)),
             LabelledValue("key", endpoint.hasKey ? "set" : "none"),
             LabelledValue("memory", endpoint.vramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),
             LabelledValue("polled", endpoint.polledAgoMs.map { "\(Latency.age(ms: $0)) ago" } ?? ""),

@@ -22,9 +22,10 @@ enum EndpointTable {
         Column(
             column: TableColumn("IN FLIGHT", rank: 98), short: (below: 64, title: "BUSY"), width: nil, precedes: { $0.inFlight < $1.inFlight },
             cell: { row, context in
-                let busy = "\(row.inFlight)/\(row.limit)"
-                let role: Role = row.inFlight == 0 ? .dim : row.inFlight >= row.limit ? .barFull : .barUsed
-                return ListCell(context.width >= 64 ? bar(row, context) + " " + busy : busy, role)
+                // Of the slots of all models that are there: those of one model may be taken while others are free.
+                let busy = "\(row.inFlight)/\(row.capacity)"
+                let role: Role = row.inFlight == 0 ? .dim : row.inFlight >= row.capacity ? .barFull : .barUsed
+                return ListCell(context.width >= 64 ? bar(row, context) + " " + DisplayText.pad(busy, to: max(5, busy.count)) : busy, role)
             }),
         .number("WAIT", width: 4, rank: 80, by: { Double($0.waiting) }) { row, _ in ListCell("\(row.waiting)", row.waiting > 0 ? .warning : .dim) },
         .number("REQ/S", width: 5, rank: 60, by: \.requestsPerSecond) { row, _ in rate(row.requestsPerSecond) },
@@ -62,10 +63,10 @@ enum EndpointTable {
         }.joined(separator: ", ")
     }
 
-    /// Slots in use of all: a sign for each up to eight, a share of eight above.
+    /// Slots in use of all: a sign for each as far as there is room, else a share.
     private static func bar(_ row: EndpointInfo, _ context: CellContext) -> String {
-        let total = min(context.slots, max(1, row.limit))
-        let share = Double(row.inFlight) / Double(max(1, row.limit)) * Double(total)
+        let total = min(context.slots, max(1, row.capacity))
+        let share = Double(row.inFlight) / Double(max(1, row.capacity)) * Double(total)
         let used = min(total, row.inFlight > 0 ? max(1, Int(share.rounded(.down))) : 0)
         return String(repeating: context.theme.slotUsed, count: used) + String(repeating: context.theme.slotFree, count: total - used)
             + String(repeating: " ", count: context.slots - total)

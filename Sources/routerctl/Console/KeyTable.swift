@@ -21,7 +21,7 @@ public enum Action: Hashable, Sendable {
     case range, level
     case pause, faster, slower, refresh
     case ask(Ask)
-    case help, repaint, suspend, quit
+    case help, repaint, suspend, leave, quit
 }
 
 /// One line of the key table.
@@ -68,9 +68,12 @@ public enum KeyTable {
         KeyBinding([key("w")], .ask(.weight), "Weight: how much of the work it gets", bar: "Weight", rank: 20, in: [.endpoints]),
         KeyBinding(
             [key("x"), .function(9)], .ask(.cancel), "Cancel the request: its client gets an error", bar: "Cancel", rank: 60, in: [.requests, .queue]),
-        KeyBinding([key("l")], .ask(.load), "Load a model into memory", bar: "Load", rank: 60, in: [.models, .endpoints]),
-        KeyBinding([key("u")], .ask(.unload), "Unload a model from memory", bar: "Unload", rank: 50, in: [.models, .endpoints]),
-        KeyBinding([key("P")], .ask(.pull), "Pull a model from its registry", bar: "Pull", rank: 40, in: [.models, .endpoints]),
+        KeyBinding([key("l")], .ask(.load), "Load a model into memory", bar: "Load", rank: 60, in: [.models]),
+        KeyBinding([key("u")], .ask(.unload), "Unload a model from memory", bar: "Unload", rank: 50, in: [.models]),
+        KeyBinding([key("P")], .ask(.pull), "Pull a model from its registry", bar: "Pull", rank: 40, in: [.models]),
+        KeyBinding([key("l")], .ask(.load), "Load a model into memory there", bar: "Load", rank: 38, in: [.endpoints]),
+        KeyBinding([key("u")], .ask(.unload), "Unload a model from memory there", bar: "Unload", rank: 37, in: [.endpoints]),
+        KeyBinding([key("P")], .ask(.pull), "Pull a model from its registry there", bar: "Pull", rank: 36, in: [.endpoints]),
         KeyBinding([key("D")], .ask(.delete), "Delete a model from the disks", bar: "Delete", rank: 30, in: [.models]),
         KeyBinding([key("C")], .ask(.copy), "Copy a model under a new name", bar: "Copy", rank: 20, in: [.models]),
         KeyBinding([key("i")], .ask(.show), "Show what its endpoint says of the model", bar: "Show", rank: 35, in: [.models]),
@@ -117,7 +120,8 @@ public enum KeyTable {
         KeyBinding([key("\u{0C}")], .repaint, "Draw the screen anew"),
         KeyBinding([key("?"), key("h"), .function(1)], .help, "This help", bar: "Help", rank: 80),
         KeyBinding([key("\u{1A}")], .suspend, "Back to the shell; fg returns"),
-        KeyBinding([key("q"), .function(10), key("\u{03}")], .quit, "Leave; the daemon never notices", bar: "Quit", rank: 90),
+        KeyBinding([key("q")], .leave, "Leave the page, or the console; the daemon never notices", bar: "Quit", rank: 90),
+        KeyBinding([.function(10), key("\u{03}")], .quit, "Leave the console"),
     ]
 
     /// The keys that do something now.
@@ -128,7 +132,10 @@ public enum KeyTable {
     }
 
     public static func binding(for key: Key, in model: Model) -> KeyBinding? {
-        bindings.first { $0.keys.contains(key) && ($0.views?.contains(model.view) ?? true) && (model.opened == nil || $0.onPages) }
+        let found = bindings.first { $0.keys.contains(key) && ($0.views?.contains(model.view) ?? true) && (model.opened == nil || $0.onPages) }
+        // What is read there may be about anything: a key that acts would act on a row that is out of sight.
+        if model.page != nil, let found, found.changes || found.action == .ask(.show) { return nil }
+        return found
     }
 
     /// The key's name as it is printed.

@@ -13,6 +13,8 @@ public struct Layout: Equatable, Sendable {
     public var title: Area
     /// Charts of the view.
     public var charts: Area
+    /// Rows of the page that the charts and the table below share.
+    var chartRoom: Int
     /// Column headings and rows, or a page.
     public var body: Area
     /// More about the selected row, where the table leaves so much room.
@@ -40,7 +42,9 @@ public struct Layout: Equatable, Sendable {
         overview = take(height >= 8 ? Self.overviewRows(model) : 0)
         let hasDetail = model.view != .cache && model.view != .tokens
         detail = takeLast(height >= 18 && hasDetail && !model.isPrint && model.opened == nil && model.page == nil ? 1 : 0)
-        charts = take(Self.chartRows(model, rest))
+        chartRoom = Self.chartRoom(model, rest)
+        // As many as the summary takes of the room: only making it tells.
+        charts = take(chartRoom > 0 ? summaryLines(model, columns: rest.columns, rows: chartRoom, Theme(hasColours: false, isASCII: true)).count : 0)
         title = take(height >= 12 ? 1 : 0)
         // A table that does not fill its room leaves the rest to the selected row.
         let needed = Layout.headingRows(rest.rows) + max(3, model.table.count) + 1
@@ -61,11 +65,8 @@ public struct Layout: Equatable, Sendable {
         model.isPrint ? 1 : OverviewStrip.rows(for: model.size)
     }
 
-    /// As many as the summary takes of the room: only drawing it tells.
-    private static func chartRows(_ model: Model, _ room: Area) -> Int {
+    private static func chartRoom(_ model: Model, _ room: Area) -> Int {
         guard model.view == .cache || model.view == .tokens, model.page == nil, model.opened == nil, room.rows >= 6 else { return 0 }
-        let room = model.isPrint ? room.rows(from: 0, count: 30) : room
-        var scratch = Screen(size: Size(columns: room.endColumn, rows: room.endRow))
-        return drawSummary(model, in: room, Theme(hasColours: false, isASCII: true), on: &scratch).row - room.row
+        return model.isPrint ? min(room.rows, 30) : room.rows
     }
 }

@@ -37,14 +37,3 @@ struct Listing: Sendable {
         return [heading] + rows.indices.map { row in line { (texts[row][$0], rows[row][$0].role) } }
     }
 }
-
-/// The rows of a list that a screen has room for.
-enum Window {
-    /// - Parameter selected: a row that must be among them; nil for those from `offset` on.
-    static func rows(count: Int, visible: Int, selected: Int?, offset: Int = 0) -> Range<Int> {
-        let visible = max(0, min(visible, count))
-        let wanted = selected.map { max(0, min($0, count - 1)) - visible / 2 } ?? offset
-        let first = max(0, min(wanted, count - visible))
-        return first..<first + visible
-    }
-}

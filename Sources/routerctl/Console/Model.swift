@@ -29,6 +29,8 @@ public struct Model: Sendable {
     static let staleMs = 3000
     /// Between snapshots, milliseconds: what `+` and `-` go through.
     public static let intervals = [100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000]
+    /// Said until it is so no more.
+    static let notConnected = "Not connected: nothing can be changed now"
     /// Events that are kept; the daemon keeps no more.
     static let eventLimit = 1000
 
@@ -81,7 +83,8 @@ public struct Model: Sendable {
     public var models: [ModelInfo] { snapshot?.models ?? [] }
     public var namespaces: [CacheInfo.Namespace] { snapshot?.status.cache.namespaces ?? [] }
 
-    var requestsPerSecond: Double { endpoints.reduce(0) { $0 + $1.requestsPerSecond } }
+    /// That have come, whatever became of them.
+    var requestsPerSecond: Double { snapshot?.status.requests.perSecond ?? 0 }
     var tokensPerSecond: Double { endpoints.reduce(0) { $0 + $1.tokensPerSecond } }
 
     /// The table of the view that is shown.

@@ -55,10 +55,6 @@ enum EventTable {
             column: TableColumn("LEVEL", rank: 80), width: nil, precedes: { $0.severity < $1.severity },
             cell: { row, _ in ListCell(row.level, row.severity >= 4 ? .bad : row.severity == 3 ? .warning : .dim) }),
         .text("MESSAGE", minimum: 12, rank: 100, by: \.message) { row, _ in ListCell(row.message, row.severity >= 3 ? .value : .plain) },
-        .text("FACTS", minimum: 10, rank: 70) { row, _ in ListCell(facts(row), .dim) },
+        .text("FACTS", minimum: 10, rank: 70) { row, context in ListCell(EventLines.summary(row, context.theme), .dim) },
     ]
-
-    static func facts(_ row: EventInfo) -> String {
-        row.facts.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: " ")
-    }
 }

@@ -11,42 +11,39 @@ enum RequestTable {
     static func table(_ rows: [RequestInfo]) -> AnyTable {
         AnyTable(
             rows, columns: columns, id: \.id,
-            words: { [$0.id, $0.client, $0.key, $0.route, $0.model, $0.endpoint, $0.phase.rawValue, $0.why, $0.cache] },
+            words: { [$0.id, $0.client, $0.key, $0.route, $0.model, $0.endpoint, $0.phase.words, $0.why, $0.cache] },
             isFault: {
                 $0.phase == .waiting || ($0.phase != .streaming && $0.phaseMs >= slowMs) || ($0.phase == .streaming && $0.tokensPerSecond == 0)
             })
     }
 
     static let columns: [Column<RequestInfo>] = [
-        .text("ID", rank: 52, by: \.id) { row, _ in ListCell(row.id, .dim) },
+        .text("ID", rank: 55, by: \.id) { row, _ in ListCell(row.id, .dim) },
         .number("AGE", width: 6, rank: 95, by: { Double($0.ageMs) }) { row, _ in ListCell(Quantity.duration(ms: row.ageMs)) },
         .text("KEY", minimum: 6, rank: 30, hidesWhenEmpty: true, by: \.key) { row, _ in ListCell(row.key) },
         .text("CLIENT", minimum: 9, rank: 50, by: \.client) { row, context in
             // The port tells little, and where it is narrow the model needs the room.
             ListCell(context.width >= 130 ? row.client : host(row.client))
         },
-        .text("MODEL", minimum: 14, rank: 100, by: \.model) { row, _ in
+        .text("MODEL", minimum: 12, rank: 100, by: \.model) { row, _ in
             ListCell(row.model.isEmpty ? "-" : row.model, row.model.isEmpty ? .dim : .value)
         },
         .text("ENDPOINT", minimum: 8, rank: 80, by: \.endpoint) { row, _ in
             ListCell(row.endpoint.isEmpty ? "-" : row.endpoint, row.endpoint.isEmpty ? .dim : .plain)
         },
         Column(
-            column: TableColumn("PHASE", rank: 90), width: nil, precedes: { order($0.phase) < order($1.phase) },
-            cell: { row, _ in ListCell(name(row.phase), role(row)) }),
+            column: TableColumn("PHASE", rank: 90), width: 11, precedes: { order($0.phase) < order($1.phase) },
+            cell: { row, _ in ListCell(row.phase.words, role(row)) }),
         .number("TOKENS", width: 6, rank: 60, by: { Double($0.tokens) }) { row, _ in EndpointTable.counter(row.tokens) },
         .number("TOK/S", width: 5, rank: 70, by: \.tokensPerSecond) { row, _ in
             row.tokensPerSecond.map(EndpointTable.rate) ?? ListCell("-", .dim)
         },
-        .text("CACHE", rank: 20, hidesWhenEmpty: true, by: \.cache) { row, _ in
+        .text("CACHE", width: 6, rank: 62, by: \.cache) { row, _ in
             ListCell(row.cache, row.cache == "miss" || row.cache == "bypass" ? .dim : .good)
         },
-        .text("WHY", minimum: 8, rank: 25, hidesWhenEmpty: true, by: \.why) { row, _ in ListCell(row.why, .dim) },
+        .text("WHY", width: 8, rank: 68, by: \.why) { row, _ in ListCell(row.why, .dim) },
         .text("ROUTE", minimum: 10, rank: 10, by: \.route) { row, _ in ListCell("\(row.method) \(row.route)", .dim) },
     ]
-
-    /// In the words of an operator: after `processing` comes the first token.
-    static func name(_ phase: RequestInfo.Phase) -> String { phase == .processing ? "first token" : phase.rawValue }
 
     private static func order(_ phase: RequestInfo.Phase) -> Int { RequestInfo.Phase.allCases.firstIndex(of: phase) ?? 0 }
 
@@ -79,13 +76,13 @@ enum QueueTable {
             ListCell(Quantity.duration(ms: row.ageMs), row.ageMs >= longMs ? .warning : .plain)
         },
         .text("KEY", minimum: 6, rank: 40, hidesWhenEmpty: true, by: \.key) { row, _ in ListCell(row.key) },
-        .text("CLIENT", minimum: 11, rank: 30, by: \.client) { row, context in
+        .text("CLIENT", minimum: 9, rank: 45, by: \.client) { row, context in
             ListCell(context.width >= 130 ? row.client : RequestTable.host(row.client))
         },
         .text("MODEL", minimum: 12, rank: 100, by: \.model) { row, _ in ListCell(row.model, .value) },
         .number("AHEAD", width: 5, rank: 90, by: { Double($0.position) }) { row, _ in ListCell("\(row.position)", row.position > 0 ? .plain : .dim) },
-        .text("BEHIND", minimum: 7, rank: 60, hidesWhenEmpty: true) { row, _ in ListCell(row.behind.joined(separator: ", "), .dim) },
-        .text("BLOCKED BY", minimum: 14, rank: 80) { row, _ in
+        .text("BEHIND", minimum: 7, rank: 20, hidesWhenEmpty: true) { row, _ in ListCell(row.behind.joined(separator: ", "), .dim) },
+        .text("BLOCKED BY", minimum: 26, rank: 80) { row, _ in
             row.blockedBy.isEmpty ? ListCell("no endpoint could serve it", .bad) : ListCell(row.blockedBy.joined(separator: "; "), .warning)
         },
     ]

@@ -21,7 +21,7 @@ struct CellContext {
     var width: Int
     /// Seconds since 1970.
     var wallS: Int
-    /// Cells of a bar of slots: as many as the largest endpoint has, within reason.
+    /// Cells of a bar of slots. The same whatever is loaded: with the bars the columns after them would move.
     var slots: Int
 }
 
@@ -30,7 +30,7 @@ struct Column<Row>: Sendable {
     var column: TableColumn
     /// What its heading says on a table that is narrower than so many columns.
     var short: (below: Int, title: String)?
-    /// A fixed width, for numbers: a table whose columns move with every digit cannot be read.
+    /// The least width, for what changes all the time: a table whose columns move with every digit cannot be read.
     var width: Int?
     /// Whether a row goes before another; nil where nobody sorts by it.
     var precedes: (@Sendable (Row, Row) -> Bool)?
@@ -38,14 +38,14 @@ struct Column<Row>: Sendable {
 
     /// A column of text, as wide as its widest cell.
     static func text(
-        _ title: String, minimum: Int? = nil, rank: Int, hidesWhenEmpty: Bool = false, short: (below: Int, title: String)? = nil,
+        _ title: String, minimum: Int? = nil, width: Int? = nil, rank: Int, hidesWhenEmpty: Bool = false, short: (below: Int, title: String)? = nil,
         by value: (@Sendable (Row) -> String)? = nil,
         cell: @escaping @Sendable (Row, CellContext) -> ListCell
     ) -> Column {
         var precedes: (@Sendable (Row, Row) -> Bool)?
         if let value { precedes = { left, right in value(left) < value(right) } }
         return Column(
-            column: TableColumn(title, minimum: minimum, rank: rank, hidesWhenEmpty: hidesWhenEmpty), short: short, width: nil, precedes: precedes,
+            column: TableColumn(title, minimum: minimum, rank: rank, hidesWhenEmpty: hidesWhenEmpty), short: short, width: width, precedes: precedes,
             cell: cell)
     }
 

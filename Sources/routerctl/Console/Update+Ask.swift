@@ -6,7 +6,7 @@ import Protocol
 /// From a key to commands: which rows it means, what is asked first, and what the answer says.
 func begin(_ model: inout Model, _ ask: Ask) -> [Effect] {
     if case .lost = model.connection {
-        model.refuse("Not connected: nothing can be changed now")
+        model.refuse(Model.notConnected)
         return []
     }
     switch ask {
@@ -20,12 +20,12 @@ func begin(_ model: inout Model, _ ask: Ask) -> [Effect] {
         guard let endpoint = targets.first else { return model.refuseNothing() }
         let known = model.endpoints.first { $0.name == endpoint }
         let text = ask == .unload && known?.loaded.count == 1 ? known?.loaded.first : nil
-        model.dialog = .prompt(Prompt(purpose: .model(ask.verb, endpoint: endpoint), text: text ?? ""))
+        model.dialog = .prompt(Prompt(purpose: .model(ask.verb, endpoint: endpoint), text: text ?? "", names: model.names(for: ask, on: known)))
         return []
     }
     switch ask {
     case .pull:
-        model.dialog = .prompt(Prompt(purpose: .model("pull", endpoint: nil)))
+        model.dialog = .prompt(Prompt(purpose: .model("pull", endpoint: nil), names: model.names(for: ask, on: nil)))
         return []
     default: break
     }
@@ -116,6 +116,19 @@ extension Model {
             return self.ask(fit.map { .maintenance($0.name) }, "Maintenance of \(list)", "nothing new, no polling, \(ends)", prepare: true)
         default:
             return self.ask(fit.map { .resume($0.name) }, "Resume \(list)", fit.count == 1 ? "it gets requests again" : "they get requests again")
+        }
+    }
+
+    /// The models that an action may be meant for: those that it would change something for come first.
+    fileprivate func names(for ask: Ask, on endpoint: EndpointInfo?) -> [String] {
+        switch ask {
+        case .load: return (endpoint?.available ?? []).filter { !(endpoint?.loaded.contains($0) ?? false) }
+        case .unload: return endpoint?.loaded ?? []
+        default:
+            // To pull what is there already fetches what is newer.
+            let all = Set(endpoints.flatMap(\.available)).sorted()
+            let there = Set(endpoint?.available ?? [])
+            return all.filter { !there.contains($0) } + all.filter(there.contains)
         }
     }
 

@@ -28,7 +28,7 @@ private func answer(_ model: inout Model, _ question: Question, _ key: Key) -> [
         guard !question.isPreparing else { return [] }
         model.dialog = nil
         if case .lost = model.connection {
-            model.refuse("Not connected: nothing can be changed now")
+            model.refuse(Model.notConnected)
             return []
         }
         return model.run(question.commands)
@@ -47,7 +47,7 @@ private func answer(_ model: inout Model, _ question: Question, _ key: Key) -> [
 
 extension Question {
     mutating func scroll(by rows: Int, size: Size) {
-        offset = max(0, min(offset + rows, notes.count - noteRows(self, size)))
+        offset = max(0, min(offset + rows, noteLines(self, columns: size.columns).count - noteRows(self, size)))
     }
 }
 
@@ -71,6 +71,10 @@ private func write(_ model: inout Model, _ prompt: Prompt, _ key: Key) -> [Effec
         }
         prompt.text.removeLast()
     case .character("\u{15}"), .character("\u{17}"): prompt.text = ""
+    case .tab, .backTab:
+        guard prompt.complete(backwards: key == .backTab) else { return [] }
+        model.dialog = .prompt(prompt)
+        return []
     case .character(let character):
         guard character.unicodeScalars.allSatisfy(DisplayText.isPrintable), prompt.text.count < 200 else { return [] }
         prompt.text.append(character)
@@ -79,6 +83,7 @@ private func write(_ model: inout Model, _ prompt: Prompt, _ key: Key) -> [Effec
         return []
     default: return []
     }
+    prompt.stem = nil
     model.dialog = .prompt(prompt)
     switch prompt.purpose {
     case .filter:

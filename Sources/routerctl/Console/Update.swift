@@ -17,6 +17,7 @@ public func update(_ model: inout Model, _ event: Event) -> [Effect] {
         return []
     case .snapshot(let snapshot, let topics):
         model.connection = .live
+        if model.message?.text == Model.notConnected { model.message = nil }
         if !model.isPaused { accept(snapshot, topics, into: &model) }
         return []
     case .history(let history):
@@ -116,10 +117,11 @@ private func perform(_ model: inout Model, _ action: Action) -> [Effect] {
         model.pageOffset = 0
     case .repaint: return [.repaint]
     case .suspend: return [.suspend]
-    // On a page `q` leaves the page only: who wants out presses it again.
-    case .quit:
-        if model.page == nil { return [.quit] }
+    // As in a pager: who wants out of the console presses it again.
+    case .leave:
+        if model.page == nil, model.opened == nil { return [.quit] }
         model.back()
+    case .quit: return [.quit]
     }
     return []
 }

@@ -37,6 +37,14 @@ import Testing
         #expect(info.hitRate == [nil, nil])
     }
 
+    @Test func theRateOfTheRouterIsOfAllRequestsThatCame() {
+        var history = History()
+        #expect(history.requestRate(7, now: Self.at(0)) == 0)
+        for step in 0...10 { history.record(Self.look(Double(step) * 2, requests: 100 + step * 6)) }
+        #expect(history.requestRate(160, now: Self.at(20)) == 3)
+        #expect(history.requestRate(175, now: Self.at(20)) == 4.5, "those since the last look count at once")
+    }
+
     @Test func tenMinutesAreKept() {
         var history = History()
         for step in 0...(History.length + 50) { history.record(Self.look(Double(step) * 2, requests: step)) }

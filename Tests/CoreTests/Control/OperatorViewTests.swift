@@ -41,10 +41,31 @@ import Testing
             counters: WorkerCounters(), now: Self.now, date: Date(), lastAnswers: [EndpointID(1): Self.now - .milliseconds(250)],
             figures: [EndpointID(1): figures])
         let info = view.endpoints[0]
-        #expect(info.loadedModels == [.init(name: "m:latest", sizeVramBytes: 7, expiresAt: "T", contextLength: 4096, inFlight: 1)])
+        #expect(info.loadedModels == [.init(name: "m:latest", sizeVramBytes: 7, expiresAt: "T", contextLength: 4096, inFlight: 1, slots: 2)])
+        #expect(info.slots == 2)
         #expect(info.hasKey && info.vramBytes == 99 && info.polledAgoMs == 250)
         #expect(info.retriesTotal == 3 && info.clientErrorsTotal == 4 && info.ttftP50Ms == nil)
         #expect(!"\(info)".contains("s3cret"))
+    }
+
+    @Test func slotsAreThoseOfTheModelsThatAreThere() {
+        func slots(_ loaded: [LoadedModel], inFlight: [String: Int], isOwn: Bool = false) -> Int {
+            var endpoint = Self.endpoint(1)
+            endpoint.limitIsOwn = isOwn
+            var books = SchedulerSnapshot()
+            books.endpoints[EndpointID(1)] = SchedulerSnapshot.OfEndpoint(inFlight: inFlight.values.reduce(0, +), inFlightByModel: inFlight)
+            let view = OperatorView(
+                fleet: [(endpoint, Self.report(["m", "n", "o"], loaded: loaded))], scheduler: books, requests: [], counters: WorkerCounters(),
+                now: Self.now, date: Date())
+            return view.endpoints[0].slots
+        }
+        let two = [LoadedModel(name: "m"), LoadedModel(name: "n")]
+        #expect(slots([], inFlight: [:]) == 2, "the first one will have so many")
+        #expect(slots(two, inFlight: ["m": 2]) == 4, "the slots of one are taken, and the endpoint is not full")
+        #expect(slots(two, inFlight: ["m": 2, "o": 1]) == 6, "what is in use there is being loaded")
+        var told = LoadedModel(name: "m")
+        told.slots = 7
+        #expect(slots([told], inFlight: [:]) == 7 && slots([told], inFlight: [:], isOwn: true) == 2)
     }
 
     @Test func aModelKnowsItsAliasesAndTotals() {

@@ -139,6 +139,27 @@ import Testing
         }
     }
 
+    @Test func explainDoesNotOfferALineThatMovesBeforeTheModelIsThere() {
+        let bench = SchedulerBench()
+        bench.add(["m"], limit: 1)
+        _ = bench.submit("m")
+        let ask = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"))
+        let line = bench.scheduler.explain(ask, now: bench.now).options.first { $0.endpoint == nil }
+        let wait = line?.parts.first { $0.name == .line }?.seconds ?? 0
+        let load = line?.parts.first { $0.name == .load }?.seconds ?? 0
+        #expect(wait > 0 && load > 0, "its only holder is still loading")
+        #expect(line?.expected == wait + load)
+        #expect(line?.words.contains("of a load under way") == true && line?.words.contains("(a guess)") == true)
+    }
+
+    @Test(arguments: [
+        (0.0, "under 0.01 s"), (0.042, "0.04 s"), (0.994, "0.99 s"), (0.996, "1.0 s"), (1.449, "1.4 s"), (9.94, "9.9 s"), (9.96, "10 s"),
+        (30.0, "30 s"), (-0.44, "-0.44 s"), (.infinity, "1000000000 s"),
+    ])
+    func expectationsAreNoMoreExactThanTheyCanBe(seconds: Double, text: String) {
+        #expect(Scheduler.text(seconds) == text)
+    }
+
     @Test func explainSaysWhatWouldBeChosenAndWhatTheOthersCost() {
         let bench = SchedulerBench()
         bench.add(["m"], loaded: ["m"])
