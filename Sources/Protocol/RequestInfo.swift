@@ -35,6 +35,8 @@ public struct RequestInfo: Codable, Sendable, Equatable {
     public var key = ""
     /// Why it went to that endpoint, as in the access log; empty before.
     public var why = ""
+    /// `why` without what `cache` says already: why it went to an endpoint.
+    public var placed: String { why.hasPrefix("cache_") ? "" : why }
     /// Tokens a second since the first; nil before there are two.
     public var tokensPerSecond: Double?
     /// `hit`, `semantic`, `miss`, `bypass`, `shared` (reads another's generation); empty on routes without a cache.

@@ -27,6 +27,16 @@ import Testing
         #expect(widths([["aaaaaaaa", "bb", "cccccc"]], 6) == [[0, 6]])
     }
 
+    @Test func whereAWideOneHadToGoANarrowOneThatWentBeforeComesBack() {
+        let columns = [
+            TableColumn("NAME", rank: 9), TableColumn("N", rank: 1), TableColumn("EXPIRES", rank: 2), TableColumn("VRAM", rank: 3),
+        ]
+        let rows = [["gpu-1", "4", "2026-11-24T03:20:00Z", "6.6 GB"]]
+        let places = ColumnLayout(columns: columns, rows: rows, width: 20).places
+        #expect(places.map(\.column) == [0, 1, 3])
+        #expect(ColumnLayout(columns: columns, rows: rows, width: 15).places.map(\.column) == [0, 3])
+    }
+
     @Test func theLastColumnLeftIsCutToAnyWidth() {
         #expect(widths([["aaaaaaaa", "bb", "cccccc"]], 2) == [[0, 2]])
     }

@@ -78,6 +78,35 @@ import Testing
         }
     }
 
+    @Test func requestsCountAsTheyComeAndALoadIsTold() throws {
+        let endpoint = try FakeEndpoint("gpu", available: ["m"], loaded: [], script: Self.silent)
+        try RunningDaemon.run([endpoint]) { daemon in
+            let client = try daemon.client()
+            try client.send(RawClient.request("POST", "/api/chat", body: Self.chat, headers: ["X-Request-Id: first"]))
+            _ = try Self.only(daemon, .loading)
+            let status = try daemon.control().status()
+            #expect(status.requests.total == 1 && status.requests.open == 1 && status.requests.completed == 0)
+            #expect(status.endpoints.first?.inFlight == 1 && status.endpoints.first?.slots == status.endpoints.first?.limit)
+            func told(_ message: String) throws -> EventInfo? {
+                try daemon.control().events().events.last { $0.message == message && $0.facts["endpoint"] == "gpu" }
+            }
+            let began = try told("model load began")
+            #expect(began?.facts["model"] == "m:latest" && began?.facts["for"] == "request first" && began?.level == "info")
+            try #expect(told("model loaded") == nil)
+            // Its client goes, the next one's answer shows that the model is there.
+            client.close()
+            try daemon.waitUntilIdle()
+            endpoint.setScript(nil)
+            let second = try daemon.client()
+            try second.send(RawClient.request("POST", "/api/chat", body: Self.chat))
+            try #expect(second.readResponse().status == 200)
+            let loaded = try eventualValue("the load's end") { try told("model loaded") }
+            #expect(loaded.facts["model"] == "m:latest" && loaded.facts["seconds"].flatMap(Double.init) != nil)
+            let after = try daemon.waitUntilIdle()
+            #expect(after.requests.total == 2 && after.requests.open == 0)
+        }
+    }
+
     @Test func oneThatWaitsIsSeenInLineAndCancelled() throws {
         let endpoint = try FakeEndpoint("gpu", available: ["m"], loaded: ["m"], script: Self.silent)
         try RunningDaemon.run([endpoint], limit: 1) { daemon in

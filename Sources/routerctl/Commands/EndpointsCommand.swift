@@ -39,7 +39,7 @@ struct EndpointsCommand: ParsableCommand {
                 TableColumn("IN FLIGHT", right: true, rank: 98),
                 TableColumn("SLOTS", right: true, rank: 97),
                 TableColumn("WAITING", right: true, rank: 90),
-                TableColumn("LOADED", minimum: 20, rank: 70),
+                TableColumn("LOADED", minimum: 12, rank: 70),
                 TableColumn("KIND", rank: 10),
                 TableColumn("VERSION", minimum: 7, rank: 5, hidesWhenEmpty: true),
                 TableColumn("URL", rank: 40),
@@ -107,7 +107,7 @@ struct EndpointsCommand: ParsableCommand {
         guard !endpoint.loaded.isEmpty else { return "-" }
         return endpoint.loaded.map { name in
             let more = endpoint.loadedModels.first { $0.name == name }
-            let facts = [more?.sizeVramBytes.map(Quantity.bytes), more?.expiresAt.map { "until \($0)" }].compactMap { $0 }
+            let facts = [more?.sizeVramBytes.map(Quantity.bytes), more?.expiresAt.map { "until \(Timestamp.whole($0))" }].compactMap { $0 }
             return facts.isEmpty ? name : "\(name) (\(facts.joined(separator: ", ")))"
         }.joined(separator: ", ")
     }

@@ -32,7 +32,10 @@ struct ExplainCommand: ParsableCommand {
             if page.isTerminal { page.line(Self.summary(info), info.refusal.isEmpty ? .heading : .bad) }
             page.table(table)
             if page.isTerminal, !info.options.isEmpty {
-                page.line("Cost: what the router compares, the expected time and the harm to others. A guess: not measured yet.", .dim)
+                let note =
+                    "Cost is what the router compares: a load counts in part, as it serves later requests too, and harm to others is added. "
+                    + "A guess: nothing was measured yet."
+                for line in page.wrapped(note, width: page.width ?? 80) { page.line(line, .dim) }
             }
         }
     }

@@ -75,7 +75,7 @@ struct ModelsCommand: ParsableCommand {
                     .init(model.name), .init(place.endpoint),
                     .init(place.state, place.state == "loaded" ? .good : place.state == "loading" ? .warning : .plain),
                     .init("\(place.inFlight)"), .init("\(place.limit)"), .init(place.sizeVramBytes.map(Quantity.bytes) ?? "-"),
-                    .init(place.expiresAt ?? "-"), .init(place.name, .dim),
+                    .init(place.expiresAt.map(Timestamp.whole) ?? "-"), .init(place.name, .dim),
                 ]
             }
         }

@@ -32,8 +32,8 @@ struct QueueCommand: ParsableCommand {
             TableColumn("MODEL", minimum: 10, rank: 100),
             TableColumn("AGE", right: true, rank: 95),
             TableColumn("AHEAD", right: true, rank: 90),
-            TableColumn("BEHIND", minimum: 8, rank: 30, hidesWhenEmpty: true),
-            TableColumn("BLOCKED BY", minimum: 20, rank: 80),
+            TableColumn("BEHIND", minimum: 8, rank: 20, hidesWhenEmpty: true),
+            TableColumn("BLOCKED BY", minimum: 26, rank: 80),
         ])
         table.rows = waiting.map { waiter in
             [

@@ -43,7 +43,7 @@ struct RequestsCommand: ParsableCommand {
                 .init(request.id, .dim), .init(request.client), .init("\(request.method) \(request.route)"),
                 .init(request.model.isEmpty ? "-" : request.model), .init(request.endpoint.isEmpty ? "-" : request.endpoint),
                 .init(request.phase.words, request.phase == .streaming ? .good : request.phase == .waiting ? .warning : .plain),
-                .init(Quantity.duration(ms: request.ageMs)), .init("\(request.tokens)"), .init(request.why, .dim), .init(request.cache, .dim),
+                .init(Quantity.duration(ms: request.ageMs)), .init("\(request.tokens)"), .init(request.placed, .dim), .init(request.cache, .dim),
                 .init(request.key), .init(Quantity.bytes(request.bytesSent)), .init(request.tokensPerSecond.map(Quantity.rate) ?? "-"),
                 .init(Quantity.duration(ms: request.phaseMs)),
             ]

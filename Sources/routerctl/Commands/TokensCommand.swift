@@ -59,11 +59,19 @@ struct TokensCommand: ParsableCommand {
     }
 
     /// The totals, and a chart of input and output together.
+    /// `10m`, `24h`, `7d`: as one would write it.
+    private static func span(_ seconds: Double) -> String {
+        for (unit, name) in [(86_400.0, "d"), (3600, "h"), (60, "m")] where seconds >= unit && seconds.truncatingRemainder(dividingBy: unit) == 0 {
+            return "\(Int(seconds / unit))\(name)"
+        }
+        return Quantity.duration(s: seconds)
+    }
+
     static func chart(_ info: TokensInfo, on page: Page) {
         let input = info.input.reduce(0, +)
         let output = info.output.reduce(0, +)
         page.facts([
-            ("In the last \(Quantity.duration(s: info.sinceS))", "\(input) in, \(output) out", .plain),
+            ("In the last \(span(info.sinceS))", "\(input) in, \(output) out", .plain),
             ("Of all time", "\(info.totalInput) in, \(info.totalOutput) out", .plain),
         ])
         page.blank()

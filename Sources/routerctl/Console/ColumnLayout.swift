@@ -58,8 +58,16 @@ public struct ColumnLayout: Sendable, Equatable {
         }
         var shown = columns.indices.filter { !(columns[$0].hidesWhenEmpty && isEmpty[$0]) }
         func needed() -> Int { shown.reduce(0) { $0 + least($1) } + gap * max(0, shown.count - 1) }
+        var dropped: [Int] = []
         while shown.count > 1, needed() > width, let victim = shown.min(by: { columns[$0].rank < columns[$1].rank }) {
             shown.removeAll { $0 == victim }
+            dropped.append(victim)
+        }
+        // Where a wide one had to go there may be room for narrow ones that went before it, without anything shrinking for them.
+        var wanted = shown.reduce(0) { $0 + natural[$1] } + gap * max(0, shown.count - 1)
+        for column in dropped.reversed() where wanted + gap + natural[column] <= width {
+            shown.insert(column, at: shown.firstIndex { $0 > column } ?? shown.endIndex)
+            wanted += gap + natural[column]
         }
         var widths = natural
         var total = shown.reduce(0) { $0 + widths[$1] } + gap * max(0, shown.count - 1)

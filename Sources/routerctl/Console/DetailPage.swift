@@ -73,7 +73,7 @@ enum DetailPage {
                 "\(request.phase.words) for \(Quantity.duration(ms: request.phaseMs)), \(Quantity.duration(ms: request.ageMs)) in all"),
             Fact("Model", request.model.isEmpty ? "not read yet" : request.model),
             Fact("Endpoint", request.endpoint.isEmpty ? "none yet" : request.endpoint),
-            Fact("Why there", request.why.isEmpty ? "-" : request.why),
+            Fact("Why there", request.placed.isEmpty ? "-" : request.placed),
             Fact("Client", request.client),
             Fact("Key", request.key.isEmpty ? "-" : request.key),
             Fact("Route", "\(request.method) \(request.route)"),

@@ -30,7 +30,7 @@ private func about(_ model: Model, _ theme: Theme) -> (parts: [String], role: Ro
             [
                 request.id, "\(request.method) \(request.route)", "from \(request.client)",
                 "\(request.phase.words) for \(Quantity.duration(ms: request.phaseMs))", "\(Quantity.bytes(request.bytesSent)) sent",
-                request.why,
+                request.placed,
             ], .dim
         )
     case .queue:

@@ -41,7 +41,7 @@ enum RequestTable {
         .text("CACHE", width: 6, rank: 62, by: \.cache) { row, _ in
             ListCell(row.cache, row.cache == "miss" || row.cache == "bypass" ? .dim : .good)
         },
-        .text("WHY", width: 8, rank: 68, by: \.why) { row, _ in ListCell(row.why, .dim) },
+        .text("WHY", width: 8, rank: 68, by: \.placed) { row, _ in ListCell(row.placed, .dim) },
         .text("ROUTE", minimum: 10, rank: 10, by: \.route) { row, _ in ListCell("\(row.method) \(row.route)", .dim) },
     ]
 

@@ -2,7 +2,12 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 /// Times as the daemon writes them, without a calendar library.
-enum Timestamp {
+public enum Timestamp {
+    /// Without the fractions of a second that model servers tell; anything that is no time in UTC as it is.
+    public static func whole(_ text: String) -> String {
+        seconds(text) == nil || text.utf8.count <= 20 ? text : "\(text.prefix(19))Z"
+    }
+
     /// Seconds since 1970 of an RFC 3339 time in UTC, fractions cut off; nil for anything else.
     static func seconds(_ text: String) -> Int? {
         let bytes = Array(text.utf8)
