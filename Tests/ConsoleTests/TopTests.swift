@@ -279,14 +279,15 @@ struct TopTests {
         }
     }
 
-    @Test func anUnknownTerminalIsToldAndNothingIsDrawn() throws {
+    @Test(arguments: ["no-such-thing", "dumb"])
+    func aTerminalThatWillNotDoIsToldAndNothingIsDrawn(name: String) throws {
         let daemon = try FakeDaemon()
         defer { daemon.stop() }
         let tmux = try Tmux(folder: daemon.folder, columns: 80, rows: 24)
         defer { tmux.stop() }
-        tmux.type("TERM=no-such-thing \(RealProgram.routerctl) top --socket \(daemon.path); echo status=$?")
+        tmux.type("TERM=\(name) \(RealProgram.routerctl) top --socket \(daemon.path); echo status=$?")
         #expect(tmux.shows("status=1"), "\(tmux.screen)")
-        #expect(tmux.screen.contains("no-such-thing"))
+        #expect(tmux.screen.contains("the terminal \"\(name)\""), "\(tmux.screen)")
     }
 }
 

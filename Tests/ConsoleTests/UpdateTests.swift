@@ -269,6 +269,14 @@ import Testing
         #expect(ModelSample.prompt(model)?.text == (first ?? "") + "zzz", "no name fits")
     }
 
+    @Test func arrowsMoveTheSelectionWhileAFilterIsWritten() {
+        var model = ModelSample.model()
+        _ = ModelSample.keys(&model, .character("/"), .character("u"), .down)
+        #expect(model.table.selected == "gpu-2" && ModelSample.prompt(model)?.text == "u")
+        _ = ModelSample.keys(&model, .up, .enter)
+        #expect(model.table.selected == "gpu-1" && model.table.filter.text == "u")
+    }
+
     /// What an action does is said whatever the width.
     @Test func theConsequenceHasALineOfItsOwnWhereTheQuestionLeavesNoRoom() {
         for columns in [40, 60, 80, 120] {

@@ -29,6 +29,12 @@ final class CursesTerminal {
             let name = environment["TERM"] ?? ""
             throw Unusable(message: name.isEmpty ? "TERM is not set" : "the terminal \"\(name)\" (TERM) is not known here")
         }
+        // Such as TERM=dumb: whatever is drawn there ends up on one line.
+        guard let place = tigetstr("cup"), Int(bitPattern: place) != -1 else {
+            endwin()
+            delscreen(handle)
+            throw Unusable(message: "the terminal \"\(environment["TERM"] ?? "")\" (TERM) cannot place its cursor")
+        }
         self.handle = handle
         cbreak()
         noecho()

@@ -8,13 +8,14 @@ enum EventLines {
     /// The facts as a person reads them, the telling ones first: `gpu-1  llama3.2:3b  4.2 s`, `gpu-2  up → down  connection refused`.
     static func summary(_ event: EventInfo, _ theme: Theme) -> String {
         var rest = event.facts
-        var parts = ["endpoint", "model"].compactMap { rest.removeValue(forKey: $0) }
+        // What was called, of an operator's change.
+        var parts = ["endpoint", "model", "method"].compactMap { rest.removeValue(forKey: $0) }
         if let from = rest["from"], let to = rest["to"] {
             parts.append("\(from) \(theme.isASCII ? "->" : "→") \(to)")
             (rest["from"], rest["to"]) = (nil, nil)
         }
         if let seconds = rest.removeValue(forKey: "seconds") { parts.append("\(seconds) s") }
-        if let reason = rest.removeValue(forKey: "reason") { parts.append(reason) }
+        parts += ["reason", "failure"].compactMap { rest.removeValue(forKey: $0) }
         if let cause = rest.removeValue(forKey: "for") { parts.append("for \(cause)") }
         // The address is the endpoint's, whose name stands before it.
         let url = rest.removeValue(forKey: "url")

@@ -80,6 +80,10 @@ private func write(_ model: inout Model, _ prompt: Prompt, _ key: Key) -> [Effec
         prompt.text.append(character)
     case .down, .function(3):
         if case .search = prompt.purpose { model.search(prompt.text, from: 1) }
+        if case .filter = prompt.purpose { model.move(by: 1) }
+        return []
+    case .up:
+        if case .filter = prompt.purpose { model.move(by: -1) }
         return []
     default: return []
     }
