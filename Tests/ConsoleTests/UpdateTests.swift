@@ -269,6 +269,15 @@ import Testing
         #expect(ModelSample.prompt(model)?.text == (first ?? "") + "zzz", "no name fits")
     }
 
+    @Test func anActionWithoutAnEndInSightSaysHowLongItHasLasted() {
+        var model = ModelSample.model(.models)
+        _ = ModelSample.keys(&model, .character("l"), .character("y"))
+        #expect(ModelSample.lines(model).last == " Asking routerd: load llama3.2:3b")
+        _ = update(&model, .progress(job: 1, ModelProgress(endpoint: "gpu-1", status: "loading")))
+        _ = update(&model, .tick(nowMs: model.nowMs + 12_300, wallS: 0))
+        #expect(ModelSample.lines(model).last == " load llama3.2:3b: loading, 12s")
+    }
+
     @Test func arrowsMoveTheSelectionWhileAFilterIsWritten() {
         var model = ModelSample.model()
         _ = ModelSample.keys(&model, .character("/"), .character("u"), .down)

@@ -53,7 +53,7 @@ func drawBar(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Scr
         if message.isError { screen.fill(area, role: role) }
         screen.put(message.text, in: area, column: 1, width: width, role: role)
     } else if let job = model.jobs.first {
-        drawJob(job, others: model.jobs.count - 1, in: area, theme, on: &screen)
+        drawJob(job, others: model.jobs.count - 1, nowMs: model.nowMs, in: area, theme, on: &screen)
     } else if case .lost(let reason) = model.connection, model.page == nil {
         screen.put("\(reason); trying again (q leaves)", in: area, column: 1, width: width, role: .warning)
     } else {
@@ -62,16 +62,18 @@ func drawBar(_ model: Model, in area: Area, _ theme: Theme, on screen: inout Scr
 }
 
 /// What the daemon is busy with: in its words, with a bar where it tells how much there is.
-private func drawJob(_ job: Model.Job, others: Int, in area: Area, _ theme: Theme, on screen: inout Screen) {
+private func drawJob(_ job: Model.Job, others: Int, nowMs: Int, in area: Area, _ theme: Theme, on screen: inout Screen) {
     var text = job.commands.count == 1 ? job.commands[0].summary : "\(job.commands[0].summary) and \(job.commands.count - 1) more"
     if others > 0 { text = "(\(others + 1)) " + text }
+    // Where nothing tells how far it is, the time shows that it goes on.
+    let lasted = nowMs - job.sinceMs >= 2000 ? ", \(Quantity.duration(s: Double((nowMs - job.sinceMs) / 1000)))" : ""
     guard let progress = job.progress else {
-        screen.put("Asking routerd: \(text)", in: area, column: 1, width: area.columns - 2, role: .message)
+        screen.put("Asking routerd: \(text)\(lasted)", in: area, column: 1, width: area.columns - 2, role: .message)
         return
     }
     let words = "\(text): \(progress.status)"
     guard let completed = progress.completed, let total = progress.total, total > 0 else {
-        screen.put(words, in: area, column: 1, width: area.columns - 2, role: .message)
+        screen.put(words + lasted, in: area, column: 1, width: area.columns - 2, role: .message)
         return
     }
     let share = max(0, min(1, Double(completed) / Double(total)))

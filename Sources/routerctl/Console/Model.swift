@@ -20,6 +20,8 @@ public struct Model: Sendable {
     public struct Job: Sendable {
         public var id: Int
         public var commands: [Command]
+        /// When the operator said yes, by our clock.
+        public var sinceMs: Int
         public var progress: ModelProgress?
     }
 

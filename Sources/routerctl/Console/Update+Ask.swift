@@ -85,7 +85,7 @@ extension Model {
     mutating func run(_ commands: [Command]) -> [Effect] {
         let job = nextJob
         nextJob += 1
-        jobs.append(Job(id: job, commands: commands))
+        jobs.append(Job(id: job, commands: commands, sinceMs: nowMs))
         table.marks = []
         return [.run(job: job, commands)]
     }
