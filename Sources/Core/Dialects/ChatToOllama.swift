@@ -110,7 +110,10 @@ struct ChatToOllama: AnswerTranslation {
     }
 
     private func figures(_ usage: JSONValue?, _ timings: JSONValue?, _ time: AnswerTime, eval: Int?) -> JSONValue {
-        func nanoseconds(_ key: String) -> JSONValue? { timings?[key]?.double.map { .integer(Int($0 * 1e6)) } }
+        // Whatever an endpoint says: a number beyond all reason is none.
+        func nanoseconds(_ key: String) -> JSONValue? {
+            timings?[key]?.double.flatMap { Int(exactly: ($0 * 1e6).rounded(.towardZero)) }.map(JSONValue.integer)
+        }
         let prompt = usage?["prompt_tokens"]?.integer ?? sum(timings?["cache_n"]?.integer, timings?["prompt_n"]?.integer)
         return [
             "total_duration": .integer(time.total),
