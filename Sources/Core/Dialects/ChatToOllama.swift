@@ -117,16 +117,17 @@ struct ChatToOllama: AnswerTranslation {
         let prompt = usage?["prompt_tokens"]?.integer ?? sum(timings?["cache_n"]?.integer, timings?["prompt_n"]?.integer)
         return [
             "total_duration": .integer(time.total),
-            "prompt_eval_count": prompt.map { .integer($0 + spent.input) },
+            "prompt_eval_count": prompt.map { .integer($0 &+ spent.input) },
             "prompt_eval_duration": nanoseconds("prompt_ms"),
-            "eval_count": (usage?["completion_tokens"]?.integer ?? timings?["predicted_n"]?.integer).map { .integer($0 + spent.output) },
+            "eval_count": (usage?["completion_tokens"]?.integer ?? timings?["predicted_n"]?.integer).map { .integer($0 &+ spent.output) },
             "eval_duration": nanoseconds("predicted_ms") ?? eval.map(JSONValue.integer),
         ]
     }
 
     private func sum(_ one: Int?, _ other: Int?) -> Int? {
         guard let other else { return nil }
-        return other + (one ?? 0)
+        // Not checked: a sum of nonsense may be nonsense, and must not end the daemon.
+        return other &+ (one ?? 0)
     }
 
     /// DeepSeek's name, which llama-server and vLLM took over, or the newer one.
