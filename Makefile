@@ -115,9 +115,10 @@ bench-cache: ## How well and how fast the cache answers; beside onnxruntime if P
 	@Benchmarks/Meaning/run.sh
 
 .PHONY: bench-control
-bench-control: ## What subscribers of the control socket cost, and a console's reading (BENCH=--record, --quick)
+bench-control: ## What subscribers of the control socket cost, and the console in each view (BENCH=--record, --quick, --console, "--view NAME")
 	@scripts/install-packages.sh build
 	$(RELEASE) --product routerd
+	$(RELEASE) --product routerctl
 	$(RELEASE) --product bench-control
 	@ROUTERD_BIN_DIR="$(RELEASE_DIR)" "$(RELEASE_DIR)/bench-control" $(BENCH)
 

@@ -141,7 +141,7 @@ let package = Package(
         .testTarget(
             name: "CommandTests",
             dependencies: [
-                "routerctl", "Protocol", "Console", "FakeControl",
+                "routerctl", "Protocol", "Console", "FakeControl", "TestSupport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             exclude: ["Golden"],

@@ -8,6 +8,9 @@ extension Router {
     func cacheInfo() async -> CacheInfo { await shared.cache.info() }
 
     func invalidateCache(_ params: CacheInvalidateParams) async throws -> CacheInvalidated {
+        if let age = params.olderThanS, !(0..<1e10).contains(age) {
+            throw RPCError(.invalidParams, "older_than_s must be from 0 to 1e10, not \(age)")
+        }
         do {
             return try await shared.cache.invalidate(params)
         } catch {

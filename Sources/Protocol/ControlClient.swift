@@ -83,7 +83,8 @@ public final class ControlClient {
     ///
     /// - Parameter endpoints: those told of one by one; nil for all.
     public func history(endpoints: [String]? = nil) throws(ControlError) -> HistoryInfo {
-        try call("history", HistoryParams(endpoints: endpoints))
+        // Thousands of numbers every few seconds in a console that is open all day.
+        try call("history", HistoryParams(endpoints: endpoints), read: HistoryInfo.read)
     }
 
     public func events(_ params: EventParams = EventParams()) throws(ControlError) -> EventList { try call("events", params) }
@@ -144,11 +145,8 @@ public final class ControlClient {
         }
     }
 
-    private struct ReplyHead: Decodable {
-        /// Of a notification.
-        let method: String?
-        let id: RPCID?
-        let error: RPCError?
+    private struct ReplyError: Decodable {
+        let error: RPCError
     }
 
     private struct ReplyBody<Result: Decodable>: Decodable {
@@ -158,6 +156,35 @@ public final class ControlClient {
     private func call<Params: Encodable & Sendable, Result: Decodable>(
         _ method: String, _ params: Params, onNotification: (Data) -> Void = { _ in }
     ) throws(ControlError) -> Result {
+        let (line, _) = try exchange(method, params, onNotification: onNotification)
+        return try decode(ReplyBody<Result>.self, line).result
+    }
+
+    /// - Parameter read: reads the result without `Codable`.
+    private func call<Params: Encodable & Sendable, Result>(
+        _ method: String, _ params: Params, read: (inout JSONScanner) throws(JSONScanner.Failure) -> Result
+    ) throws(ControlError) -> Result {
+        let (line, start) = try exchange(method, params) { _ in }
+        let result = line.withUnsafeBytes { bytes in
+            bytes.withMemoryRebound(to: UInt8.self) { bytes in
+                Swift.Result { () throws(JSONScanner.Failure) in
+                    var scanner = JSONScanner(bytes, at: start ?? bytes.count)
+                    return try read(&scanner)
+                }
+            }
+        }
+        switch result {
+        case .success(let result): return result
+        case .failure(let failure): throw .badReply("\(failure)")
+        }
+    }
+
+    /// Sends a call and waits for its reply.
+    ///
+    /// - Returns: the reply's line, and where in it the result begins; nil if it has none.
+    private func exchange(
+        _ method: String, _ params: some Encodable & Sendable, onNotification: (Data) -> Void
+    ) throws(ControlError) -> (line: Data, result: Int?) {
         let id = RPCID.number(nextID)
         nextID += 1
         let frame: Data
@@ -174,15 +201,20 @@ public final class ControlClient {
         var deadline = ControlSocket.nowMs() + timeoutMs
         while true {
             let line = try nextLine(deadline: deadline)
-            let head = try decode(ReplyHead.self, line)
+            let head: RPCReplyHead
+            do {
+                head = try RPCReplyHead.read(line)
+            } catch {
+                throw .badReply("\(error)")
+            }
             if head.method != nil {
                 deadline = ControlSocket.nowMs() + timeoutMs
                 onNotification(line)
             }
             // An error without an id is about the connection, or about a line that could not be read.
-            if let error = head.error, head.id == id || (head.id ?? .null) == .null { throw .remote(error) }
+            if head.hasError, head.id == id || (head.id ?? .null) == .null { throw .remote(try decode(ReplyError.self, line).error) }
             guard head.id == id else { continue }
-            return try decode(ReplyBody<Result>.self, line).result
+            return (line, head.result)
         }
     }
 

@@ -18,11 +18,14 @@ struct Session {
     let client: ControlClient
     let output: Output
     let path: String
+    /// How long `ROUTERCTL_TIMEOUT` says that an answer may take; nil where it says nothing.
+    let chosenTimeoutMs: Int?
 
     /// Connects, and warns if the daemon speaks another version of the protocol.
     init(_ options: GlobalOptions) throws(Failure) {
         let environment = ProcessInfo.processInfo.environment
         output = Output(json: options.json, environment: environment)
+        chosenTimeoutMs = Self.chosenTimeoutMs(environment)
         path = SocketPath.find(option: options.socket, environment: environment)
         do {
             client = try Self.connect(path, environment: environment)
@@ -39,10 +42,12 @@ struct Session {
 
     static func connect(_ path: String, environment: [String: String]) throws(ControlError) -> ControlClient {
         let client = try ControlClient(path: path, mayAsk: mayAsk)
-        if let patience = environment["ROUTERCTL_TIMEOUT"].flatMap(Duration.init), patience.milliseconds > 0 {
-            client.timeoutMs = patience.milliseconds
-        }
+        if let patience = chosenTimeoutMs(environment) { client.timeoutMs = patience }
         return client
+    }
+
+    private static func chosenTimeoutMs(_ environment: [String: String]) -> Int? {
+        environment["ROUTERCTL_TIMEOUT"].flatMap(Duration.init).map(\.milliseconds).flatMap { $0 > 0 ? $0 : nil }
     }
 
     /// Whether somebody is there to answer questions.

@@ -55,10 +55,9 @@ import Testing
             let gone = try RealProgram.run(arguments + ["--socket", "\(daemon.folder)/none"])
             #expect(gone.status == 3 && gone.out.isEmpty, "\(gone)")
             daemon.change { $0.script = { method, _, _ in method == "hello" && arguments != ["ping"] ? .normal : .silence } }
-            // Actions on models have a patience of their own.
-            let isLong = ["load", "pull"].contains(arguments[0])
-            guard isLong || !["unload", "delete", "copy"].contains(arguments[0]) else { return }
-            let silent = try run(daemon, arguments + (isLong ? ["--timeout", "300ms"] : []), timeout: "300ms")
+            // Actions on models have a patience of their own, which goes before that of all commands.
+            let isAction = ["load", "unload", "pull", "delete", "copy"].contains(arguments[0])
+            let silent = try run(daemon, arguments + (isAction ? ["--timeout", "300ms"] : []), timeout: isAction ? "20s" : "300ms")
             #expect(silent.status == 4 && silent.out.isEmpty, "\(silent)")
         }
     }
@@ -69,6 +68,7 @@ import Testing
         (["models", "--format", "model,size"], "model\tsize\nllama3.2:3b\t2.0 GB\nnomic-embed-text:latest\t274 MB\n"),
         (["models", "-q"], "llama3.2:3b\nnomic-embed-text:latest\n"), (["models", "llama", "--format", "endpoint"], "endpoint\ngpu-1\ngpu-2\n"),
         (["requests", "--format", "id, phase"], "id\tphase\nr-101\tstreaming\nr-102\tfirst token\nr-103\twaiting\n"),
+        (["show", "llama3.2:3b", "--quiet"], ""),
         (["requests", "-q"], "r-101\nr-102\nr-103\n"), (["queue", "-q"], "r-103\n"),
         (["explain", "llama3.2:3b", "--format", "endpoint,chosen"], "endpoint\tchosen\ngpu-1\tyes\nin line\t-\ngpu-2\t-\n"),
         (["queue", "--format", "model,age"], "model\tage\nllama3.2:3b\t1.5s\n"),

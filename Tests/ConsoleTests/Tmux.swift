@@ -3,6 +3,8 @@
 
 import FakeControl
 import Foundation
+import Protocol
+import Testing
 
 /// A terminal for the test: a tmux server with one shell.
 final class Tmux {
@@ -65,4 +67,23 @@ final class Tmux {
         guard let program = Self.program else { return "" }
         return (try? RealProgram.run(["-S", socket, "-f", "/dev/null", "-u"] + arguments, executable: program))?.out ?? ""
     }
+}
+
+/// Runs `body` with a shell on a terminal, in which `top` has been started and has drawn.
+func withTop(
+    _ options: String = "", environment: String = "", columns: Int = 80, rows: Int = 24, _ body: (Tmux, FakeDaemon) throws -> Void
+) throws {
+    let daemon = try FakeDaemon()
+    defer { daemon.stop() }
+    daemon.change { state in
+        state.status.cache.enabled = true
+        state.status.cache.namespaces = [.init(name: "ns-1", model: "llama3.2:3b", tenant: "team-a", entries: 3, bytes: 1000)]
+    }
+    let tmux = try Tmux(folder: daemon.folder, columns: columns, rows: rows)
+    defer { tmux.stop() }
+    tmux.type(
+        "stty -a > \(daemon.folder)/before; \(environment) \(RealProgram.routerctl) top \(options) --socket \(daemon.path); "
+            + "echo status=$?; stty -a > \(daemon.folder)/after")
+    #expect(tmux.shows("live") && tmux.shows("gpu-1"), "\(tmux.screen)")
+    try body(tmux, daemon)
 }

@@ -14,25 +14,6 @@ import Testing
 struct TopTests {
     static let sizes = [(80, 24), (200, 60)]
 
-    /// Runs `body` with a shell on a terminal, in which `top` has been started and has drawn.
-    private func withTop(
-        _ options: String = "", environment: String = "", columns: Int = 80, rows: Int = 24, _ body: (Tmux, FakeDaemon) throws -> Void
-    ) throws {
-        let daemon = try FakeDaemon()
-        defer { daemon.stop() }
-        daemon.change { state in
-            state.status.cache.enabled = true
-            state.status.cache.namespaces = [.init(name: "ns-1", model: "llama3.2:3b", tenant: "team-a", entries: 3, bytes: 1000)]
-        }
-        let tmux = try Tmux(folder: daemon.folder, columns: columns, rows: rows)
-        defer { tmux.stop() }
-        tmux.type(
-            "stty -a > \(daemon.folder)/before; \(environment) \(RealProgram.routerctl) top \(options) --socket \(daemon.path); "
-                + "echo status=$?; stty -a > \(daemon.folder)/after")
-        #expect(tmux.shows("live") && tmux.shows("gpu-1"), "\(tmux.screen)")
-        try body(tmux, daemon)
-    }
-
     private func modes(_ daemon: FakeDaemon, _ name: String) throws -> String {
         try String(contentsOfFile: "\(daemon.folder)/\(name)", encoding: .utf8)
     }

@@ -37,6 +37,8 @@ public final class FakeDaemon: Sendable {
         public var configCheck = ConfigCheckInfo()
         /// Sent before the reply to an action on a model.
         public var progress: [ModelProgress] = []
+        /// Called after that and before the reply: may hold it back.
+        public var beforeOutcome: @Sendable () -> Void = {}
         /// Of an action on a model; nil for done, on the endpoint named or on gpu-1.
         public var outcomes: [ModelActionInfo.Outcome]?
         /// Of `drain` and `maintenance`.
@@ -219,6 +221,7 @@ public final class FakeDaemon: Sendable {
             for progress in state.progress {
                 guard send(RPCNotification(method: "progress", params: progress), on: connection) else { return false }
             }
+            state.beforeOutcome()
             let details = method == "model.show" ? #"{"parameters":"stop x"}"# : nil
             let outcomes = state.outcomes ?? [.init(endpoint: endpoint.isEmpty ? "gpu-1" : endpoint)]
             return tell(ModelActionInfo(model: model ?? "", outcomes: outcomes, details: details))

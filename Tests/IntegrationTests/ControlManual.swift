@@ -50,23 +50,50 @@ struct ControlManual {
     static let anyList = JSON.list([.text("...")])
     static let anyObject = JSON.object(["...": .null])
 
+    /// A parameter, as the page explains it.
+    struct Parameter: Sendable {
+        var name: String
+        /// `text`, `number`, `yes/no`, `[text]`.
+        var kind: String
+        var isOptional: Bool
+    }
+
     var examples: [Example] = []
+    /// Of each method that takes some, under all the names of its section.
+    var parameters: [String: [Parameter]] = [:]
     /// First words of the lines that explain fields and parameters.
     var explained: Set<String> = []
 
     init(_ page: String) throws {
         var block: [Substring] = []
         var isInside = false
+        var methods: [String] = []
+        var before: Substring = ""
         for line in page.split(separator: "\n", omittingEmptySubsequences: false) {
+            if line.hasPrefix(".Ss ") {
+                methods = line.dropFirst(4).split(separator: " (")[0].split(separator: " , ").map(String.init)
+            }
             if line.hasPrefix(".Bd -literal") {
                 (isInside, block) = (true, [])
             } else if line == ".Ed" {
                 isInside = false
                 try take(block)
+                if before == "Parameters:" { for method in methods { parameters[method] = block.compactMap(Self.parameter) } }
+                before = ""
             } else if isInside {
                 block.append(line)
+            } else {
+                before = line
             }
         }
+    }
+
+    /// From a line such as `endpoint             text?       where`.
+    private static func parameter(_ line: Substring) -> Parameter? {
+        let words = line.split(separator: " ")
+        guard words.count > 1 else { return nil }
+        let isOptional = words[1].hasSuffix("?")
+        return Parameter(name: String(words[0]), kind: String(isOptional ? words[1].dropLast() : words[1]), isOptional: isOptional)
     }
 
     private mutating func take(_ block: [Substring]) throws {

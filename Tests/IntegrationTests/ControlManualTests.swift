@@ -34,6 +34,7 @@ import Testing
             try FakeEndpoint("gpu-2", available: ["other:1b"], script: Self.script(gate)),
         ]
         try RunningDaemon.run(endpoints, limit: 1, "cache_enabled: true\n") { daemon in
+            try keepAnAnswer(daemon, gate, shownIn: page)
             // One request runs, one waits: otherwise `requests` and `queue` would have nothing to show.
             let clients = try ["k3j2x-1a", "k3j2x-1b"].map { id in
                 let client = try daemon.client()
@@ -50,6 +51,16 @@ import Testing
             gate.open(4)
             for client in clients { _ = try client.readResponse() }
         }
+    }
+
+    /// Has an answer kept under the key that the page asks for: the key follows from the request.
+    private func keepAnAnswer(_ daemon: RunningDaemon, _ gate: Gate, shownIn page: String) throws {
+        gate.open()
+        let body = #"{"model":"other:1b","messages":[{"role":"user","content":"hello"}],"stream":false,"options":{"temperature":0}}"#
+        let answer = try RawClient.post(port: daemon.port, "/api/chat", body)
+        let key = try #require(answer.head["x-cache-key"])
+        try #require(page.contains(#""method":"cache.get","params":{"key":"\#(key)"}"#), "the page's example asks for another key than \(key)")
+        try eventually("the answer is kept") { try daemon.control().cacheStats().entries == 1 }
     }
 
     /// Returns the fields that came.

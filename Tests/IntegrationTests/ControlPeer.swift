@@ -54,7 +54,8 @@ final class ControlPeer {
         return object
     }
 
-    private func nextLine(within seconds: Double) throws -> [UInt8]? {
+    /// The next line without its end; nil when the daemon has closed.
+    func nextLine(within seconds: Double = 20) throws -> [UInt8]? {
         let deadline = Deadline(seconds)
         while true {
             if let end = received.firstIndex(of: 0x0a) {

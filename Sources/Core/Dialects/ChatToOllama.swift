@@ -110,20 +110,24 @@ struct ChatToOllama: AnswerTranslation {
     }
 
     private func figures(_ usage: JSONValue?, _ timings: JSONValue?, _ time: AnswerTime, eval: Int?) -> JSONValue {
-        func nanoseconds(_ key: String) -> JSONValue? { timings?[key]?.double.map { .integer(Int($0 * 1e6)) } }
+        // Whatever an endpoint says: a number beyond all reason is none.
+        func nanoseconds(_ key: String) -> JSONValue? {
+            timings?[key]?.double.flatMap { Int(exactly: ($0 * 1e6).rounded(.towardZero)) }.map(JSONValue.integer)
+        }
         let prompt = usage?["prompt_tokens"]?.integer ?? sum(timings?["cache_n"]?.integer, timings?["prompt_n"]?.integer)
         return [
             "total_duration": .integer(time.total),
-            "prompt_eval_count": prompt.map { .integer($0 + spent.input) },
+            "prompt_eval_count": prompt.map { .integer($0 &+ spent.input) },
             "prompt_eval_duration": nanoseconds("prompt_ms"),
-            "eval_count": (usage?["completion_tokens"]?.integer ?? timings?["predicted_n"]?.integer).map { .integer($0 + spent.output) },
+            "eval_count": (usage?["completion_tokens"]?.integer ?? timings?["predicted_n"]?.integer).map { .integer($0 &+ spent.output) },
             "eval_duration": nanoseconds("predicted_ms") ?? eval.map(JSONValue.integer),
         ]
     }
 
     private func sum(_ one: Int?, _ other: Int?) -> Int? {
         guard let other else { return nil }
-        return other + (one ?? 0)
+        // Not checked: a sum of nonsense may be nonsense, and must not end the daemon.
+        return other &+ (one ?? 0)
     }
 
     /// DeepSeek's name, which llama-server and vLLM took over, or the newer one.

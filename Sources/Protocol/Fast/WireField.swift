@@ -23,22 +23,43 @@ protocol WireRow: WireValue {
     static var blank: Self { get }
 }
 
+/// One stored property of a row. What a snapshot costs is mostly calls of these closures, so that they take the row's address: a row
+/// handed over as a value is a dozen texts retained and released, and a key path walked is more work than the property itself.
 struct WireField<Row>: Sendable {
     let name: String
     /// As it stands in an object: `"name":`.
     let key: [UInt8]
-    let isAbsent: @Sendable (Row) -> Bool
-    let write: @Sendable (Row, inout JSONWriter) -> Void
-    let isSame: @Sendable (Row, Row) -> Bool
-    let read: @Sendable (inout Row, inout JSONScanner) throws(JSONScanner.Failure) -> Void
+    let isAbsent: @Sendable (UnsafePointer<Row>) -> Bool
+    let write: @Sendable (UnsafePointer<Row>, inout JSONWriter) -> Void
+    let isSame: @Sendable (UnsafePointer<Row>, UnsafePointer<Row>) -> Bool
+    let read: @Sendable (UnsafeMutablePointer<Row>, inout JSONScanner) throws(JSONScanner.Failure) -> Void
 
     init<Value: WireValue>(_ name: String, _ path: any WritableKeyPath<Row, Value> & Sendable) {
+        guard let offset = MemoryLayout<Row>.offset(of: path) else { preconditionFailure("\(name) is computed: only stored properties have a place") }
         self.name = name
         key = Array("\"\(name)\":".utf8)
-        isAbsent = { $0[keyPath: path].isAbsent }
-        write = { $0[keyPath: path].write(to: &$1) }
-        isSame = { $0[keyPath: path] == $1[keyPath: path] }
-        read = { (row, scanner) throws(JSONScanner.Failure) in row[keyPath: path] = try Value.read(from: &scanner) }
+        isAbsent = { Self.value($0, offset, Value.self).pointee.isAbsent }
+        write = { Self.value($0, offset, Value.self).pointee.write(to: &$1) }
+        isSame = { Self.value($0, offset, Value.self).pointee == Self.value($1, offset, Value.self).pointee }
+        read = { (row, scanner) throws(JSONScanner.Failure) in
+            let value = try Value.read(from: &scanner)
+            // In bounds and of this type: the offset is that of the property in every row.
+            UnsafeMutableRawPointer(row).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee = value
+        }
+    }
+
+    @inline(__always)
+    private static func value<Value>(_ row: UnsafePointer<Row>, _ offset: Int, _: Value.Type) -> UnsafePointer<Value> {
+        UnsafeRawPointer(row).advanced(by: offset).assumingMemoryBound(to: Value.self)
+    }
+
+    /// Whether the key that the scanner has found is this field's.
+    @inline(__always)
+    func has(_ found: Range<Int>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+        // Without the quotes and the colon.
+        guard key.count == found.count + 3 else { return false }
+        for index in 0..<found.count where key[index + 1] != bytes[found.lowerBound + index] { return false }
+        return true
     }
 }
 
@@ -48,10 +69,12 @@ extension WireRow {
     /// An object with those fields that are to be told.
     func write(to writer: inout JSONWriter, where isTold: (WireField<Self>) -> Bool) {
         writer.byte(UInt8(ascii: "{"))
-        for field in Self.fields where isTold(field) && !field.isAbsent(self) {
-            writer.separate()
-            writer.raw(field.key)
-            field.write(self, &writer)
+        withUnsafePointer(to: self) { row in
+            for field in Self.fields where isTold(field) && !field.isAbsent(row) {
+                writer.separate()
+                writer.raw(field.key)
+                field.write(row, &writer)
+            }
         }
         writer.byte(UInt8(ascii: "}"))
     }
@@ -70,8 +93,7 @@ extension WireRow {
         try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
             for step in fields.indices {
                 let index = next + step < fields.count ? next + step : next + step - fields.count
-                let name = fields[index].key
-                guard name.count == key.count + 3, name[1...].starts(with: scanner.bytes[key]) else { continue }
+                guard fields[index].has(key, scanner.bytes) else { continue }
                 next = index + 1 == fields.count ? 0 : index + 1
                 return try fields[index].read(&self, &scanner)
             }
@@ -84,16 +106,20 @@ extension WireRow {
         since old: Self, to writer: inout JSONWriter, where isTold: (WireField<Self>) -> Bool = { _ in true }, before: (inout JSONWriter) -> Void
     ) -> Bool {
         var hasChanged = false
-        for field in Self.fields where isTold(field) && !field.isSame(old, self) {
-            if hasChanged {
-                writer.byte(UInt8(ascii: ","))
-            } else {
-                before(&writer)
-                writer.byte(UInt8(ascii: "{"))
-                hasChanged = true
+        withUnsafePointer(to: old) { old in
+            withUnsafePointer(to: self) { new in
+                for field in Self.fields where !field.isSame(old, new) && isTold(field) {
+                    if hasChanged {
+                        writer.byte(UInt8(ascii: ","))
+                    } else {
+                        before(&writer)
+                        writer.byte(UInt8(ascii: "{"))
+                        hasChanged = true
+                    }
+                    writer.raw(field.key)
+                    field.write(new, &writer)
+                }
             }
-            writer.raw(field.key)
-            field.write(self, &writer)
         }
         if hasChanged { writer.byte(UInt8(ascii: "}")) }
         return hasChanged

@@ -20,14 +20,18 @@ struct CacheCommand: ParsableCommand {
 }
 
 struct CacheStatsCommand: ParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "stats", abstract: "Show what the cache holds, and what it has saved.")
+    static let configuration = CommandConfiguration(
+        commandName: "stats", abstract: "Show what the cache holds, and what it has saved.",
+        discussion: "--format and --quiet list the namespaces alone. " + ListOptions.describe(table([])))
 
+    @OptionGroup var list: ListOptions
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
+        try list.check(Self.table([]), json: options.json)
         let session = try Session(options)
         let info = try session.ask { client throws(ControlError) in try client.cacheStats() }
-        try session.output.show(info) { Self.print(info, on: $0) }
+        try list.show(info, Self.table(info.namespaces), on: session.output) { Self.print(info, on: $0) }
     }
 
     static func print(_ info: CacheInfo, on page: Page) {
@@ -48,14 +52,21 @@ struct CacheStatsCommand: ParsableCommand {
         ])
         guard !info.namespaces.isEmpty else { return }
         page.blank()
-        var table = TextTable([
-            TableColumn("NAMESPACE", minimum: 20, rank: 100),
-            TableColumn("TENANT", rank: 50, hidesWhenEmpty: true),
-            TableColumn("ENTRIES", right: true, rank: 90),
-            TableColumn("SIZE", right: true, rank: 80),
-        ])
-        table.rows = info.namespaces.map { [.init($0.name), .init($0.tenant), .init("\($0.entries)"), .init(Quantity.bytes($0.bytes))] }
-        page.table(table)
+        page.table(table(info.namespaces))
+    }
+
+    static func table(_ namespaces: [CacheInfo.Namespace]) -> TextTable {
+        var table = TextTable(
+            [
+                TableColumn("NAMESPACE", minimum: 20, rank: 100),
+                TableColumn("TENANT", rank: 50, hidesWhenEmpty: true),
+                TableColumn("ENTRIES", right: true, rank: 90),
+                TableColumn("SIZE", right: true, rank: 80),
+            ], more: ["MODEL"])
+        table.rows = namespaces.map {
+            [.init($0.name), .init($0.tenant), .init("\($0.entries)"), .init(Quantity.bytes($0.bytes)), .init($0.model)]
+        }
+        return table
     }
 
     private static func meaning(_ info: CacheInfo) -> String {

@@ -34,6 +34,8 @@ struct CompletionCommand: ParsableCommand {
             case .zsh: .zsh
             case .fish: .fish
             }
-        Output.write(Routerctl.completionScript(for: kind), to: STDOUT_FILENO)
+        var script = Routerctl.completionScript(for: kind)
+        if shell == .bash { script += BashColons.script(command: "routerctl", function: "_routerctl") }
+        Output.write(script, to: STDOUT_FILENO)
     }
 }

@@ -24,11 +24,14 @@ struct ModelAndPlace: ParsableArguments {
 /// `--timeout` of actions that take long.
 struct Patience: ParsableArguments {
     @Option(
-        name: .long, help: ArgumentHelp("Give up after so long without a sign of life; then exit status 4. 10m without it.", valueName: "time"),
+        name: .long,
+        help: ArgumentHelp(
+            "Give up after so long without a sign of life; then exit status 4. Without it, 10m for load and pull, else 2m.", valueName: "time"),
         transform: Duration.parse)
     var timeout: Duration?
 
-    var milliseconds: Int { timeout?.milliseconds ?? 600_000 }
+    /// What was asked for here, or for all commands, or else what suits the action.
+    func milliseconds(_ session: Session, else usual: Int) -> Int { timeout?.milliseconds ?? session.chosenTimeoutMs ?? usual }
 }
 
 /// `routerctl load MODEL`
@@ -44,9 +47,10 @@ struct LoadCommand: ParsableCommand {
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
+        let session = try Session(options)
         var action = ModelAction(verb: "load", done: "loaded", what.model, endpoint: what.endpoint, change)
         action.params.keepAlive = keepAlive
-        try action.run(try Session(options), patienceMs: patience.milliseconds)
+        try action.run(session, patienceMs: patience.milliseconds(session, else: 600_000))
     }
 }
 
@@ -57,6 +61,7 @@ struct UnloadCommand: ParsableCommand {
         discussion: "While it is in use, it asks first.")
 
     @OptionGroup var what: ModelAndPlace
+    @OptionGroup var patience: Patience
     @OptionGroup var change: ChangeOptions
     @OptionGroup var options: GlobalOptions
 
@@ -66,7 +71,8 @@ struct UnloadCommand: ParsableCommand {
             let busy = Self.inUse(models, model: what.model, endpoint: what.endpoint)
             if !busy.isEmpty { try Confirmation.require("Unload \(what.model)", warnings: busy, yes: false) }
         }
-        try ModelAction(verb: "unload", done: "unloaded", what.model, endpoint: what.endpoint, change).run(session, patienceMs: 120_000)
+        try ModelAction(verb: "unload", done: "unloaded", what.model, endpoint: what.endpoint, change)
+            .run(session, patienceMs: patience.milliseconds(session, else: 120_000))
     }
 
     /// Where requests for it are in flight, one sentence each.
@@ -98,7 +104,8 @@ struct PullCommand: ParsableCommand {
             signal(number, SIG_DFL)
             raise(number)
         }
-        try ModelAction(verb: "pull", done: "pulled", what.model, endpoint: what.endpoint, change).run(session, patienceMs: patience.milliseconds)
+        try ModelAction(verb: "pull", done: "pulled", what.model, endpoint: what.endpoint, change)
+            .run(session, patienceMs: patience.milliseconds(session, else: 600_000))
     }
 }
 
@@ -109,13 +116,15 @@ struct DeleteCommand: ParsableCommand {
         discussion: "It asks first.")
 
     @OptionGroup var what: ModelAndPlace
+    @OptionGroup var patience: Patience
     @OptionGroup var change: ChangeOptions
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
         let session = try Session(options)
         try Confirmation.require("Delete \(what.model)\(what.endpoint.map { " from \($0)" } ?? "")", yes: change.yes)
-        try ModelAction(verb: "delete", done: "deleted", what.model, endpoint: what.endpoint, change).run(session, patienceMs: 120_000)
+        try ModelAction(verb: "delete", done: "deleted", what.model, endpoint: what.endpoint, change)
+            .run(session, patienceMs: patience.milliseconds(session, else: 120_000))
     }
 }
 
@@ -127,13 +136,15 @@ struct CopyCommand: ParsableCommand {
     @Argument(help: ArgumentHelp("The model.", valueName: "model"), completion: Completions.models) var model: String
     @Argument(help: ArgumentHelp("Its second name.", valueName: "new-name")) var destination: String
     @Option(name: .long, help: ArgumentHelp("The endpoint.", valueName: "name"), completion: Completions.endpoints) var endpoint: String?
+    @OptionGroup var patience: Patience
     @OptionGroup var change: ChangeOptions
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
+        let session = try Session(options)
         var action = ModelAction(verb: "copy", done: "copied", model, endpoint: endpoint, change)
         action.params.destination = destination
-        try action.run(try Session(options), patienceMs: 120_000)
+        try action.run(session, patienceMs: patience.milliseconds(session, else: 120_000))
     }
 }
 
@@ -143,6 +154,8 @@ struct ShowCommand: ParsableCommand {
         commandName: "show", abstract: "Print what an endpoint says of a model, as JSON.")
 
     @OptionGroup var what: ModelAndPlace
+    @Flag(name: [.long, .customShort("q")], help: "Print nothing; the exit status tells whether there is such a model.")
+    var quiet = false
     @OptionGroup var options: GlobalOptions
 
     func run() throws {
@@ -151,7 +164,7 @@ struct ShowCommand: ParsableCommand {
         let info = try session.ask(about: .both(model: what.model, endpoint: what.endpoint)) { client throws(ControlError) in
             try client.model("show", params)
         }
-        try session.output.show(info) { Self.print(info, on: $0) }
+        if !quiet { try session.output.show(info) { Self.print(info, on: $0) } }
     }
 
     static func print(_ info: ModelActionInfo, on page: Page) {

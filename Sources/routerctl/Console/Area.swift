@@ -57,7 +57,21 @@ extension Screen {
         guard (0..<area.rows).contains(row), column >= 0, room > 0 else { return column }
         let text = DisplayText.truncate(DisplayText.clean(text, ascii: isASCII), to: room, ellipsis: isASCII ? ".." : "…")
         let start = right ? area.endColumn - column - DisplayText.width(text) : area.column + column
-        return put(text, row: area.row + row, column: start, role: role) - area.column
+        return put(clean: text, row: area.row + row, column: start, role: role) - area.column
+    }
+
+    /// Writes a clean text into a field of the area, with blanks of its role where it is shorter, cut with an ellipsis where it is longer.
+    mutating func put(
+        clean text: String, in area: Area, row: Int, field column: Int, width: Int, role: Role, right: Bool, ellipsis: String
+    ) {
+        let width = min(width, area.columns - column)
+        guard (0..<area.rows).contains(row), column >= 0, width > 0 else { return }
+        let text = DisplayText.truncate(text, to: width, ellipsis: ellipsis)
+        let used = DisplayText.width(text)
+        let (row, start) = (area.row + row, area.column + column)
+        let blanks = right ? start..<start + width - used : start + used..<start + width
+        blank(row: row, columns: blanks, role: role)
+        put(clean: text, row: row, column: right ? blanks.upperBound : start, role: role)
     }
 
     /// Writes cells of which each has a role of its own, such as those of a gauge: `cells` of one column each.

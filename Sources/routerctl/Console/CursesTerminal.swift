@@ -107,14 +107,18 @@ final class CursesTerminal {
         clearok(routerd_stdscr(), true)
     }
 
-    /// Draws the rows that differ from what is shown; curses sends of those what changed.
+    /// Draws the cells that differ from what is shown; curses sends of those what changed.
     func show(_ screen: Screen) {
-        guard screen != shown else { return }
         let window = routerd_stdscr()
-        if shown == nil || shown?.size != screen.size { werase(window) }
-        for (row, cells) in screen.rows.enumerated() where shown?.size != screen.size || shown?.rows[row] != cells {
-            draw(cells, row: Int32(row), window)
+        let before = shown?.size == screen.size ? shown?.rows : nil
+        var hasChanged = before == nil
+        if hasChanged { werase(window) }
+        var text: [wchar_t] = []
+        for (row, cells) in screen.rows.enumerated() where before?[row] != cells {
+            draw(cells, instead: before?[row], row: Int32(row), window, &text)
+            hasChanged = true
         }
+        guard hasChanged else { return }
         wnoutrefresh(window)
         doupdate()
         shown = screen
@@ -157,16 +161,27 @@ final class CursesTerminal {
         }
     }
 
-    private func draw(_ cells: [Cell], row: Int32, _ window: UnsafeMutablePointer<WINDOW>?) {
+    /// - Parameters:
+    ///   - before: the row as it is shown; nil to draw all of it. Most of a row stays as it is.
+    ///   - text: room for a run of characters, used for all of them.
+    private func draw(
+        _ cells: [Cell], instead before: [Cell]?, row: Int32, _ window: UnsafeMutablePointer<WINDOW>?, _ text: inout [wchar_t]
+    ) {
         var column = 0
         while column < cells.count {
+            if let before, before[column] == cells[column] {
+                column += 1
+                continue
+            }
+            // Half a wide character cannot be drawn.
+            if cells[column].isCovered, column > 0 { column -= 1 }
             let style = cells[column].style
             let start = column
-            var text: [wchar_t] = []
-            while column < cells.count, cells[column].style == style {
-                text += cells[column].text.unicodeScalars.map { wchar_t(bitPattern: $0.value) }
+            text.removeAll(keepingCapacity: true)
+            repeat {
+                for scalar in cells[column].text.unicodeScalars { text.append(wchar_t(bitPattern: scalar.value)) }
                 column += 1
-            }
+            } while column < cells.count && (cells[column].isCovered || cells[column].style == style && before?[column] != cells[column])
             let looks = theme.attributes(style)
             let attributes = routerd_attributes(looks.bold ? 1 : 0, looks.dim ? 1 : 0, looks.reverse ? 1 : 0, looks.underline ? 1 : 0)
             wattr_set(window, attributes, looks.colour.flatMap { pairs[$0] } ?? 0, nil)

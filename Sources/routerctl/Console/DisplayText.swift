@@ -22,7 +22,7 @@ public enum DisplayText {
 
     /// `text` with a replacement for every scalar that could do harm. With `ascii`, everything else than ASCII is `?`.
     public static func clean(_ text: String, ascii: Bool = false) -> String {
-        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return text }
+        if isPlain(text) || (!ascii && text.unicodeScalars.allSatisfy(isPrintable)) { return text }
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars {
             if ascii {
@@ -34,6 +34,11 @@ public enum DisplayText {
         }
         return String(result)
     }
+
+    /// Whether each byte is a character of its own that a terminal shows in one column: what most text is made of.
+    static func isPlain(_ bytes: UnsafeBufferPointer<UInt8>) -> Bool { bytes.allSatisfy { $0 >= 0x20 && $0 < 0x7F } }
+
+    static func isPlain(_ text: String) -> Bool { text.utf8.withContiguousStorageIfAvailable(isPlain) ?? false }
 
     /// Columns that the scalar takes: 0 for combining marks, 2 for wide characters.
     ///
@@ -59,7 +64,7 @@ public enum DisplayText {
 
     /// Columns that a clean text takes.
     public static func width(_ text: String) -> Int {
-        if text.utf8.allSatisfy({ $0 < 0x7F }) { return text.utf8.count }
+        if isPlain(text) { return text.utf8.count }
         return text.unicodeScalars.reduce(0) { $0 + width(of: $1) }
     }
 

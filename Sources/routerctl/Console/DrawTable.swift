@@ -31,7 +31,7 @@ struct TablePlan {
         let columns = table.columns.indices
         cells = shown.map { row in
             columns.map { column in
-                let cell = table.cell(row, column, context)
+                let cell = table.cells[column](row, context)
                 return ListCell(DisplayText.clean(cell.text, ascii: context.theme.isASCII), cell.role)
             }
         }
@@ -50,8 +50,13 @@ struct TablePlan {
         }
         // Rows that are not on the screen count too: a column must not change its width as one scrolls.
         for column in columns where table.widths[column] == nil && (table.columns[column].minimum == nil || table.canSort[column]) {
+            let length = table.lengths[column]
             for row in state.order where natural[column] < area.columns {
-                let text = table.cell(row, column, context).text
+                if let bytes = length?(row), bytes <= natural[column] {
+                    if bytes > 0 { isEmpty[column] = false }
+                    continue
+                }
+                let text = table.cells[column](row, context).text
                 if !text.isEmpty { isEmpty[column] = false }
                 if text.utf8.count > natural[column] {
                     natural[column] = max(natural[column], DisplayText.width(DisplayText.clean(text, ascii: context.theme.isASCII)))
@@ -84,9 +89,9 @@ func drawTable(_ model: Model, in area: Area, _ theme: Theme, on screen: inout S
         let column = table.columns[place.column]
         let isSorted = state.sort == place.column
         let mark = isSorted ? (state.isReversed ? theme.descending : theme.ascending) : ""
-        let title = DisplayText.pad(
-            table.title(place.column, width: area.columns) + mark, to: place.width, right: column.right, ellipsis: theme.ellipsis)
-        screen.put(title, in: area, row: 0, column: place.start, role: isSorted ? .activePane : .heading)
+        screen.put(
+            clean: table.title(place.column, width: area.columns) + mark, in: area, row: 0, field: place.start, width: place.width,
+            role: isSorted ? .activePane : .heading, right: column.right, ellipsis: theme.ellipsis)
     }
     for (index, cells) in plan.cells.enumerated() {
         let row = plan.headingRows + index
@@ -94,8 +99,9 @@ func drawTable(_ model: Model, in area: Area, _ theme: Theme, on screen: inout S
         let isMarked = state.marks.contains(id)
         for place in plan.places {
             let cell = cells[place.column]
-            let text = DisplayText.pad(cell.text, to: place.width, right: table.columns[place.column].right, ellipsis: theme.ellipsis)
-            screen.put(text, in: area, row: row, column: place.start, role: isMarked ? .marked : cell.role)
+            screen.put(
+                clean: cell.text, in: area, row: row, field: place.start, width: place.width, role: isMarked ? .marked : cell.role,
+                right: table.columns[place.column].right, ellipsis: theme.ellipsis)
         }
         if isMarked { screen.put(theme.mark, in: area, row: row, column: 1, role: .marked) }
         if id == state.selected, !model.isPrint {

@@ -13,7 +13,7 @@ enum EndpointTable {
     }
 
     static let columns: [Column<EndpointInfo>] = [
-        .text("NAME", minimum: 7, rank: 100, by: \.name) { row, _ in ListCell(row.name, .value) },
+        .text("NAME", minimum: 7, rank: 100, of: \.name) { row, _ in ListCell(row.name, .value) },
         .text("STATE", rank: 99, short: (below: 38, title: ""), by: \.state) { row, context in
             let glyph = context.theme.stateGlyph(row.state)
             // Where it is narrow the sign alone tells the state.
@@ -39,7 +39,7 @@ enum EndpointTable {
         .number("SINCE", width: 6, rank: 50, by: { Timestamp.seconds($0.since).map { -Double($0) } }) { row, context in
             ListCell(Timestamp.ago(row.since, wallS: context.wallS), .dim)
         },
-        .text("VERSION", rank: 20, by: \.version) { row, _ in ListCell(row.version, .dim) },
+        .text("VERSION", rank: 20, of: \.version) { row, _ in ListCell(row.version, .dim) },
         .text("LOADED", minimum: 10, rank: 68) { row, context in
             let models = loaded(row, context)
             if row.reason.isEmpty || hasReasons(context) { return ListCell(models) }

@@ -13,7 +13,7 @@ enum ModelTable {
     }
 
     static let columns: [Column<ModelInfo>] = [
-        .text("NAME", minimum: 16, rank: 100, by: \.name) { row, _ in ListCell(row.name, .value) },
+        .text("NAME", minimum: 16, rank: 100, of: \.name) { row, _ in ListCell(row.name, .value) },
         .number("SIZE", width: 7, rank: 60, by: { $0.sizeBytes.map(Double.init) }) { row, _ in bytes(row.sizeBytes) },
         .text("PARAMS", rank: 30, by: { $0.parameterSize ?? "" }) { row, _ in
             ListCell(row.parameterSize ?? "-", row.parameterSize == nil ? .dim : .plain)

@@ -10,13 +10,13 @@ enum NamespaceTable {
     }
 
     static let columns: [Column<CacheInfo.Namespace>] = [
-        .text("MODEL", minimum: 8, rank: 100, by: \.model) { row, _ in ListCell(row.model, .value) },
-        .text("TENANT", minimum: 6, rank: 60, by: \.tenant) { row, _ in
+        .text("MODEL", minimum: 8, rank: 100, of: \.model) { row, _ in ListCell(row.model, .value) },
+        .text("TENANT", minimum: 6, rank: 60, of: \.tenant) { row, _ in
             ListCell(row.tenant.isEmpty ? "-" : row.tenant, row.tenant.isEmpty ? .dim : .plain)
         },
         .number("ENTRIES", width: 7, rank: 90, by: { Double($0.entries) }) { row, _ in EndpointTable.counter(row.entries) },
         .number("BYTES", width: 8, rank: 80, by: { Double($0.bytes) }) { row, _ in ListCell(Quantity.bytes(row.bytes)) },
-        .text("NAMESPACE", minimum: 8, rank: 50, by: \.name) { row, _ in ListCell(row.name, .dim) },
+        .text("NAMESPACE", minimum: 8, rank: 50, of: \.name) { row, _ in ListCell(row.name, .dim) },
     ]
 }
 
@@ -27,8 +27,8 @@ enum TokenTable {
     }
 
     static let columns: [Column<TokensInfo.Row>] = [
-        .text("MODEL", minimum: 8, rank: 100, by: \.model) { row, _ in ListCell(row.model.isEmpty ? "-" : row.model, .value) },
-        .text("ENDPOINT", minimum: 8, rank: 70, by: \.endpoint) { row, _ in ListCell(row.endpoint.isEmpty ? "-" : row.endpoint) },
+        .text("MODEL", minimum: 8, rank: 100, of: \.model) { row, _ in ListCell(row.model.isEmpty ? "-" : row.model, .value) },
+        .text("ENDPOINT", minimum: 8, rank: 70, of: \.endpoint) { row, _ in ListCell(row.endpoint.isEmpty ? "-" : row.endpoint) },
         .number("PROMPTS", width: 8, rank: 80, by: { Double($0.inputTokens) }) { row, _ in EndpointTable.counter(row.inputTokens) },
         .number("ANSWERS", width: 8, rank: 85, by: { Double($0.outputTokens) }) { row, _ in EndpointTable.counter(row.outputTokens) },
         .number("TOTAL", width: 8, rank: 90, by: { Double($0.inputTokens + $0.outputTokens) }) { row, _ in
@@ -47,14 +47,14 @@ enum EventTable {
     }
 
     static let columns: [Column<EventInfo>] = [
-        .text("TIME", rank: 90, by: \.at) { row, context in
+        .text("TIME", rank: 90, of: \.at) { row, context in
             // Today's hour is enough; where there is room, the whole time.
             ListCell(context.width >= 120 ? row.at : String(row.at.dropFirst(11).prefix(8)), .dim)
         },
         Column(
             column: TableColumn("LEVEL", rank: 80), width: nil, precedes: { $0.severity < $1.severity },
             cell: { row, _ in ListCell(row.level, row.severity >= 4 ? .bad : row.severity == 3 ? .warning : .dim) }),
-        .text("MESSAGE", minimum: 12, rank: 100, by: \.message) { row, _ in ListCell(row.message, row.severity >= 3 ? .value : .plain) },
+        .text("MESSAGE", minimum: 12, rank: 100, of: \.message) { row, _ in ListCell(row.message, row.severity >= 3 ? .value : .plain) },
         .text("FACTS", minimum: 10, rank: 70) { row, context in ListCell(EventLines.summary(row, context.theme), .dim) },
     ]
 }

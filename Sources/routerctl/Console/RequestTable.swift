@@ -18,17 +18,17 @@ enum RequestTable {
     }
 
     static let columns: [Column<RequestInfo>] = [
-        .text("ID", rank: 55, by: \.id) { row, _ in ListCell(row.id, .dim) },
+        .text("ID", rank: 55, of: \.id) { row, _ in ListCell(row.id, .dim) },
         .number("AGE", width: 6, rank: 95, by: { Double($0.ageMs) }) { row, _ in ListCell(Quantity.duration(ms: row.ageMs)) },
-        .text("KEY", minimum: 6, rank: 30, hidesWhenEmpty: true, by: \.key) { row, _ in ListCell(row.key) },
-        .text("CLIENT", minimum: 9, rank: 50, by: \.client) { row, context in
+        .text("KEY", minimum: 6, rank: 30, hidesWhenEmpty: true, of: \.key) { row, _ in ListCell(row.key) },
+        .text("CLIENT", minimum: 9, rank: 50, of: \.client) { row, context in
             // The port tells little, and where it is narrow the model needs the room.
             ListCell(context.width >= 130 ? row.client : host(row.client))
         },
-        .text("MODEL", minimum: 12, rank: 100, by: \.model) { row, _ in
+        .text("MODEL", minimum: 12, rank: 100, of: \.model) { row, _ in
             ListCell(row.model.isEmpty ? "-" : row.model, row.model.isEmpty ? .dim : .value)
         },
-        .text("ENDPOINT", minimum: 8, rank: 80, by: \.endpoint) { row, _ in
+        .text("ENDPOINT", minimum: 8, rank: 80, of: \.endpoint) { row, _ in
             ListCell(row.endpoint.isEmpty ? "-" : row.endpoint, row.endpoint.isEmpty ? .dim : .plain)
         },
         Column(
@@ -71,15 +71,15 @@ enum QueueTable {
     }
 
     static let columns: [Column<WaiterInfo>] = [
-        .text("ID", rank: 50, by: \.id) { row, _ in ListCell(row.id, .dim) },
+        .text("ID", rank: 50, of: \.id) { row, _ in ListCell(row.id, .dim) },
         .number("WAITED", width: 6, rank: 95, by: { Double($0.ageMs) }) { row, _ in
             ListCell(Quantity.duration(ms: row.ageMs), row.ageMs >= longMs ? .warning : .plain)
         },
-        .text("KEY", minimum: 6, rank: 40, hidesWhenEmpty: true, by: \.key) { row, _ in ListCell(row.key) },
-        .text("CLIENT", minimum: 9, rank: 45, by: \.client) { row, context in
+        .text("KEY", minimum: 6, rank: 40, hidesWhenEmpty: true, of: \.key) { row, _ in ListCell(row.key) },
+        .text("CLIENT", minimum: 9, rank: 45, of: \.client) { row, context in
             ListCell(context.width >= 130 ? row.client : RequestTable.host(row.client))
         },
-        .text("MODEL", minimum: 12, rank: 100, by: \.model) { row, _ in ListCell(row.model, .value) },
+        .text("MODEL", minimum: 12, rank: 100, of: \.model) { row, _ in ListCell(row.model, .value) },
         .number("AHEAD", width: 5, rank: 90, by: { Double($0.position) }) { row, _ in ListCell("\(row.position)", row.position > 0 ? .plain : .dim) },
         .text("BEHIND", minimum: 7, rank: 20, hidesWhenEmpty: true) { row, _ in ListCell(row.behind.joined(separator: ", "), .dim) },
         .text("BLOCKED BY", minimum: 26, rank: 80) { row, _ in

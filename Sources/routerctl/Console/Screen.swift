@@ -33,9 +33,17 @@ public struct Screen: Equatable, Sendable {
     @discardableResult
     public mutating func put(_ text: String, row: Int, column: Int, role: Role = .plain) -> Int {
         guard rows.indices.contains(row), column >= 0 else { return column }
+        return put(clean: DisplayText.clean(text, ascii: isASCII), row: row, column: column, role: role)
+    }
+
+    /// As `put(_:row:column:role:)`, for a text that `DisplayText.clean` has cleaned already.
+    @discardableResult
+    mutating func put(clean text: String, row: Int, column: Int, role: Role) -> Int {
+        guard rows.indices.contains(row), column >= 0 else { return column }
         let style = CellStyle(role: role)
         var column = column
-        for scalar in DisplayText.clean(text, ascii: isASCII).unicodeScalars {
+        if let count = putPlain(text, row: row, column: column, style) { return column + count }
+        for scalar in text.unicodeScalars {
             let width = DisplayText.width(of: scalar)
             if width == 0 {
                 // Some marks on a character are language; hundreds are an attack on the terminal.
@@ -49,6 +57,30 @@ public struct Screen: Equatable, Sendable {
             column += width
         }
         return column
+    }
+
+    /// The common case: a text of which each byte is a character of one column. Tells how many there was room for, or nil if it is none.
+    private mutating func putPlain(_ text: String, row: Int, column: Int, _ style: CellStyle) -> Int? {
+        let signs = Self.signs
+        let room = max(0, size.columns - column)
+        return text.utf8.withContiguousStorageIfAvailable { bytes -> Int? in
+            guard DisplayText.isPlain(bytes) else { return nil }
+            let count = min(bytes.count, room)
+            rows[row].withUnsafeMutableBufferPointer { cells in
+                for index in 0..<count { cells[column + index] = Cell(text: signs[Int(bytes[index])], style: style) }
+            }
+            return count
+        } ?? nil
+    }
+
+    /// A text for each byte below 128: made once, as a frame has thousands.
+    private static let signs = (0..<128).map { String(Unicode.Scalar(UInt8($0))) }
+
+    /// Fills the cells of a row with blanks.
+    mutating func blank(row: Int, columns: Range<Int>, role: Role) {
+        guard rows.indices.contains(row) else { return }
+        let cell = Cell(text: " ", style: CellStyle(role: role))
+        for column in columns.clamped(to: 0..<max(0, size.columns)) { rows[row][column] = cell }
     }
 
     /// Marks a whole row as selected.

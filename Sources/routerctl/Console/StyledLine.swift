@@ -215,8 +215,9 @@ extension Screen {
     /// Writes a line, cut where the area ends.
     mutating func put(_ line: StyledLine, in area: Area, row: Int, _ theme: Theme) {
         guard (0..<area.rows).contains(row) else { return }
-        var column = 0
-        for span in line.cut(to: area.columns, theme).spans { column = put(span.text, in: area, row: row, column: column, role: span.role) }
+        var column = area.column
+        // Spans are clean, and a line that is cut fits.
+        for span in line.cut(to: area.columns, theme).spans { column = put(clean: span.text, row: area.row + row, column: column, role: span.role) }
     }
 
     /// Writes those of the lines that the area shows.

@@ -34,19 +34,29 @@ struct Column<Row>: Sendable {
     var width: Int?
     /// Whether a row goes before another; nil where nobody sorts by it.
     var precedes: (@Sendable (Row, Row) -> Bool)?
+    /// A stored text that no cell is longer than: so that the width of a column is known without making the cells of all rows.
+    var bound: (any KeyPath<Row, String> & Sendable)?
     var cell: @Sendable (Row, CellContext) -> ListCell
 
     /// A column of text, as wide as its widest cell.
     static func text(
         _ title: String, minimum: Int? = nil, width: Int? = nil, rank: Int, hidesWhenEmpty: Bool = false, short: (below: Int, title: String)? = nil,
-        by value: (@Sendable (Row) -> String)? = nil,
+        by value: (@Sendable (Row) -> String)? = nil, bound: (any KeyPath<Row, String> & Sendable)? = nil,
         cell: @escaping @Sendable (Row, CellContext) -> ListCell
     ) -> Column {
         var precedes: (@Sendable (Row, Row) -> Bool)?
         if let value { precedes = { left, right in value(left) < value(right) } }
         return Column(
             column: TableColumn(title, minimum: minimum, rank: rank, hidesWhenEmpty: hidesWhenEmpty), short: short, width: width, precedes: precedes,
-            cell: cell)
+            bound: bound, cell: cell)
+    }
+
+    /// A column of a text as it is, or less of it; where there is none, a cell may say so in one column.
+    static func text(
+        _ title: String, minimum: Int? = nil, rank: Int, hidesWhenEmpty: Bool = false, of path: any KeyPath<Row, String> & Sendable,
+        cell: @escaping @Sendable (Row, CellContext) -> ListCell
+    ) -> Column {
+        text(title, minimum: minimum, rank: rank, hidesWhenEmpty: hidesWhenEmpty, by: { $0[keyPath: path] }, bound: path, cell: cell)
     }
 
     /// A column of numbers of a fixed width. `by` nil sorts to the end.
@@ -76,8 +86,10 @@ struct AnyTable {
     var isFault: (Int) -> Bool
     /// The order of a column.
     var precedes: (Int) -> (Int, Int) -> Bool
-    /// By row and column.
-    var cell: (Int, Int, CellContext) -> ListCell
+    /// By column, then by row.
+    var cells: [(Int, CellContext) -> ListCell]
+    /// By column, then by row: how many bytes the text of a cell has at most; nil where only making it tells.
+    var lengths: [((Int) -> Int)?]
 
     init<Row>(
         _ rows: [Row], columns: [Column<Row>], followsTop: Bool = false, id: @escaping (Row) -> String, words: @escaping (Row) -> [String],
@@ -96,7 +108,19 @@ struct AnyTable {
             guard let precedes = columns[column].precedes else { return { $0 < $1 } }
             return { precedes(rows[$0], rows[$1]) }
         }
-        cell = { columns[$1].cell(rows[$0], $2) }
+        cells = columns.map { column in
+            let cell = column.cell
+            return { cell(rows[$0], $1) }
+        }
+        lengths = columns.map { column in
+            guard let bound = column.bound, let offset = MemoryLayout<Row>.offset(of: bound) else { return nil }
+            return { row in
+                rows.withUnsafeBytes { bytes in
+                    let text = bytes.baseAddress?.advanced(by: row * MemoryLayout<Row>.stride + offset)
+                    return text?.assumingMemoryBound(to: String.self).pointee.utf8.count ?? 0
+                }
+            }
+        }
     }
 
     /// The heading of a column on a table of so many columns.

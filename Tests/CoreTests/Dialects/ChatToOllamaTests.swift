@@ -134,6 +134,21 @@ import Testing
         return answer.finish(Self.time)
     }
 
+    /// An endpoint may say what it likes; it must not end the daemon by it.
+    @Test(arguments: [
+        #""timings":{"prompt_ms":1e300,"predicted_ms":-1e300,"predicted_n":2}"#,
+        #""timings":{"cache_n":9223372036854775807,"prompt_n":9223372036854775807,"predicted_n":9223372036854775807}"#,
+        #""usage":{"prompt_tokens":9223372036854775807,"completion_tokens":9223372036854775807}"#,
+    ])
+    func figuresBeyondAllReasonAreSurvived(figures: String) {
+        var chat = ChatToOllama(model: "asked", route: .chat, hidesThinking: false)
+        chat.spent = TokenSum(input: 1, output: 1)
+        guard case .answer = whole(chat, #"{"choices":[{"message":{"content":"x"}}],\#(figures)}"#) else {
+            Issue.record("no answer")
+            return
+        }
+    }
+
     @Test func wholeAnswersSayTheSame() throws {
         let chat = ChatToOllama(model: "asked", route: .chat, hidesThinking: false)
         let answer =
