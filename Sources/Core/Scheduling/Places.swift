@@ -59,36 +59,45 @@ public struct EndpointCounters: Sendable, Equatable {
 
 /// One model on one endpoint: what has slots.
 struct Pair: Sendable {
+    // What each decision reads of every pair stands together.
+
     let place: Int
-    /// As the endpoint spells it.
-    let name: String
     /// What is known of the model everywhere.
     let book: Int
     /// The endpoint has it, as far as is known.
     var isPresent = true
     var isLoaded = false
+    var isPinned = false
     /// Leases whose grant made the endpoint load the model, and that are not back yet.
     var loading = 0
+    var inFlight = 0
+    /// Slots that the endpoint itself has for the model, where it tells.
+    var slots: Int?
     /// A load ahead of need was asked for, and counts until then.
     var aheadUntil: NIODeadline?
-    /// When the load under way is expected to end.
-    var readyAt = NIODeadline.uptimeNanoseconds(0)
-    /// Bytes that would be in use if it fitted beside everything, as the load under way began.
-    var usedAtLoad = 0
-    var inFlight = 0
-    /// When a lease was last given or came back.
-    var lastUsed = NIODeadline.uptimeNanoseconds(0)
     /// It gets nothing new until then: a waiting request needs its memory, and which.
     var claim: (book: Int, until: NIODeadline)?
     /// Bytes on disk.
     var sizeBytes: Int?
     /// Bytes in memory, when it was last seen there.
     var sizeInMemory: Int?
-    /// Slots that the endpoint itself has for the model, where it tells.
-    var slots: Int?
-    var isPinned = false
     var learned = Learned()
+
+    /// When a lease was last given or came back.
+    var lastUsed = NIODeadline.uptimeNanoseconds(0)
+    /// When the load under way is expected to end.
+    var readyAt = NIODeadline.uptimeNanoseconds(0)
+    /// Bytes that would be in use if it fitted beside everything, as the load under way began.
+    var usedAtLoad = 0
+    /// As the endpoint spells it.
+    let name: String
     var prefixes = PrefixMemory()
+
+    init(place: Int, name: String, book: Int) {
+        self.place = place
+        self.name = name
+        self.book = book
+    }
 
     /// The memory it will take: as seen before, else a fifth more than on disk, for the context.
     var expectedSize: Int? { sizeInMemory ?? sizeBytes.map { $0 + $0 / 5 } }

@@ -34,17 +34,27 @@ extension Scheduler {
     ///   - before: how many of the same model wait before it.
     ///   - loads: others than these are left out; slots where the model is in memory always count.
     mutating func choose(_ target: Target, _ ask: Ask, before: Int, loads: Loads = .all, now: NIODeadline) -> Decision {
+        if loads != .none { refreshResidents() }
         let mayWait = settings.placement != .off && !settings.overcommits
         let line =
             mayWait && loads != .none
-            ? costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now).map { $0 * Weights.line } : nil
+            ? costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now)?.weighed : nil
         var search = Search(bound: line ?? .infinity)
-        for candidate in usable(target) { consider(candidate, ask, &search, now: now) }
+        if let book = target.book, !target.byPlace.isEmpty {
+            // Few, and found without looking at all.
+            for pair in books[book].usable {
+                if let candidate = target.candidate(pair, at: pairs[pair].place) { consider(candidate, ask, &search, now: now) }
+            }
+        } else {
+            for candidate in target.candidates where isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+        }
         // Last, so that a load that costs more than what is known already is dropped at the first glance.
         switch loads {
         case .none: break
         case .of(let pair):
-            if let candidate = target.candidates.first(where: { $0.pair == pair }) { consider(candidate, ask, &search, now: now) }
+            if isUsable(pair) { break }
+            let known = target.byPlace.isEmpty ? target.candidates.first { $0.pair == pair } : target.candidate(pair, at: pairs[pair].place)
+            if let known { consider(known, ask, &search, now: now) }
         case .all:
             for candidate in target.candidates where !isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
         }
@@ -55,12 +65,6 @@ extension Scheduler {
         if let blocked, blocked.cost < least { return mayWait ? .claim(blocked.pair) : overcommit(target, ask, now: now) }
         if let best, best.cost <= line ?? .infinity { return .go(best.choice) }
         return overcommit(target, ask, now: now)
-    }
-
-    /// The candidates that have the model in memory or on the way there: few, and found without looking at all.
-    func usable(_ target: Target) -> [Candidate] {
-        guard let book = target.book, !target.places.isEmpty else { return target.candidates.filter { isUsable($0.pair) } }
-        return books[book].usable.compactMap { pair in target.places[pair].map { target.candidates[$0] } }
     }
 
     private struct Search {

@@ -9,8 +9,8 @@ extension Scheduler {
     enum Weights {
         /// Of a load's time, as the load serves those who come later too.
         static let load = 0.5
-        /// Of what is left of a load under way.
-        static let loading = 0.35
+        /// Of what is left of a load under way: less, so that nobody begins a second one that would end at the same time.
+        static let loading = 0.45
         /// Of the load time of whatever is pushed out, even if nobody has wanted it lately.
         static let eviction = 0.05
         /// Of the expected wait in line, as whoever waits makes the next one wait.
@@ -23,6 +23,8 @@ extension Scheduler {
         static let busy = 1.0
         /// Of the service time, where memory is not known and something there is in use: the load may have to wait for it.
         static let risk = 1.0
+        /// Of the harm of what would have to go if no more fitted than was seen to fit, where memory is not known.
+        static let guess = 0.2
         /// Seconds of harm for pushing out a pinned model: only where there is no other way.
         static let pinned = 1000.0
     }
@@ -44,6 +46,17 @@ extension Scheduler {
 
         var expected: Double { prefill + load + loadsBefore + busy }
         var weighed: Double { prefill + (isUnderWay ? Weights.loading : Weights.load) * load + loadsBefore + busy + harm }
+    }
+
+    /// To wait in line, by its parts, seconds.
+    struct LineCost: Sendable {
+        /// Until the first of those who hold the model have loaded it.
+        var load = 0.0
+        /// Until a slot of theirs is free.
+        var wait = 0.0
+
+        var expected: Double { load + wait }
+        var weighed: Double { Weights.loading * load + Weights.line * wait }
     }
 
     /// Where the model is in memory, or on the way there.
@@ -72,86 +85,34 @@ extension Scheduler {
         cost.prefill = books[pairs[wanted].book].prefill(tokens: ask.promptTokens, warm: 0) / speed
         cost.load = loadTime(wanted)
         if cost.weighed > bound { return nil }
+        for index in residents[place].loading where index != wanted { cost.loadsBefore += remainingLoad(index, now: now) }
         let used = used(with: wanted)
-        for index in places[place].resident where !pairs[index].isLoaded && isUsable(index) && index != wanted {
-            cost.loadsBefore += remainingLoad(index, now: now)
-        }
         guard let memory = memory(place) else {
-            // Nothing tells whether it fits: what is in use might have to go.
-            if places[place].inFlight > 0, used > places[place].largestSeen {
-                cost.busy = Weights.risk * books[pairs[wanted].book].service.value / speed
-            }
             cost.fits = size(wanted) > 0 && used <= places[place].largestSeen
+            guard used > places[place].largestSeen else { return cost }
+            // Nothing tells whether it fits: something might have to go, and what is in use to be waited for.
+            if places[place].inFlight > 0 { cost.busy = Weights.risk * books[pairs[wanted].book].service.value / speed }
+            var left = used - places[place].largestSeen
+            for victim in residents[place].victims where left > 0 && victim.pair != wanted {
+                left -= victim.size
+                cost.harm += Weights.guess * victim.harm
+            }
             return cost
         }
         var left = used - max(memory, places[place].largestSeen)
-        var taken: UInt64 = 0
-        while left > 0, let victim = nextVictim(place, besides: wanted, taken: &taken) {
-            left -= size(victim)
-            cost.fits = false
-            cost.harm += harm(victim)
-            if !isIdle(victim) {
-                cost.busy += Weights.busy * books[pairs[victim].book].service.value / speed
+        guard left > 0 else { return cost }
+        cost.fits = false
+        for victim in residents[place].victims where victim.pair != wanted {
+            left -= victim.size
+            cost.harm += victim.harm
+            if !victim.isIdle {
+                cost.busy += Weights.busy * victim.service / speed
                 cost.isBlocked = true
             }
             if cost.weighed > bound { return nil }
+            if left <= 0 { break }
         }
         return cost
-    }
-
-    /// Bytes that would be in use if the model fitted beside everything.
-    func used(with wanted: Int) -> Int {
-        var used = size(wanted)
-        for index in places[pairs[wanted].place].resident where index != wanted { used += size(index) }
-        return used
-    }
-
-    private func isIdle(_ pair: Int) -> Bool { pairs[pair].inFlight == 0 && pairs[pair].isLoaded }
-
-    /// The next to be pushed out: idle models, least recently used first, then those in use, the least wanted first.
-    /// - Parameter taken: a bit for each of the place's residents that came before.
-    private func nextVictim(_ place: Int, besides wanted: Int, taken: inout UInt64) -> Int? {
-        var best: Int?
-        var bit: UInt64 = 0
-        for number in 0..<min(64, places[place].resident.count) {
-            let index = places[place].resident[number]
-            guard taken & (1 << UInt64(number)) == 0, index != wanted, size(index) > 0 else { continue }
-            if let known = best {
-                let idle = isIdle(index)
-                if idle != isIdle(known) {
-                    if !idle { continue }
-                } else if idle ? pairs[index].lastUsed >= pairs[known].lastUsed : harm(index) >= harm(known) {
-                    continue
-                }
-            }
-            best = index
-            bit = 1 << UInt64(number)
-        }
-        taken |= bit
-        return best
-    }
-
-    /// What a load would push out.
-    func makeRoom(for wanted: Int) -> (idle: [Int], busy: [Int]) {
-        let place = pairs[wanted].place
-        guard let memory = memory(place), pairs[wanted].expectedSize != nil else { return ([], []) }
-        var victims: (idle: [Int], busy: [Int]) = ([], [])
-        var left = used(with: wanted) - max(memory, places[place].largestSeen)
-        var taken: UInt64 = 0
-        while left > 0, let victim = nextVictim(place, besides: wanted, taken: &taken) {
-            left -= size(victim)
-            if isIdle(victim) { victims.idle.append(victim) } else { victims.busy.append(victim) }
-        }
-        return victims
-    }
-
-    /// What those who will want the model pay for its going.
-    func harm(_ pair: Int) -> Double {
-        let book = pairs[pair].book
-        let load = loadTime(pair)
-        let whole = books[book].rate * load * Weights.harmSeconds
-        let harm = (books[book].holders > 1 ? whole * Weights.harmElsewhere : whole) + Weights.eviction * load
-        return pairs[pair].isPinned ? harm + Weights.pinned : harm
     }
 
     // Field by field, as a method of an array's element would copy the whole of it.
@@ -161,16 +122,7 @@ extension Scheduler {
     /// How fast it serves one more request: each stream slows the others.
     func speedForOneMore(_ place: Int) -> Double { places[place].speed / (1 + Place.slowing * Double(places[place].inFlight)) }
 
-    /// Bytes for models; nil while nothing tells.
-    func memory(_ place: Int) -> Int? {
-        if let told = places[place].endpoint.vramBytes { return told }
-        guard let overflow = places[place].leastOverflow else { return nil }
-        return places[place].largestSeen + max(0, overflow - places[place].largestSeen) / 4
-    }
-
     func isUsable(_ pair: Int) -> Bool { pairs[pair].isLoaded || pairs[pair].loading > 0 || pairs[pair].aheadUntil != nil }
-
-    private func size(_ pair: Int) -> Int { pairs[pair].sizeInMemory ?? pairs[pair].sizeBytes.map { $0 + $0 / 5 } ?? 0 }
 
     /// How many requests may be there at once. The endpoint's own number counts, unless its entry asks for less.
     func limit(_ pair: Int) -> Int {
@@ -192,20 +144,28 @@ extension Scheduler {
     }
 
     /// To wait for the next slot of those who hold the model; nil if nobody does.
-    func costOfLine(_ target: Target, needs: RouteNeeds, excluding: [EndpointID], before: Int, now: NIODeadline) -> Double? {
+    func costOfLine(_ target: Target, needs: RouteNeeds, excluding: [EndpointID], before: Int, now: NIODeadline) -> LineCost? {
         var slots = 0
         var speeds = 0.0
         var holders = 0.0
-        for candidate in usable(target) where pairs[candidate.pair].claim == nil {
-            let place = pairs[candidate.pair].place
-            guard takesWork(place), excluding.isEmpty || !excluding.contains(places[place].endpoint.id),
+        var load = Double.infinity
+        func count(_ pair: Int) {
+            let place = pairs[pair].place
+            guard pairs[pair].claim == nil, takesWork(place), excluding.isEmpty || !excluding.contains(places[place].endpoint.id),
                 needs.fit(of: places[place].capabilities) != nil
-            else { continue }
-            slots += limit(candidate.pair)
+            else { return }
+            slots += limit(pair)
             speeds += places[place].speed / (1 + Place.slowing * Double(max(0, places[place].inFlight - 1)))
             holders += 1
+            load = min(load, pairs[pair].isLoaded ? 0 : remainingLoad(pair, now: now))
+        }
+        if let book = target.book, !target.byPlace.isEmpty {
+            for pair in books[book].usable where target.candidate(pair, at: pairs[pair].place) != nil { count(pair) }
+        } else {
+            for candidate in target.candidates where isUsable(candidate.pair) { count(candidate.pair) }
         }
         guard slots > 0, let first = target.candidates.first else { return nil }
-        return books[pairs[first.pair].book].service.value / (speeds / holders) * Double(before + 1) / Double(slots)
+        let wait = books[pairs[first.pair].book].service.value / (speeds / holders) * Double(before + 1) / Double(slots)
+        return LineCost(load: load, wait: wait)
     }
 }

@@ -20,6 +20,7 @@ extension Scheduler {
             }
         }
         for book in books.indices { books[book].decay(now: now) }
+        residentsChanged()
         if hasClaims { dropOldClaims(now: now) }
         if !line.isEmpty { actions += dispatchAll(now: now) }
         return actions + preloads(now: now)
@@ -68,14 +69,11 @@ extension Scheduler {
         guard pairs[pair].inFlight == 0, !line.isEmpty else { return actions }
         let place = pairs[pair].place
         for book in line.someBooks(Self.othersAtOnce) where book != pairs[pair].book {
-            guard let other = places[place].pairOfBook[book], !pairs[other].isUsable, mightLoad(other) else { continue }
+            guard let other = places[place].pairOfBook[book], !isUsable(other), !hasBusyVictim(other) else { continue }
             actions += dispatch(book, loads: .of(other), now: now)
         }
         return actions
     }
-
-    /// Whether nothing that is in use would have to go.
-    private func mightLoad(_ pair: Int) -> Bool { makeRoom(for: pair).busy.isEmpty }
 
     mutating func dispatchAll(now: NIODeadline) -> [SchedulerAction] {
         var actions: [SchedulerAction] = []

@@ -13,9 +13,10 @@ extension Scheduler {
         let waiting = target.book.map { line.waiting(for: $0) } ?? 0
         result.waiting = waiting
         result.demand = target.book.map { books[$0].rate } ?? 0
+        refreshResidents()
         result.options = target.candidates.map { option($0, ask, now: now) }
-        if let wait = costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: waiting, now: now) {
-            result.options.append(lineOption(target, ask, wait: wait, waiting: waiting, now: now))
+        if let cost = costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: waiting, now: now) {
+            result.options.append(lineOption(target, cost, waiting: waiting))
         }
         result.options.sort { ($0.cost ?? .infinity) < ($1.cost ?? .infinity) }
         // Chance decides among equals: it must not be used up by looking.
@@ -36,18 +37,14 @@ extension Scheduler {
         return result
     }
 
-    /// To wait for a slot of those that hold the model. The rule counts them as ready; where all of them are still loading, the first slot
-    /// frees after that, and what is expected says so.
-    private func lineOption(_ target: Target, _ ask: Ask, wait: Double, waiting: Int, now: NIODeadline) -> Explanation.Option {
-        let holders = usable(target).map(\.pair).filter { takesWork(pairs[$0].place) }
-        let isLoading = !holders.isEmpty && holders.allSatisfy { !pairs[$0].isLoaded }
-        let load = isLoading ? holders.map { costOfUse($0, ask, now: now).load }.min() ?? 0 : 0
-        let isGuess = holders.first.map { books[pairs[$0].book].service == Mean(ModelBook.priorService) } ?? true
-        var option = Explanation.Option(cost: wait * Weights.line, expected: wait + load, parts: [.init(.line, wait)])
-        option.words = "\(Self.text(wait, isGuess: isGuess)) until a slot frees, \(waiting) waiting"
-        if load > 0 {
-            option.parts.append(.init(.load, load))
-            option.words += ", after \(Self.text(load)) of a load under way"
+    /// To wait for a slot of those that hold the model.
+    private func lineOption(_ target: Target, _ cost: LineCost, waiting: Int) -> Explanation.Option {
+        let isGuess = target.book.map { books[$0].service == Mean(ModelBook.priorService) } ?? true
+        var option = Explanation.Option(cost: cost.weighed, expected: cost.expected, parts: [.init(.line, cost.wait)])
+        option.words = "\(Self.text(cost.wait, isGuess: isGuess)) until a slot frees, \(waiting) waiting"
+        if cost.load > 0 {
+            option.parts.append(.init(.load, cost.load))
+            option.words += ", after \(Self.text(cost.load)) of a load under way"
         }
         return option
     }

@@ -25,6 +25,8 @@ extension Scheduler {
             } else {
                 indexOf[endpoint.id] = places.count
                 places.append(Place(endpoint: endpoint))
+                residents.append(Residents())
+                staleResidents.append(places.count - 1)
             }
         }
         let early = self.early
@@ -109,6 +111,8 @@ extension Scheduler {
         let loadsModels = places[index].endpoint.kind.loadsModels
         let loaded = Dictionary(report.loaded.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
         let isLoading = places[index].resident.contains { !pairs[$0].isLoaded && pairs[$0].isUsable }
+        let wanted = places[index].resident.reduce(0) { $0 + (isUsable($1) ? size($1) : 0) }
+        var hasNew = isLoading
         var inMemory = 0
         var vanished = 0
         for pair in places[index].pairs {
@@ -123,15 +127,18 @@ extension Scheduler {
             // A load under way will push it out, or has done so since the poll.
             if isLoaded, isLoading, !pairs[pair].takesMemory, !makesRoom(pair) { continue }
             if !isLoaded, takesWork, now - pairs[pair].lastUsed < .seconds(240) { vanished += pairs[pair].expectedSize ?? 0 }
+            if isLoaded { hasNew = true }
             setUse(pair) { pair in
                 pair.isLoaded = isLoaded
                 if isLoaded { pair.aheadUntil = nil }
             }
         }
         places[index].largestSeen = max(places[index].largestSeen, inMemory)
-        // What went although it was used lately went for want of room.
-        if vanished > 0, inMemory > 0, inMemory + vanished > places[index].largestSeen {
-            places[index].leastOverflow = min(places[index].leastOverflow ?? .max, inMemory + vanished)
+        residentsChanged(index)
+        // What went although it was used lately, as others came, went for want of room: all of it together does not fit.
+        let together = max(wanted, inMemory + vanished)
+        if vanished > 0, hasNew, together > places[index].largestSeen {
+            places[index].leastOverflow = min(places[index].leastOverflow ?? .max, together)
         }
         if let least = places[index].leastOverflow, least <= places[index].largestSeen { places[index].leastOverflow = nil }
     }
@@ -140,12 +147,12 @@ extension Scheduler {
     private func makesRoom(_ pair: Int) -> Bool {
         let place = pairs[pair].place
         guard let memory = memory(place) else { return true }
-        let used = places[place].resident.reduce(0) { $0 + (pairs[$1].expectedSize ?? 0) }
-        return used + (pairs[pair].expectedSize ?? 0) <= memory
+        return places[place].resident.reduce(size(pair)) { $0 + size($1) } <= memory
     }
 
     /// Marks the pairs that the configuration wants in memory.
     private mutating func pin() {
+        residentsChanged()
         for index in pairs.indices where pairs[index].isPinned { pairs[index].isPinned = false }
         for (name, pin) in settings.pins {
             for candidate in lookUp(name).candidates {

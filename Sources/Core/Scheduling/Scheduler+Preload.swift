@@ -42,6 +42,7 @@ extension Scheduler {
     mutating func preloads(now: NIODeadline) -> [SchedulerAction] {
         guard now - placedAt >= Self.placeEvery, settings.placement == .active || !settings.pins.isEmpty else { return [] }
         placedAt = now
+        refreshResidents()
         var actions: [SchedulerAction] = []
         for place in places.indices where mayLoad(place, now: now) {
             guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
@@ -49,6 +50,7 @@ extension Scheduler {
             let patience = max(120, 10 * loadTime(pair))
             setUse(pair) { pair in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }
             pairs[pair].lastUsed = now
+            residentsChanged(place)
             actions.append(.load(places[place].endpoint.id, model: pairs[pair].name))
         }
         return actions
@@ -73,7 +75,7 @@ extension Scheduler {
     }
 
     /// The model for which a load there would save most waiting, if it is worth it.
-    private func mostWanted(_ place: Int) -> Int? {
+    private mutating func mostWanted(_ place: Int) -> Int? {
         var best: (pair: Int, gain: Double)?
         for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable {
             // Ahead of need nothing is tried out: it fits by what was seen, or what has to go is known.

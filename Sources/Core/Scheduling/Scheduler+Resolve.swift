@@ -17,8 +17,15 @@ extension Scheduler {
         /// What is known of the model; nil where no endpoint has it.
         var book: Int?
         var candidates: [Candidate]
-        /// Where each pair stands among the candidates; empty where the candidates are not all in one book.
-        var places: [Int: Int] = [:]
+        /// For each place, which of the candidates is there; empty where the candidates are not all in one book.
+        var byPlace: [Int32] = []
+
+        /// The pair as a candidate, if it is one; nil too where `byPlace` is empty.
+        func candidate(_ pair: Int, at place: Int) -> Candidate? {
+            guard place < byPlace.count, byPlace[place] >= 0 else { return nil }
+            let candidate = candidates[Int(byPlace[place])]
+            return candidate.pair == pair ? candidate : nil
+        }
     }
 
     /// Asked names that were looked up before. Only names that exist are kept, and not too many of those, so that
@@ -80,7 +87,16 @@ extension Scheduler {
         let found = candidates(wanted, asked: name)
         var target = Target(key: ModelName.ollamaKey(wanted), book: found.first.map { pairs[$0.pair].book }, candidates: found)
         if found.allSatisfy({ pairs[$0.pair].book == target.book }) {
-            target.places = Dictionary(found.enumerated().map { ($1.pair, $0) }, uniquingKeysWith: { first, _ in first })
+            target.byPlace = Array(repeating: -1, count: places.count)
+            for (number, candidate) in found.enumerated() {
+                let place = pairs[candidate.pair].place
+                // Two spellings of one model on one endpoint: each is looked at.
+                if target.byPlace[place] >= 0 {
+                    target.byPlace = []
+                    break
+                }
+                target.byPlace[place] = Int32(number)
+            }
         }
         if !target.candidates.isEmpty { catalog.keep(target, as: name) }
         return target

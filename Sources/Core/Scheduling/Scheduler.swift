@@ -20,6 +20,9 @@ public struct Scheduler: Sendable {
     /// Endpoints and pairs are named by their index, which never changes: what is gone is marked so.
     var places: [Place] = []
     var pairs: [Pair] = []
+    /// By place; and the places whose entry has to be found anew before it is read.
+    var residents: [Residents] = []
+    var staleResidents: [Int] = []
     var indexOf: [EndpointID: Int] = [:]
     var catalog = Catalog()
     var line = WaitingLine()
@@ -187,8 +190,11 @@ public struct Scheduler: Sendable {
         if before != after {
             let book = pairs[pair].book
             if after { books[book].usable.append(pair) } else { books[book].usable.removeAll { $0 == pair } }
+            // The model is worth less where it is in memory if it is elsewhere too.
+            for other in books[book].usable { residentsChanged(pairs[other].place) }
         }
         if !after, before { pairs[pair].prefixes.forget() }
+        residentsChanged(place)
         let isThere = places[place].resident.contains(pair)
         if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }
         if !pairs[pair].takesMemory, isThere { places[place].resident.removeAll { $0 == pair } }
