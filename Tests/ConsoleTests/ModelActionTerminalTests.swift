@@ -82,7 +82,7 @@ struct ModelActionTerminalTests {
             #expect(bar.filter { $0 == "━" }.count == cells * 1500 / 4700 && bar.filter { $0 == "─" }.count == cells - cells * 1500 / 4700, "\(bar)")
             // The console is not busy meanwhile.
             tmux.press("3")
-            #expect(tmux.shows("r-102") && tmux.screen.contains("31%"), "\(tmux.screen)")
+            #expect(tmux.shows("PHASE") && tmux.screen.contains("31%"), "\(tmux.screen)")
             hold.signal()
             #expect(tmux.shows("pull phi4:14b: done on gpu-1"), "\(tmux.screen)")
             #expect(daemon.lines(of: "model.pull").count == 1)
