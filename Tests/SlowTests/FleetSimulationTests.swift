@@ -21,13 +21,13 @@ import Testing
         let shape = TrafficShape(load: 0.9, duration: 1200)
         let ours = ComparedRule.expectedTime.run(shape, seeds: Self.seeds)
         let seed = ComparedRule.seed.run(shape, seeds: Self.seeds)
-        // Measured on these two: 0.72 and 0.54. They are short; `make fleet-sim` has the bars, over twelve fleets.
-        #expect(ours.meanFirstToken < 0.8 * seed.meanFirstToken)
-        #expect(Double(ours.loads) < 0.6 * Double(seed.loads))
+        // Measured on these two: 0.32 and 0.24. They are short; `make fleet-sim` has the bars, over twelve fleets.
+        #expect(ours.meanFirstToken < 0.5 * seed.meanFirstToken)
+        #expect(Double(ours.loads) < 0.4 * Double(seed.loads))
     }
 
     @Test func oneKeysFloodLeavesTheOthersTheirShare() {
-        let flood = ComparedRule.expectedTime.run(.flood(duration: 300), seeds: [101])
+        let flood = ComparedRule.expectedTime.run(.flood(duration: 900), seeds: [101])
         #expect(flood.fairness >= 0.95)
         #expect(flood.refused > 0, "it was no flood")
     }

@@ -12,7 +12,8 @@ public struct Simulation {
         case machine(Int, plan: Int)
         case patience(Int)
         case poll(Int)
-        case report(Int, EndpointReport)
+        /// The oldest of the machine's reports on the way arrives.
+        case report(Int)
         case sweep
     }
 
@@ -35,6 +36,8 @@ public struct Simulation {
     private let listing: [[ModelListing]]
     private var lastEviction: [[Double]]
     private var left: Int
+    /// By machine, on the way to the router. Not in the events, which are moved about a lot.
+    private var reports: [[EndpointReport]]
 
     public init(fleet: FleetShape, traffic: Traffic, rule: any RoutingRule) {
         self.rule = rule
@@ -49,6 +52,7 @@ public struct Simulation {
             fleet.models.filter { $0.size <= machine.memory }.map { ModelListing(name: $0.name, sizeBytes: $0.size * 5 / 6) }
         }
         left = trace.count
+        reports = fleet.machines.map { _ in [] }
     }
 
     public mutating func run() -> Outcome {
@@ -86,9 +90,10 @@ public struct Simulation {
             view.servers[machine].advance(to: view.now)
             view.servers[machine].expireIdle(now: view.now)
             hear(machine)
-            events.add(.report(machine, report(machine)), at: view.now + Self.pollDelay)
+            reports[machine].append(report(machine))
+            events.add(.report(machine), at: view.now + Self.pollDelay)
             events.add(.poll(machine), at: view.now + Self.pollEvery)
-        case .report(let machine, let report): deliver(machine, report)
+        case .report(let machine): deliver(machine, reports[machine].removeFirst())
         case .sweep:
             carryOut(rule.swept(view))
             events.add(.sweep, at: view.now + 0.25)

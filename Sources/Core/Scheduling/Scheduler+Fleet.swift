@@ -115,11 +115,13 @@ extension Scheduler {
         var hasNew = isLoading
         var inMemory = 0
         var vanished = 0
-        for pair in places[index].pairs {
+        var changed = false
+        for pair in concerned(report, index, loadsModels) {
             let found = takesWork && !loaded.isEmpty ? loaded[pairs[pair].name] : nil
             let isLoaded = found != nil || (takesWork && !loadsModels)
             pairs[pair].slots = found?.slots
             if let size = found?.sizeVramBytes {
+                changed = changed || pairs[pair].sizeInMemory != size
                 pairs[pair].sizeInMemory = size
                 inMemory += size
             }
@@ -134,13 +136,23 @@ extension Scheduler {
             }
         }
         places[index].largestSeen = max(places[index].largestSeen, inMemory)
-        residentsChanged(index)
+        if changed { residentsChanged(index) }
         // What went although it was used lately, as others came, went for want of room: all of it together does not fit.
         let together = max(wanted, inMemory + vanished)
         if vanished > 0, hasNew, together > places[index].largestSeen {
             places[index].leastOverflow = min(places[index].leastOverflow ?? .max, together)
         }
         if let least = places[index].leastOverflow, least <= places[index].largestSeen { places[index].leastOverflow = nil }
+    }
+
+    /// Of the endpoint's many models the few whose being in memory a report may change.
+    private func concerned(_ report: EndpointReport, _ place: Int, _ loadsModels: Bool) -> [Int] {
+        guard loadsModels else { return places[place].pairs }
+        var concerned = places[place].resident
+        for model in report.loaded where !concerned.contains(where: { pairs[$0].name == model.name }) {
+            if let pair = places[place].pairs.first(where: { pairs[$0].name == model.name }) { concerned.append(pair) }
+        }
+        return concerned
     }
 
     /// Whether a model that a poll found in memory fits beside all that is there and on the way.

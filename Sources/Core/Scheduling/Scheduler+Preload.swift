@@ -8,10 +8,8 @@ extension Scheduler {
     /// Seconds over which the gain of a load has to pay a part of its time.
     private static let horizon = 300.0
     private static let payback = 0.3
-    /// The same where it pushes out something.
-    private static let paybackOfEviction = 1.0
-    /// How much more a model must be wanted than what it pushes out.
-    private static let advantage = 3.0
+    /// The share of a memory that loads ahead of need leave free, so that the next one that is needed pushes nothing out.
+    private static let reserve = 0.35
     private static let placeEvery = TimeAmount.seconds(1)
     private static let afterFailure = TimeAmount.seconds(60)
 
@@ -75,18 +73,14 @@ extension Scheduler {
     }
 
     /// The model for which a load there would save most waiting, if it is worth it.
-    private mutating func mostWanted(_ place: Int) -> Int? {
+    private func mostWanted(_ place: Int) -> Int? {
         var best: (pair: Int, gain: Double)?
         for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable {
-            // Ahead of need nothing is tried out: it fits by what was seen, or what has to go is known.
+            // Ahead of need nothing is tried out and nothing pushed out.
             if places[place].endpoint.vramBytes == nil, used(with: pair) > places[place].largestSeen { continue }
+            if let memory = memory(place), Double(memory - used(with: pair)) < Self.reserve * Double(memory) { continue }
             let gain = gain(pair)
-            guard gain * Self.horizon > Self.payback * loadTime(pair), gain > best?.gain ?? 0 else { continue }
-            let room = makeRoom(for: pair)
-            guard room.busy.isEmpty, room.idle.isEmpty else { continue }
-            if !room.idle.isEmpty, gain * Self.horizon < Self.paybackOfEviction * loadTime(pair) { continue }
-            let loss = room.idle.reduce(0) { $0 + self.loss($1) }
-            if gain - Self.advantage * loss > best?.gain ?? 0 { best = (pair, gain - Self.advantage * loss) }
+            if gain * Self.horizon > Self.payback * loadTime(pair), gain > best?.gain ?? 0 { best = (pair, gain) }
         }
         return best?.pair
     }
@@ -96,12 +90,6 @@ extension Scheduler {
         let book = pairs[pair].book
         return (wait(pair, holders: books[book].holders) - wait(pair, holders: books[book].holders + 1))
             * (books[book].rate + Double(line.waiting(for: book)) / 10)
-    }
-
-    private func loss(_ pair: Int) -> Double {
-        let book = pairs[pair].book
-        return (wait(pair, holders: books[book].holders - 1) - wait(pair, holders: books[book].holders))
-            * books[book].rate
     }
 
     /// About how long a request for the model waits with so many holders: for a load with none, else for a slot (Sakasegawa's
