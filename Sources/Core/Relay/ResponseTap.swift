@@ -217,19 +217,22 @@ struct ResponseTap {
         }
     }
 
+    /// An endpoint that says more lies, and a few such figures in a row would overflow the sums.
+    private static let mostTokens = 1_000_000_000
+
     private mutating func readFigures(_ bytes: UnsafeRawBufferPointer) {
         if let value = bytes.integer(after: "\"eval_count\":") ?? bytes.integer(after: "\"completion_tokens\":")
             ?? bytes.integer(after: "\"output_tokens\":") ?? bytes.integer(after: "\"tokens_predicted\":") ?? bytes.integer(after: "\"predicted_n\":")
         {
-            figures.answerTokens = value
+            figures.answerTokens = min(value, Self.mostTokens)
         }
         if let value = bytes.integer(after: "\"prompt_eval_count\":") ?? bytes.integer(after: "\"prompt_tokens\":")
             ?? bytes.integer(after: "\"input_tokens\":") ?? bytes.integer(after: "\"tokens_evaluated\":")
         {
-            figures.promptTokens = value
+            figures.promptTokens = min(value, Self.mostTokens)
         } else if let fresh = bytes.integer(after: "\"prompt_n\":") {
             // llama-server's timings: what it had in its cache it did not count as new.
-            figures.promptTokens = fresh + (bytes.integer(after: "\"cache_n\":") ?? 0)
+            figures.promptTokens = min(fresh + (bytes.integer(after: "\"cache_n\":") ?? 0), Self.mostTokens)
         }
         if let value = bytes.integer(after: "\"load_duration\":") { figures.loadDuration = value }
     }

@@ -137,18 +137,26 @@ import Testing
             for peer in peers { await subscriptions.add(peer.subscriber(deltas: true), Self.kind) }
             for peer in peers { _ = try await peer.next() }
             let before = source.count
-            for _ in 0..<5 {
-                var frames: Set<String> = []
-                for peer in peers {
-                    // Whole ones, which latecomers got, are past.
-                    var frame = try await peer.next()
-                    while frame.contains(#""method":"snapshot""#) { frame = try await peer.next() }
-                    frames.insert(frame)
-                }
-                #expect(frames.count == 1, "\(frames)")
+            // Whoever came later starts later: frames are compared by their number, up to one that all get.
+            var frames: [Int: Set<String>] = [:]
+            var readers: [Int: Int] = [:]
+            var last = 0
+            for (place, peer) in peers.enumerated() {
+                var number = 0
+                repeat {
+                    let frame = try await peer.next()
+                    number = Self.number(frame, of: "sequence") ?? 0
+                    // Whole ones are for latecomers.
+                    guard frame.contains(#""method":"delta""#) else { continue }
+                    frames[number, default: []].insert(frame)
+                    readers[number, default: 0] += 1
+                } while number < last + (place == 0 ? 20 : 0)
+                last = max(last, number)
             }
-            // Not ten times as many as frames. One may have been made since.
-            #expect(source.count - before <= 8, "\(source.count - before)")
+            #expect(frames.values.allSatisfy { $0.count == 1 }, "\(frames)")
+            #expect(readers.values.contains(peers.count), "\(readers)")
+            // Not ten times as many as frames, though some may have been made since.
+            #expect(source.count - before < 5 * frames.count, "\(source.count - before) for \(frames.count)")
             let other = try await Peer(on: loop)
             await subscriptions.add(other.subscriber(deltas: true), .init(intervalMs: 20, topics: [.models]))
             _ = try await other.next()

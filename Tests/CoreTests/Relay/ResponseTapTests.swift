@@ -33,6 +33,13 @@ import Testing
                 """#,
             items: 2, isWhole: true, figures: .init(promptTokens: 7, answerTokens: 2, loadDuration: 5)),
         Row(
+            name: "figures beyond reason", type: ndjson,
+            text: #"""
+                {"done":true,"prompt_eval_count":999999999999999999,"eval_count":999999999999999999}
+
+                """#,
+            items: 0, isWhole: true, figures: .init(promptTokens: 1_000_000_000, answerTokens: 1_000_000_000)),
+        Row(
             name: "Anthropic's messages", type: sse,
             text:
                 "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n\nevent: content_block_delta\ndata: {\"delta\":{\"text\":\"a\"}}\n\nevent: message_delta\ndata: {\"usage\":{\"output_tokens\":4}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
