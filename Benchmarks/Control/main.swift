@@ -93,7 +93,8 @@ do {
     fleet.stop()
 } catch {
     fleet.stop()
-    fatalError("\(error)")
+    FileHandle.standardError.write(Data("bench-control: \(error)\n".utf8))
+    exit(1)
 }
 
 print(table.text)
