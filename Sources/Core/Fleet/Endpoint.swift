@@ -68,10 +68,12 @@ public struct EndpointAddress: Sendable, Hashable {
         public var defaultPort: Int { self == .http ? 80 : 443 }
     }
 
-    public var scheme: Scheme
+    public let scheme: Scheme
     /// A name or an IP address, without brackets.
-    public var host: String
-    public var port: Int
+    public let host: String
+    public let port: Int
+    /// The value of the `Host` header for this address.
+    public let authority: String
     /// Empty, or a path that begins with a slash and does not end with one; it goes before every route's path.
     public var basePath: String
     /// What stands for a route's `/v1` there, after `basePath`: a service's version path may be any.
@@ -85,6 +87,8 @@ public struct EndpointAddress: Sendable, Hashable {
         self.scheme = scheme
         self.host = host
         self.port = port
+        let bracketed = host.contains(":") ? "[\(host)]" : host
+        authority = port == scheme.defaultPort ? bracketed : "\(bracketed):\(port)"
         self.basePath = basePath
         self.versionPath = versionPath
         self.url = url
@@ -100,11 +104,6 @@ public struct EndpointAddress: Sendable, Hashable {
         return (basePath, route)
     }
 
-    /// The value of the `Host` header for this address.
-    public var authority: String {
-        let bracketed = host.contains(":") ? "[\(host)]" : host
-        return port == scheme.defaultPort ? bracketed : "\(bracketed):\(port)"
-    }
 }
 
 /// A text that must not reach a log, a status or a stranger: it prints as `***`.

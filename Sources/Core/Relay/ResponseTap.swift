@@ -53,15 +53,11 @@ struct ResponseTap {
     init(response: ResponseHead, lineLimit: Int) {
         self.lineLimit = lineLimit
         isServerError = response.status >= 500
-        guard response.status == 200, response.withField("content-encoding", { _ in true }) == nil else {
+        if response.status != 200 || response.isEncoded {
             mode = .off
-            return
+        } else {
+            mode = response.streamFraming.map { .stream($0) } ?? .whole
         }
-        mode =
-            response.withField("content-type") { type in
-                if type.hasPrefix("application/x-ndjson") { return .stream(.newlineJSON) }
-                return type.hasPrefix("text/event-stream") ? .stream(.serverSentEvents) : .whole
-            } ?? .whole
     }
 
     /// How the answer is divided, if it is a stream; nil otherwise.

@@ -75,7 +75,7 @@ extension ExchangeHandler {
     func beginRecording(_ exchange: Exchange, _ head: ResponseHead) {
         guard let fill = exchange.fill else { return }
         // What was done to the request makes it another one.
-        guard head.status == 200, head.withField("content-encoding", { _ in true }) == nil, exchange.notes.isEmpty, exchange.substitute == nil else {
+        guard head.status == 200, !head.isEncoded, exchange.notes.isEmpty, exchange.substitute == nil else {
             return stopRecording(exchange, head.status == 200 ? .altered : .notAnAnswer)
         }
         guard let translated = exchange.translated else { return fill.flight.begin(framing: exchange.tap?.framing) }

@@ -53,8 +53,7 @@ extension ExchangeHandler {
     }
 
     func beginTranslated(_ exchange: Exchange, _ head: ResponseHead) {
-        let isEventStream = head.withField("content-type") { $0.hasPrefix("text/event-stream") } ?? false
-        exchange.existingDetour?.translated?.begin(status: head.status, isEventStream: isEventStream)
+        exchange.existingDetour?.translated?.begin(status: head.status, isEventStream: head.streamFraming == .serverSentEvents)
         if exchange.fill != nil { beginRecording(exchange, head) }
         guard exchange.translated?.mode == .stream, let type = exchange.translated?.streamType else { return }
         let version = exchange.head.version

@@ -14,6 +14,10 @@ struct ResponseHead {
     let keepsAlive: Bool
     let isChunked: Bool
     let contentLength: Int?
+    /// The answer is compressed or otherwise encoded.
+    let isEncoded: Bool
+    /// How its `Content-Type` says that it is divided; nil if it is one text.
+    let streamFraming: StreamFraming?
     /// From the status line to the empty line.
     private let bytes: ByteBuffer
     private let statusLineLength: Int
@@ -29,6 +33,8 @@ struct ResponseHead {
         statusLineLength = facts.statusLineLength
         isChunked = facts.isChunked
         contentLength = facts.contentLength
+        isEncoded = facts.isEncoded
+        streamFraming = facts.streamFraming
         keepsAlive = facts.isVersion11 ? !facts.closes : facts.keepsAlive && !facts.closes
         namesFields = facts.namesFields
     }
@@ -44,6 +50,9 @@ struct ResponseHead {
         var isVersion11 = true
         var isChunked = false
         var contentLength: Int?
+        var isEncoded = false
+        var hasContentType = false
+        var streamFraming: StreamFraming?
         var closes = false
         var keepsAlive = false
         var namesFields = false
@@ -96,6 +105,16 @@ struct ResponseHead {
                     facts.namesFields = true
                 }
             }
+        case 12 where name.equalsIgnoringCase("content-type"):
+            guard !facts.hasContentType else { return nil }
+            facts.hasContentType = true
+            if value.hasPrefix("application/x-ndjson") {
+                facts.streamFraming = .newlineJSON
+            } else if value.hasPrefix("text/event-stream") {
+                facts.streamFraming = .serverSentEvents
+            }
+        case 16 where name.equalsIgnoringCase("content-encoding"):
+            facts.isEncoded = true
         case 14 where name.equalsIgnoringCase("content-length"):
             guard let length = FieldLines.number(value) else { return ResponseFault(reason: "a Content-Length that is no number") }
             guard facts.contentLength == nil || facts.contentLength == length else { return ResponseFault(reason: "two different Content-Lengths") }
