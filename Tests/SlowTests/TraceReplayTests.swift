@@ -11,6 +11,8 @@ import Testing
 
 /// The simulation beside the real thing: one trace through a real daemon and real endpoints, and through `Simulation`. What breaks without
 /// it: `make fleet-sim` reports on a fleet that nobody has, and a rule that is tuned on it does people no good.
+///
+/// It fails, by both figures, for a daemon with `placement: off` and `queue: overcommit`.
 @Suite struct TraceReplayTests {
     /// Everything happens ten times as quickly as in the fleets of `make fleet-sim`: 450 seconds in 45. What HTTP and a debug build add to an
     /// answer, 5 to 10 ms, is then still little beside the mean time to the first token.
@@ -50,11 +52,11 @@ import Testing
             loads = Double(replayed.loads)
         }
 
-        /// Measured on four such fleets in twelve runs: the daemon's mean is 0.6 to 1.5 times the simulations', its
-        /// loads are 0.7 to 1.2 times theirs. Simulations of the same fleet differ among themselves as much. On this fleet the other rules'
-        /// mean is more than twenty times ours, and their loads are more than three times.
+        /// Measured in a dozen runs, some of them beside a build, other tests or two busy loops: the daemon's mean was 0.62 to 1.16 times the
+        /// simulations', and its loads were 0.72 to 1.12 times theirs; on three other fleets 0.9 to 1.5 and 0.75 to 1.15 times. Simulations of
+        /// the same fleet differ among themselves as much. Of the other rules the mean is more than 20 times as great, and the loads are 3.4.
         func agrees(with said: Figures) -> Bool {
-            (0.4 * said.firstToken...2.2 * said.firstToken).contains(firstToken) && (0.6 * said.loads...1.6 * said.loads).contains(loads)
+            (0.45 * said.firstToken...2 * said.firstToken).contains(firstToken) && (0.6 * said.loads...1.5 * said.loads).contains(loads)
         }
     }
 
