@@ -52,7 +52,7 @@ import Testing
             loads = Double(replayed.loads)
         }
 
-        /// Measured in a dozen runs, some of them beside a build, other tests or two busy loops: the daemon's mean was 0.62 to 1.16 times the
+        /// Measured in a dozen runs, some of them beside a build, other tests or two busy loops: the daemon's mean was 0.62 to 1.22 times the
         /// simulations', and its loads were 0.72 to 1.12 times theirs; on three other fleets 0.9 to 1.5 and 0.75 to 1.15 times. Simulations of
         /// the same fleet differ among themselves as much. Of the other rules the mean is more than 20 times as great, and the loads are 3.4.
         func agrees(with said: Figures) -> Bool {
