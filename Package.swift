@@ -123,12 +123,12 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        // What takes a core for seconds or holds a thread: the sentence model, the stores with their servers. Apart from tests that
-        // measure deadlines.
+        // What takes a core for seconds or holds a thread: the sentence model, the stores with their servers, a trace through the real
+        // daemon. Apart from tests that measure deadlines.
         .testTarget(
             name: "SlowTests",
             dependencies: [
-                "Core", "TestSupport", "FleetSimulation",
+                "Core", "TestSupport", "FleetSimulation", "routerd", "simulated-endpoint", locks,
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
@@ -159,10 +159,10 @@ let package = Package(
         .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl", "TestSupport"], swiftSettings: strict),
         // Tests against the real binaries.
         .target(name: "TestSupport", dependencies: ["Protocol", locks], path: "Tests/Support", swiftSettings: strict),
-        // A stand-in for Ollama as a program of its own: the demo and the tests with real clients use it.
+        // A stand-in for Ollama as a program of its own: the demo, the tests with real clients and the replay of a trace use it.
         .executableTarget(
             name: "simulated-endpoint",
-            dependencies: ["TestSupport", locks, .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["FleetSimulation", "TestSupport", locks, .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/SimulatedEndpoint",
             swiftSettings: strict
         ),

@@ -13,8 +13,8 @@ import Testing
     private static func fleet(_ more: String = "", up: Int = 3, _ body: (RunningDaemon, FakeEndpoint) throws -> Void) throws {
         let authority = try TestAuthority()
         let certificate = try authority.certificate("service")
-        let one = try SimulatedServer(["--models", "llama3.2:3b", "--loaded", "llama3.2:3b"])
-        let two = try SimulatedServer(["--models", "llama3.2:3b,mistral:7b"])
+        let one = try SimulatedEndpointProcess(["--models", "llama3.2:3b", "--loaded", "llama3.2:3b"])
+        let two = try SimulatedEndpointProcess(["--models", "llama3.2:3b,mistral:7b"])
         let service = try FakeEndpoint("service", kind: .openAI, available: ["gpt-far"])
         defer { service.die() }
         let front = try TLSFront(certificate, to: service.port)

@@ -10,8 +10,8 @@ import Testing
 /// simulated Ollama servers.
 @Suite struct RealClientTests {
     private static func fleet(_ config: String = "", _ body: (RunningDaemon) throws -> Void) throws {
-        let first = try SimulatedServer(["--models", "llama3.2:3b,qwen2.5:7b", "--loaded", "llama3.2:3b"])
-        let second = try SimulatedServer(["--models", "llama3.2:3b,mistral:7b"])
+        let first = try SimulatedEndpointProcess(["--models", "llama3.2:3b,qwen2.5:7b", "--loaded", "llama3.2:3b"])
+        let second = try SimulatedEndpointProcess(["--models", "llama3.2:3b,mistral:7b"])
         try withExtendedLifetime((first, second)) {
             try RunningDaemon.run("endpoints:\n  - \(first.url)\n  - \(second.url)\n" + config, up: 2, body)
         }

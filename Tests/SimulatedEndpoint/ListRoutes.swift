@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import FleetSimulation
 import Foundation
 import TestSupport
 
@@ -17,11 +18,11 @@ extension OllamaServer {
     }
 
     func ps() -> String {
-        let rows = memory.residents.map { resident in
+        let rows = live.residents.map { resident in
             let model = resident.model
             // Go's largest time stands for "never".
             let expires = resident.expires.isFinite ? Timestamp.text(resident.expires) : "2318-11-24T04:00:00Z"
-            let size = model.size + model.size / 2
+            let size = model.shape.size
             return #"{"name":\#(GoJSON.quote(model.name)),"model":\#(GoJSON.quote(model.name)),"size":\#(size),"digest":"\#(model.digest)","#
                 + #""details":\#(model.details),"expires_at":"\#(expires)","size_vram":\#(size),"context_length":4096}"#
         }
@@ -52,7 +53,7 @@ extension OllamaServer {
 
     func openAIModel(_ request: ReceivedRequest, _ connection: FakeConnection) {
         let name = String(request.path.dropFirst("/v1/models/".count)).removingPercentEncoding ?? ""
-        guard let model = models.first(where: { $0.name == SimulatedModel.normalized(name) }) else {
+        guard let model = models.first(where: { $0.name == StoredModel.normalized(name) }) else {
             let message = GoJSON.quote("model '\(name)' not found")
             connection.answer(#"{"error":{"message":\#(message),"type":"not_found_error","param":null,"code":null}}"#, status: "404 Not Found")
             return
@@ -60,7 +61,7 @@ extension OllamaServer {
         connection.answer(openAIRow(model))
     }
 
-    private func openAIRow(_ model: SimulatedModel) -> String {
+    private func openAIRow(_ model: StoredModel) -> String {
         #"{"id":\#(GoJSON.quote(model.name)),"object":"model","created":1768469400,"owned_by":"library"}"#
     }
 
@@ -89,13 +90,19 @@ extension OllamaServer {
         let model = try model(name)
         let texts = try inputs(body, error: "invalid input type")
         let keepAlive = try body.keepAlive()
-        try using(model, connection, keepAlive: keepAlive) { waited in
-            let figures =
-                texts.isEmpty
-                ? ""
-                : #","total_duration":\#(nanoseconds(waited) + 1_200_000),"load_duration":\#(nanoseconds(waited)),"prompt_eval_count":\#(words(texts))"#
-            connection.answer(#"{"model":\#(GoJSON.quote(name)),"embeddings":\#(GoJSON.array(texts.map { json(vector($0)) }))\#(figures)}"#)
-        }
+        guard let spent = try read(texts, model, connection, keepAlive: keepAlive) else { return }
+        let figures =
+            texts.isEmpty
+            ? ""
+            : #","total_duration":\#(nanoseconds(spent.load + spent.prefill)),"load_duration":\#(nanoseconds(spent.load)),"#
+                + #""prompt_eval_count":\#(words(texts))"#
+        connection.answer(#"{"model":\#(GoJSON.quote(name)),"embeddings":\#(GoJSON.array(texts.map { json(vector($0)) }))\#(figures)}"#)
+    }
+
+    /// Reads the texts as a prompt, which is all that an embedding takes.
+    private func read(_ texts: [String], _ model: StoredModel, _ connection: FakeConnection, keepAlive: Double?) throws -> WorkFigures? {
+        let prompt = texts.flatMap { ConversationIndex.hashes($0) }
+        return try live.serve(LiveServer.Question(model: model, prompt: prompt, keepAlive: keepAlive), for: connection)
     }
 
     func embeddings(_ request: ReceivedRequest, _ connection: FakeConnection) throws {
@@ -103,9 +110,8 @@ extension OllamaServer {
         let model = try model(body.model()) { "model \"\($0)\" not found, try pulling it first" }
         let prompt = body.string("prompt") ?? ""
         let keepAlive = try body.keepAlive()
-        try using(model, connection, keepAlive: keepAlive) { _ in
-            connection.answer(#"{"embedding":\#(prompt.isEmpty ? "[]" : json(vector(prompt)))}"#)
-        }
+        guard try read([prompt], model, connection, keepAlive: keepAlive) != nil else { return }
+        connection.answer(#"{"embedding":\#(prompt.isEmpty ? "[]" : json(vector(prompt)))}"#)
     }
 
     func openAIEmbeddings(_ request: ReceivedRequest, _ connection: FakeConnection) throws {
@@ -115,19 +121,18 @@ extension OllamaServer {
         let texts = try inputs(body, error: "invalid input")
         if texts.isEmpty { throw OllamaError(400, "invalid input") }
         let asBase64 = body.string("encoding_format") == "base64"
-        try using(model, connection, keepAlive: nil) { _ in
-            let rows = texts.enumerated().map { index, text in
-                let vector = vector(text)
-                let data = vector.reduce(into: Data()) { data, value in
-                    withUnsafeBytes(of: Float(value).bitPattern.littleEndian) { data.append(contentsOf: $0) }
-                }
-                return #"{"object":"embedding","embedding":\#(asBase64 ? GoJSON.quote(data.base64EncodedString()) : json(vector)),"index":\#(index)}"#
+        guard try read(texts, model, connection, keepAlive: nil) != nil else { return }
+        let rows = texts.enumerated().map { index, text in
+            let vector = vector(text)
+            let data = vector.reduce(into: Data()) { data, value in
+                withUnsafeBytes(of: Float(value).bitPattern.littleEndian) { data.append(contentsOf: $0) }
             }
-            let count = words(texts)
-            connection.answer(
-                #"{"object":"list","data":\#(GoJSON.array(rows)),"model":\#(GoJSON.quote(name)),"#
-                    + #""usage":{"prompt_tokens":\#(count),"total_tokens":\#(count)}}"#)
+            return #"{"object":"embedding","embedding":\#(asBase64 ? GoJSON.quote(data.base64EncodedString()) : json(vector)),"index":\#(index)}"#
         }
+        let count = words(texts)
+        connection.answer(
+            #"{"object":"list","data":\#(GoJSON.array(rows)),"model":\#(GoJSON.quote(name)),"#
+                + #""usage":{"prompt_tokens":\#(count),"total_tokens":\#(count)}}"#)
     }
 
     private func inputs(_ body: RequestBody, error: String) throws -> [String] {

@@ -8,21 +8,19 @@ import TestSupport
 final class OllamaServer: Sendable {
     struct Settings: Sendable {
         var version: String
-        /// Seconds between two tokens.
-        var tokenTime: Double
-        /// Tokens of an answer where the request does not limit them.
+        /// Tokens of an answer where the request does not say how many.
         var tokens: Int
         var log: Bool
     }
 
     let settings: Settings
-    let models: [SimulatedModel]
-    let memory: ModelMemory
+    let models: [StoredModel]
+    let live: LiveServer
 
-    init(settings: Settings, models: [SimulatedModel], memory: ModelMemory) {
+    init(settings: Settings, models: [StoredModel], live: LiveServer) {
         self.settings = settings
         self.models = models
-        self.memory = memory
+        self.live = live
     }
 
     /// Serves until the process ends.
@@ -113,17 +111,8 @@ final class OllamaServer: Sendable {
     // MARK: Models
 
     /// - Parameter notFound: the text of the 404, which differs from route to route.
-    func model(_ name: String, notFound: (String) -> String = { "model '\($0)' not found" }) throws -> SimulatedModel {
-        guard let model = models.first(where: { $0.name == SimulatedModel.normalized(name) }) else { throw OllamaError(404, notFound(name)) }
+    func model(_ name: String, notFound: (String) -> String = { "model '\($0)' not found" }) throws -> StoredModel {
+        guard let model = models.first(where: { $0.name == StoredModel.normalized(name) }) else { throw OllamaError(404, notFound(name)) }
         return model
-    }
-
-    /// Runs `body` while the model is loaded and held for this request.
-    ///
-    /// - Parameter body: is given the seconds that loading and waiting took.
-    func using(_ model: SimulatedModel, _ connection: FakeConnection, keepAlive: Double?, _ body: (Double) throws -> Void) throws {
-        guard let waited = try memory.acquire(model, for: connection) else { return }
-        defer { memory.release(model, keepAlive: keepAlive) }
-        try body(waited)
     }
 }

@@ -1,19 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import FleetSimulation
 import Foundation
 import TestSupport
 
 /// `/api/generate`, `/api/chat` and their OpenAI forms: text that comes token by token.
 extension OllamaServer {
-    /// What the simulated model says: deterministic, and it repeats the question, so that a reader sees whose answer it is.
-    private func words(_ model: SimulatedModel, _ prompt: String, limit: Int?) -> (tokens: [String], isCut: Bool) {
-        var all =
-            ["I", "am", model.name + ",", "simulated.", "You", "asked:"] + prompt.split(whereSeparator: \.isWhitespace).prefix(12).map(String.init)
-        let filler = ["Nobody", "thought", "about", "this", "answer,", "but", "its", "tokens", "come", "one", "by", "one."]
-        while all.count < settings.tokens { all.append(filler[all.count % filler.count]) }
-        let count = min(limit ?? settings.tokens, settings.tokens)
-        return ((0..<count).map { ($0 == 0 ? "" : " ") + all[$0] }, count < settings.tokens)
+    /// Tokens of prompt and answer that a model can have; no answer is longer.
+    static let contextLength = 8192
+
+    /// A prompt, whatever form it came in: a word is a token.
+    private struct Prompt {
+        /// What the answer repeats.
+        var last: String
+        /// Of the whole.
+        var words: [Int]
+    }
+
+    private func prompt(_ body: RequestBody, chat: Bool) -> Prompt {
+        let texts = chat ? (body.array("messages") ?? []).map { text(of: $0) } : [body.string("system") ?? "", body.string("prompt") ?? ""]
+        return Prompt(last: texts.last ?? "", words: texts.flatMap { ConversationIndex.hashes($0) })
     }
 
     private func text(of message: Any?) -> String {
@@ -22,6 +29,20 @@ extension OllamaServer {
         case let parts as [[String: Any]]: parts.compactMap { $0["text"] as? String }.joined(separator: " ")
         default: ""
         }
+    }
+
+    /// What the simulated model says: deterministic, and it repeats the question, so that a reader sees whose answer it is.
+    private func words(_ model: StoredModel, _ prompt: Prompt, count: Int) -> [String] {
+        var all =
+            ["I", "am", model.name + ",", "simulated.", "You", "asked:"]
+            + prompt.last.split(whereSeparator: \.isWhitespace).prefix(12).map(String.init)
+        let filler = ["Nobody", "thought", "about", "this", "answer,", "but", "its", "tokens", "come", "one", "by", "one."]
+        while all.count < count { all.append(filler[all.count % filler.count]) }
+        return (0..<max(0, count)).map { ($0 == 0 ? "" : " ") + all[$0] }
+    }
+
+    private func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?) -> LiveServer.Question {
+        LiveServer.Question(model: model, prompt: prompt.words, answer: ConversationIndex.hashes(tokens.joined()), keepAlive: keepAlive)
     }
 
     // MARK: Ollama's own
@@ -33,8 +54,7 @@ extension OllamaServer {
         let model = try model(name)
         let keepAlive = try body.keepAlive()
         let streams = try body.bool("stream") ?? true
-        let prompt = chat ? text(of: body.array("messages")?.last) : body.string("prompt") ?? ""
-        let isEmpty = chat ? (body.array("messages") ?? []).isEmpty : prompt.isEmpty
+        let isEmpty = chat ? (body.array("messages") ?? []).isEmpty : (body.string("prompt") ?? "").isEmpty
         let head = { #"{"model":\#(GoJSON.quote(name)),"created_at":"\#(Timestamp.now())","# }
         func part(_ text: String) -> String {
             chat ? #""message":{"role":"assistant","content":\#(GoJSON.quote(text))}"# : #""response":\#(GoJSON.quote(text))"#
@@ -42,38 +62,38 @@ extension OllamaServer {
         // Nothing to answer: a load or an unload, one object in either case.
         if isEmpty {
             if keepAlive == 0 {
-                memory.unload(model)
+                live.unload(model)
                 connection.answer(head() + part("") + #","done":true,"done_reason":"unload"}"#)
-            } else {
-                try using(model, connection, keepAlive: keepAlive) { _ in
-                    connection.answer(head() + part("") + #","done":true,"done_reason":"load"}"#)
-                }
+            } else if try live.load(model, keepAlive: keepAlive, for: connection) {
+                connection.answer(head() + part("") + #","done":true,"done_reason":"load"}"#)
             }
             return
         }
         if model.embeds { throw OllamaError(400, "\"\(name)\" does not support \(chat ? "chat" : "generate")") }
-        let limit = (body.object("options")?["num_predict"] as? NSNumber)?.intValue
-        try using(model, connection, keepAlive: keepAlive) { waited in
-            let (tokens, isCut) = words(model, prompt, limit: limit.flatMap { $0 < 0 ? nil : $0 })
-            let promptTokens = prompt.split(whereSeparator: \.isWhitespace).count + 8
-            let spent = settings.tokenTime * Double(tokens.count)
-            let context = chat ? "" : #","context":[1,2,3]"#
-            let figures =
-                #","done":true,"done_reason":"\#(isCut ? "length" : "stop")"\#(context),"total_duration":\#(nanoseconds(waited + spent)),"#
-                + #""load_duration":\#(nanoseconds(waited)),"prompt_eval_count":\#(promptTokens),"prompt_eval_duration":\#(nanoseconds(settings.tokenTime)),"#
-                + #""eval_count":\#(tokens.count),"eval_duration":\#(nanoseconds(spent))}"#
-            guard streams else {
-                guard connection.pause(spent) else { return }
-                connection.answer(head() + part(tokens.joined()) + figures)
-                return
-            }
-            guard connection.pause(settings.tokenTime), connection.startStream() else { return }
-            for token in tokens {
-                guard connection.sendChunk(head() + part(token) + #","done":false}"# + "\n"), connection.pause(settings.tokenTime) else { return }
-            }
-            connection.sendChunk(head() + part("") + figures + "\n")
-            connection.sendLastChunk()
+        let prompt = prompt(body, chat: chat)
+        // The model never ends by itself before it has said as much as it is asked for.
+        let limit = (body.object("options")?["num_predict"] as? NSNumber)?.intValue ?? -1
+        let tokens = words(model, prompt, count: limit < 0 ? settings.tokens : min(limit, Self.contextLength))
+        let context = chat ? "" : #","context":[1,2,3]"#
+        func figures(_ spent: WorkFigures) -> String {
+            #","done":true,"done_reason":"\#(limit < 0 ? "stop" : "length")"\#(context),"#
+                + #""total_duration":\#(nanoseconds(spent.load + spent.prefill + spent.decode)),"load_duration":\#(nanoseconds(spent.load)),"#
+                + #""prompt_eval_count":\#(prompt.words.count),"prompt_eval_duration":\#(nanoseconds(spent.prefill)),"#
+                + #""eval_count":\#(tokens.count),"eval_duration":\#(nanoseconds(spent.decode))}"#
         }
+        let question = question(model, prompt, tokens, keepAlive: keepAlive)
+        guard streams else {
+            guard let spent = try live.serve(question, for: connection) else { return }
+            connection.answer(head() + part(tokens.joined()) + figures(spent))
+            return
+        }
+        var stream = TokenStream(connection, "application/x-ndjson")
+        guard
+            let spent = try live.serve(
+                question, for: connection,
+                progress: { count in stream.send(upTo: count) { head() + part(tokens[$0]) + #","done":false}"# + "\n" } })
+        else { return }
+        stream.end([head() + part("") + figures(spent) + "\n"])
     }
 
     // MARK: OpenAI's
@@ -85,8 +105,9 @@ extension OllamaServer {
         if chat, name.isEmpty { throw OllamaError(400, "model is required") }
         let model = try model(name)
         if model.embeds { throw OllamaError(400, "\"\(name)\" does not support \(chat ? "chat" : "generate")") }
-        let prompt = chat ? text(of: body.array("messages")?.last) : body.string("prompt") ?? ""
+        let prompt = prompt(body, chat: chat)
         let streams = try body.bool("stream") ?? false
+        // Clients set this to what they can bear rather than to what they want.
         let limit = ((body["max_tokens"] ?? body["max_completion_tokens"]) as? NSNumber)?.intValue
         let wantsUsage = (body.object("stream_options")?["include_usage"] as? Bool) == true
         let number = Int.random(in: 1...999)
@@ -96,32 +117,67 @@ extension OllamaServer {
             #"{"id":"\#(chat ? "chatcmpl" : "cmpl")-\#(number)","object":"\#(kind)","created":\#(created),"model":\#(GoJSON.quote(name)),"#
                 + #""system_fingerprint":"fp_ollama","choices":[\#(choices)]\#(extra)}"#
         }
-        try using(model, connection, keepAlive: nil) { _ in
-            let (tokens, isCut) = words(model, prompt, limit: limit)
-            let reason = isCut ? "length" : "stop"
-            let promptTokens = prompt.split(whereSeparator: \.isWhitespace).count + 8
-            let usage =
-                #","usage":{"prompt_tokens":\#(promptTokens),"completion_tokens":\#(tokens.count),"total_tokens":\#(promptTokens + tokens.count)}"#
-            guard streams else {
-                guard connection.pause(settings.tokenTime * Double(tokens.count)) else { return }
-                let text = GoJSON.quote(tokens.joined())
-                let content = chat ? #""message":{"role":"assistant","content":\#(text)}"# : #""text":\#(text)"#
-                connection.answer(object(kind, #"{"index":0,\#(content),"finish_reason":"\#(reason)"}"#, usage))
-                return
-            }
-            let chunk = chat ? kind + ".chunk" : kind
-            func send(_ object: String) -> Bool { connection.sendChunk("data: \(object)\n\n") }
-            guard connection.pause(settings.tokenTime), connection.startStream("text/event-stream") else { return }
-            for token in tokens {
-                let text = GoJSON.quote(token)
-                let content = chat ? #""delta":{"role":"assistant","content":\#(text)}"# : #""text":\#(text)"#
-                guard send(object(chunk, #"{"index":0,\#(content),"finish_reason":null}"#)), connection.pause(settings.tokenTime) else { return }
-            }
-            let end = chat ? #""delta":{"role":"assistant","content":""}"# : #""text":"""#
-            guard send(object(chunk, #"{"index":0,\#(end),"finish_reason":"\#(reason)"}"#)) else { return }
-            if wantsUsage { guard send(object(chunk, "", usage)) else { return } }
-            guard send("[DONE]") else { return }
-            connection.sendLastChunk()
+        let tokens = words(model, prompt, count: min(limit ?? settings.tokens, settings.tokens))
+        let reason = tokens.count < settings.tokens ? "length" : "stop"
+        let usage =
+            #","usage":{"prompt_tokens":\#(prompt.words.count),"completion_tokens":\#(tokens.count),"#
+            + #""total_tokens":\#(prompt.words.count + tokens.count)}"#
+        let question = question(model, prompt, tokens, keepAlive: nil)
+        guard streams else {
+            guard try live.serve(question, for: connection) != nil else { return }
+            let text = GoJSON.quote(tokens.joined())
+            let content = chat ? #""message":{"role":"assistant","content":\#(text)}"# : #""text":\#(text)"#
+            connection.answer(object(kind, #"{"index":0,\#(content),"finish_reason":"\#(reason)"}"#, usage))
+            return
         }
+        let chunk = chat ? kind + ".chunk" : kind
+        func event(_ object: String) -> String { "data: \(object)\n\n" }
+        var stream = TokenStream(connection, "text/event-stream")
+        let served = try live.serve(
+            question, for: connection,
+            progress: { count in
+                stream.send(upTo: count) { index in
+                    let text = GoJSON.quote(tokens[index])
+                    let content = chat ? #""delta":{"role":"assistant","content":\#(text)}"# : #""text":\#(text)"#
+                    return event(object(chunk, #"{"index":0,\#(content),"finish_reason":null}"#))
+                }
+            })
+        guard served != nil else { return }
+        let end = chat ? #""delta":{"role":"assistant","content":""}"# : #""text":"""#
+        stream.end(
+            [event(object(chunk, #"{"index":0,\#(end),"finish_reason":"\#(reason)"}"#))] + (wantsUsage ? [event(object(chunk, "", usage))] : [])
+                + [event("[DONE]")])
+    }
+}
+
+/// An answer that is sent a token at a time, each in a chunk of its own.
+private struct TokenStream {
+    private let connection: FakeConnection
+    private let contentType: String
+    private var sent = 0
+    private var hasBegun = false
+
+    init(_ connection: FakeConnection, _ contentType: String) {
+        self.connection = connection
+        self.contentType = contentType
+    }
+
+    /// - Returns: false if the client is gone.
+    mutating func send(upTo count: Int, _ token: (Int) -> String) -> Bool {
+        guard begin() else { return false }
+        defer { sent = count }
+        return connection.send((sent..<count).flatMap { FakeConnection.chunk(Array(token($0).utf8)) })
+    }
+
+    mutating func end(_ lines: [String]) {
+        guard begin() else { return }
+        connection.send(lines.flatMap { FakeConnection.chunk(Array($0.utf8)) })
+        connection.sendLastChunk()
+    }
+
+    private mutating func begin() -> Bool {
+        if hasBegun { return true }
+        hasBegun = true
+        return connection.startStream(contentType)
     }
 }

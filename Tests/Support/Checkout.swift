@@ -14,6 +14,8 @@ public enum Checkout {
 
     /// The daemon under test was built with the thread sanitizer.
     public static let isThreadSanitized = ProcessInfo.processInfo.environment["ROUTERD_BIN_DIR"]?.contains(".build-thread") ?? false
+    /// The daemon under test was built with any sanitizer.
+    public static let isSanitized = ProcessInfo.processInfo.environment["ROUTERD_BIN_DIR"]?.contains(".build-") ?? false
     /// The folder of `routerd` and `routerctl`: `$ROUTERD_BIN_DIR`, else that of the debug build.
     public static let binaries = ProcessInfo.processInfo.environment["ROUTERD_BIN_DIR"] ?? root + "/.build/debug"
 

@@ -115,8 +115,6 @@ public final class RawClient {
         }
     }
 
-    /// Body bytes until `text` is among them.
-    @discardableResult
     /// What is left of the body, without its framing; nothing where the body ended long ago.
     public func readRest(within seconds: Double = 20) throws -> String {
         let deadline = Deadline(seconds)
@@ -125,6 +123,8 @@ public final class RawClient {
         return String(decoding: body, as: UTF8.self)
     }
 
+    /// Body bytes until `text` is among them.
+    @discardableResult
     public func read(upTo text: String, within seconds: Double = 20) throws -> String {
         let deadline = Deadline(seconds)
         var body = ""

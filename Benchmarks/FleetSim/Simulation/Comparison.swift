@@ -32,10 +32,15 @@ public enum ComparedRule: String, CaseIterable, Sendable {
         var total: Outcome?
         for seed in seeds {
             let fleet = FleetShape(seed: seed, machines: machines, models: models)
-            var simulation = Simulation(fleet: fleet, traffic: Traffic(shape, fleet: fleet, seed: seed), rule: make(fleet))
-            let outcome = simulation.run()
+            let outcome = run(Traffic(shape, fleet: fleet, seed: seed), on: fleet)
             if total == nil { total = outcome } else { total?.add(outcome) }
         }
         return total ?? Outcome(keys: 0)
+    }
+
+    /// Runs one trace on one fleet.
+    public func run(_ traffic: Traffic, on fleet: FleetShape, polling: Simulation.Polling = Simulation.Polling()) -> Outcome {
+        var simulation = Simulation(fleet: fleet, traffic: traffic, rule: make(fleet), polling: polling)
+        return simulation.run()
     }
 }

@@ -10,8 +10,15 @@ public struct SimulatedModel: Sendable {
     public var prefillRate: Double
     public var decodeRate: Double
 
+    public init(name: String, size: Int, prefillRate: Double, decodeRate: Double) {
+        self.name = name
+        self.size = size
+        self.prefillRate = prefillRate
+        self.decodeRate = decodeRate
+    }
+
     /// Larger models are slower in proportion: memory bandwidth is what both cost.
-    init(name: String, gigabytes: Double) {
+    public init(name: String, gigabytes: Double) {
         self.name = name
         size = Int(gigabytes * 1_073_741_824)
         prefillRate = 12_000 / gigabytes
@@ -34,6 +41,34 @@ public struct SimulatedMachine: Sendable {
     public var warmConversations: Int
     /// Whether the router is told the memory by its configuration.
     public var tellsMemory: Bool
+    /// Seconds of a load that do not depend on the model's size.
+    public var loadOverhead = 0.5
+    /// Seconds that an unused model stays.
+    public var keepAlive = 300.0
+    /// Models in memory at once; nil if only their sizes matter.
+    public var maxModels: Int?
+
+    public init(
+        memory: Int, speed: Double, bandwidth: Double, parallel: Int, slowing: Double, warmConversations: Int = 64, tellsMemory: Bool = true
+    ) {
+        self.memory = memory
+        self.speed = speed
+        self.bandwidth = bandwidth
+        self.parallel = parallel
+        self.slowing = slowing
+        self.warmConversations = warmConversations
+        self.tellsMemory = tellsMemory
+    }
+
+    /// Everything takes `factor` times less.
+    public func quicker(by factor: Double) -> SimulatedMachine {
+        var machine = self
+        machine.speed *= factor
+        machine.bandwidth *= factor
+        machine.loadOverhead /= factor
+        machine.keepAlive /= factor
+        return machine
+    }
 }
 
 /// The endpoints and models of one simulated fleet.
@@ -53,6 +88,13 @@ public struct FleetShape: Sendable {
         models = (0..<modelCount).map { index in
             SimulatedModel(name: "m\(index):latest", gigabytes: 2.5 * exponential(Double.random(in: 0...2.4, using: &random)))
         }
+    }
+
+    /// Everything takes `factor` times less; to be given traffic that is as much quicker.
+    public func quicker(by factor: Double) -> FleetShape {
+        var fleet = self
+        fleet.machines = machines.map { $0.quicker(by: factor) }
+        return fleet
     }
 
     /// Requests per second of a load of 1: as much work as the machines would do if each served one stream at a time without a pause.

@@ -5,111 +5,138 @@
 /// memory is short or after five minutes; a load that has to wait for a busy model holds up everything that comes after it.
 ///
 /// Streams share the machine: all progress at the same speed, the less the more there are.
-struct SimulatedServer {
-    /// Seconds.
-    static let keepAlive = 300.0
-    static let loadOverhead = 0.5
-
-    enum Notice {
-        case firstToken(request: Int)
-        case finished(request: Int)
-        /// A load ended; nobody may have asked for it but the router.
-        case loaded(model: Int, seconds: Double)
-        case evicted(model: Int)
-    }
-
+///
+/// Time is a parameter, in seconds. `Simulation` runs it in simulated time, and the program `simulated-endpoint` by the clock.
+public struct SimulatedServer: Sendable {
     private struct Stream {
-        var request: Int
-        var model: Int
-        var isDecoding: Bool
+        var work: ServerWork
+        var figures: WorkFigures
+        /// When its phase began.
+        var began: Double
+        var isDecoding = false
         /// In units of work, on the clock of work done for each stream.
         var ends: Double
     }
 
-    struct ModelState {
-        var isResident = false
-        var isLoading = false
-        var active = 0
-        var lastUsed = 0.0
-        /// Requests in the model's own line.
-        var queue: [Int] = []
+    public struct ModelState: Sendable {
+        public internal(set) var isResident = false
+        public internal(set) var isLoading = false
+        public internal(set) var active = 0
+        public internal(set) var lastUsed = 0.0
+        /// Seconds that it stays unused.
+        public internal(set) var keepAlive: Double
+        /// The model's own line.
+        var queue: [ServerWork] = []
         /// Conversations, most recent last.
         var warm: [Int] = []
     }
 
-    let machine: SimulatedMachine
-    let fleet: [SimulatedModel]
-    let trace: [SimulatedRequest]
+    /// What waits for memory.
+    private enum Pending {
+        case request(ServerWork)
+        /// A load that no request is for.
+        case load(model: Int)
+
+        var model: Int {
+            switch self {
+            case .request(let work): work.model
+            case .load(let model): model
+            }
+        }
+
+        func isRequest(_ request: Int) -> Bool {
+            if case .request(let work) = self { work.request == request } else { false }
+        }
+    }
+
+    public let machine: SimulatedMachine
+    public let fleet: [SimulatedModel]
     /// Everything is in memory for ever.
     let isBoundless: Bool
-    private(set) var models: [ModelState]
+    public private(set) var models: [ModelState]
     private(set) var used = 0
     private(set) var loads = 0
     private var streams: [Stream] = []
     private var workClock = 0.0
     private var updated = 0.0
-    /// Requests, or -1 - model for a load without one.
-    private var pending: [Int] = []
+    private var pending: [Pending] = []
     private var waitsForEviction = false
     private var load: (model: Int, began: Double, ends: Double)?
-    private(set) var notices: [Notice] = []
-    /// Of answered requests, whether the prefix was warm: request to tokens.
-    private(set) var warmTokens: [Int: Int] = [:]
+    private var notices: [ServerNotice] = []
 
-    init(_ machine: SimulatedMachine, fleet: [SimulatedModel], trace: [SimulatedRequest], isBoundless: Bool) {
+    public init(_ machine: SimulatedMachine, fleet: [SimulatedModel]) { self.init(machine, fleet: fleet, isBoundless: false) }
+
+    init(_ machine: SimulatedMachine, fleet: [SimulatedModel], isBoundless: Bool) {
         self.machine = machine
         self.fleet = fleet
-        self.trace = trace
         self.isBoundless = isBoundless
-        models = fleet.map { _ in ModelState(isResident: isBoundless) }
+        models = fleet.map { _ in ModelState(isResident: isBoundless, keepAlive: machine.keepAlive) }
     }
 
-    var streamCount: Int { streams.count }
-    var isLoading: Bool { load != nil }
     private var rate: Double { machine.speed / (1 + machine.slowing * Double(max(0, streams.count - 1))) }
 
-    /// When something happens by itself.
-    var nextEvent: Double? {
+    /// When something happens by itself; idle models that leave aside.
+    public var nextEvent: Double? {
         let stream = streams.min { $0.ends < $1.ends }.map { updated + max(0, $0.ends - workClock) / rate }
         guard let load else { return stream }
         return min(stream ?? load.ends, load.ends)
     }
 
-    mutating func takeNotices() -> [Notice] {
+    public mutating func takeNotices() -> [ServerNotice] {
         defer { notices = [] }
         return notices
     }
 
-    // MARK: Events
+    /// Whether a request for the model would be worked on at once.
+    public func canStart(_ model: Int) -> Bool { models[model].isResident && models[model].active < machine.parallel }
 
-    mutating func arrive(_ request: Int, now: Double) {
-        progress(to: now)
-        pending.append(request)
-        if waitsForEviction { settle(now) } else { settlePendingOf(request, now) }
+    /// Whether a load of the model waits for its turn.
+    public func awaitsLoad(_ model: Int) -> Bool { pending.contains { $0.model == model } }
+
+    /// Requests that wait, for memory or in a model's line.
+    public var waiting: Int { pending.count + models.reduce(0) { $0 + $1.queue.count } }
+
+    /// Tokens that the answer has so far, and when the next one comes; nil while there is none, and after the last.
+    public func progress(of request: Int) -> (tokens: Int, next: Double)? {
+        guard let stream = streams.first(where: { $0.work.request == request }), stream.isDecoding else { return nil }
+        let decodeRate = fleet[stream.work.model].decodeRate
+        let done = Double(stream.work.outputTokens) - (stream.ends - workClock) * decodeRate
+        // The first is there as soon as the prompt is read.
+        let tokens = min(stream.work.outputTokens, 1 + max(0, Int(done + 1e-6)))
+        return (tokens, updated + (Double(tokens) - done) / decodeRate / rate)
     }
 
-    mutating func preload(_ model: Int, now: Double) {
+    // MARK: Events
+
+    public mutating func arrive(_ work: ServerWork, now: Double) {
+        progress(to: now)
+        if !waitsForEviction, models[work.model].isResident || models[work.model].isLoading {
+            // It goes past a load under way.
+            enter(work, now)
+        } else {
+            pending.append(.request(work))
+            settle(now)
+        }
+    }
+
+    public mutating func preload(_ model: Int, now: Double) {
         progress(to: now)
         guard !models[model].isResident, !models[model].isLoading else { return notices.append(.loaded(model: model, seconds: 0)) }
-        pending.append(-1 - model)
+        pending.append(.load(model: model))
         settle(now)
     }
 
     /// The client has gone.
-    mutating func cancel(_ request: Int, now: Double) {
+    public mutating func cancel(_ request: Int, model: Int, now: Double) {
         progress(to: now)
-        let model = trace[request].model
-        pending.removeAll { $0 == request }
-        models[model].queue.removeAll { $0 == request }
-        if let index = streams.firstIndex(where: { $0.request == request }) {
-            streams.remove(at: index)
-            leave(model, now)
-        }
+        pending.removeAll { $0.isRequest(request) }
+        models[model].queue.removeAll { $0.request == request }
+        if let index = streams.firstIndex(where: { $0.work.request == request }) { leave(streams.remove(at: index).work, now) }
         settle(now)
     }
 
     /// Lets happen what is due.
-    mutating func advance(to now: Double) {
+    public mutating func advance(to now: Double) {
         while let next = nextEvent, next <= now + 1e-9 {
             progress(to: next)
             if let load, load.ends <= next + 1e-9 {
@@ -117,6 +144,8 @@ struct SimulatedServer {
                 models[load.model].isLoading = false
                 models[load.model].isResident = true
                 models[load.model].lastUsed = next
+                models[load.model].keepAlive = machine.keepAlive
+                for index in models[load.model].queue.indices { models[load.model].queue[index].loadSeconds = load.ends - load.began }
                 notices.append(.loaded(model: load.model, seconds: load.ends - load.began))
                 fill(load.model, next)
                 settle(next)
@@ -132,70 +161,62 @@ struct SimulatedServer {
     }
 
     private mutating func step(_ index: Int, _ now: Double) {
-        let stream = streams[index]
+        var stream = streams[index]
+        let work = stream.work
         if !stream.isDecoding {
-            notices.append(.firstToken(request: stream.request))
+            notices.append(.firstToken(request: work.request))
+            streams[index].figures.prefill = now - stream.began
+            streams[index].began = now
             streams[index].isDecoding = true
-            streams[index].ends = workClock + Double(trace[stream.request].outputTokens) / fleet[stream.model].decodeRate
+            streams[index].ends = workClock + Double(work.outputTokens) / fleet[work.model].decodeRate
             return
         }
         streams.remove(at: index)
-        notices.append(.finished(request: stream.request))
-        leave(stream.model, now)
+        stream.figures.decode = now - stream.began
+        notices.append(.finished(request: work.request, stream.figures))
+        leave(work, now)
         settle(now)
     }
 
-    private mutating func leave(_ model: Int, _ now: Double) {
-        models[model].active -= 1
-        models[model].lastUsed = now
-        fill(model, now)
+    private mutating func leave(_ work: ServerWork, _ now: Double) {
+        models[work.model].active -= 1
+        models[work.model].lastUsed = now
+        models[work.model].keepAlive = work.keepAlive ?? machine.keepAlive
+        fill(work.model, now)
     }
 
     private mutating func fill(_ model: Int, _ now: Double) {
         while models[model].active < machine.parallel, !models[model].queue.isEmpty { start(models[model].queue.removeFirst(), now) }
     }
 
-    private mutating func start(_ request: Int, _ now: Double) {
-        let asked = trace[request]
-        models[asked.model].active += 1
-        models[asked.model].lastUsed = now
-        var tokens = asked.promptTokens
-        if let index = models[asked.model].warm.firstIndex(of: asked.conversation) {
-            tokens -= asked.sharedTokens
-            warmTokens[request] = asked.sharedTokens
-            models[asked.model].warm.remove(at: index)
+    private mutating func start(_ work: ServerWork, _ now: Double) {
+        let model = work.model
+        models[model].active += 1
+        models[model].lastUsed = now
+        var figures = WorkFigures(load: work.loadSeconds)
+        if let index = models[model].warm.firstIndex(of: work.conversation) {
+            figures.warmTokens = work.sharedTokens
+            models[model].warm.remove(at: index)
         }
-        models[asked.model].warm.append(asked.conversation)
-        if models[asked.model].warm.count > machine.warmConversations { models[asked.model].warm.removeFirst() }
-        streams.append(
-            Stream(request: request, model: asked.model, isDecoding: false, ends: workClock + Double(tokens) / fleet[asked.model].prefillRate))
+        models[model].warm.append(work.conversation)
+        if models[model].warm.count > machine.warmConversations { models[model].warm.removeFirst() }
+        let seconds = Double(work.promptTokens - figures.warmTokens) / fleet[model].prefillRate
+        streams.append(Stream(work: work, figures: figures, began: now, ends: workClock + seconds))
     }
 
     // MARK: Memory
 
-    /// The request that came last goes past a load under way if its model is in memory.
-    private mutating func settlePendingOf(_ request: Int, _ now: Double) {
-        let model = trace[request].model
-        if models[model].isResident || models[model].isLoading {
-            pending.removeLast()
-            enter(request, now)
-        } else {
-            settle(now)
-        }
-    }
-
-    private mutating func enter(_ request: Int, _ now: Double) {
-        let model = trace[request].model
-        if models[model].isResident, models[model].active < machine.parallel { start(request, now) } else { models[model].queue.append(request) }
+    private mutating func enter(_ work: ServerWork, _ now: Double) {
+        if canStart(work.model) { start(work, now) } else { models[work.model].queue.append(work) }
     }
 
     private mutating func settle(_ now: Double) {
         waitsForEviction = false
         while let first = pending.first {
-            let model = first < 0 ? -1 - first : trace[first].model
+            let model = first.model
             if models[model].isResident || models[model].isLoading {
                 pending.removeFirst()
-                if first >= 0 { enter(first, now) }
+                if case .request(let work) = first { enter(work, now) }
                 continue
             }
             guard load == nil else { return }
@@ -207,18 +228,23 @@ struct SimulatedServer {
             used += fleet[model].size
             loads += 1
             models[model].isLoading = true
-            load = (model, now, now + Self.loadOverhead + Double(fleet[model].size) / machine.bandwidth)
-            if first >= 0 { models[model].queue.append(first) }
+            load = (model, now, now + loadTime(model))
+            if case .request(let work) = first { models[model].queue.append(work) }
         }
     }
 
     private mutating func makeRoom(_ size: Int, _ now: Double) -> Bool {
-        while used + size > machine.memory {
+        while used + size > machine.memory || isFull {
             let idle = models.indices.filter { models[$0].isResident && models[$0].active == 0 && models[$0].queue.isEmpty }
             guard let oldest = idle.min(by: { models[$0].lastUsed < models[$1].lastUsed }) else { return false }
             evict(oldest)
         }
         return true
+    }
+
+    private var isFull: Bool {
+        guard let limit = machine.maxModels else { return false }
+        return models.count { $0.isResident || $0.isLoading } >= limit
     }
 
     private mutating func evict(_ model: Int) {
@@ -228,16 +254,30 @@ struct SimulatedServer {
         notices.append(.evicted(model: model))
     }
 
-    /// What nobody has used for five minutes goes.
-    mutating func expireIdle(now: Double) {
+    /// What nobody has used for long enough goes.
+    public mutating func expireIdle(now: Double) {
         guard !isBoundless else { return }
-        for model in models.indices where models[model].isResident && models[model].active == 0 && models[model].lastUsed + Self.keepAlive <= now {
+        for model in models.indices
+        where models[model].isResident && models[model].active == 0 && models[model].lastUsed + models[model].keepAlive <= now {
             models[model].isResident = false
             models[model].warm = []
             used -= fleet[model].size
         }
     }
 
+    /// The model is in use now, and stays for so many seconds unused from now on.
+    public mutating func keep(_ model: Int, for seconds: Double, now: Double) {
+        models[model].lastUsed = now
+        models[model].keepAlive = seconds
+    }
+
+    /// Puts the model into memory at once, as if it had been there before all began.
+    public mutating func place(_ model: Int) {
+        guard !models[model].isResident else { return }
+        models[model].isResident = true
+        used += fleet[model].size
+    }
+
     /// Seconds that this machine takes to load the model, alone.
-    func loadTime(_ model: Int) -> Double { Self.loadOverhead + Double(fleet[model].size) / machine.bandwidth }
+    public func loadTime(_ model: Int) -> Double { machine.loadOverhead + Double(fleet[model].size) / machine.bandwidth }
 }

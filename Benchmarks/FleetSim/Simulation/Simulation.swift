@@ -23,11 +23,21 @@ public struct Simulation {
         case done
     }
 
-    /// Seconds between polls of a machine, and from a poll to the router's knowing.
-    public static let pollEvery = 5.0
-    public static let pollDelay = 0.3
+    /// How the router asks the machines.
+    public struct Polling: Sendable {
+        /// Seconds between polls of a machine.
+        public var every = 5.0
+        /// Seconds from a poll to the router's knowing.
+        public var delay = 0.3
+
+        public init(every: Double = 5, delay: Double = 0.3) {
+            self.every = every
+            self.delay = delay
+        }
+    }
 
     private let rule: any RoutingRule
+    private let polling: Polling
     private var view: FleetView
     private var events = EventQueue<Event>()
     private var plans: [Int]
@@ -39,10 +49,11 @@ public struct Simulation {
     /// By machine, on the way to the router. Not in the events, which are moved about a lot.
     private var reports: [[EndpointReport]]
 
-    public init(fleet: FleetShape, traffic: Traffic, rule: any RoutingRule) {
+    public init(fleet: FleetShape, traffic: Traffic, rule: any RoutingRule, polling: Polling = Polling()) {
         self.rule = rule
+        self.polling = polling
         let trace = traffic.requests
-        let servers = fleet.machines.map { SimulatedServer($0, fleet: fleet.models, trace: trace, isBoundless: rule.isBoundless) }
+        let servers = fleet.machines.map { SimulatedServer($0, fleet: fleet.models, isBoundless: rule.isBoundless) }
         view = FleetView(now: 0, trace: trace, fleet: fleet, servers: servers)
         plans = fleet.machines.map { _ in 0 }
         states = trace.map { _ in .waiting }
@@ -59,7 +70,7 @@ public struct Simulation {
         if rule.wantsReports {
             for machine in view.servers.indices {
                 deliver(machine, report(machine))
-                events.add(.poll(machine), at: Self.pollEvery * Double(machine + 1) / Double(view.servers.count))
+                events.add(.poll(machine), at: polling.every * Double(machine + 1) / Double(view.servers.count))
             }
         }
         if !view.trace.isEmpty { events.add(.arrival(0), at: view.trace[0].at) }
@@ -91,8 +102,8 @@ public struct Simulation {
             view.servers[machine].expireIdle(now: view.now)
             hear(machine)
             reports[machine].append(report(machine))
-            events.add(.report(machine), at: view.now + Self.pollDelay)
-            events.add(.poll(machine), at: view.now + Self.pollEvery)
+            events.add(.report(machine), at: view.now + polling.delay)
+            events.add(.poll(machine), at: view.now + polling.every)
         case .report(let machine): deliver(machine, reports[machine].removeFirst())
         case .sweep:
             carryOut(rule.swept(view))
@@ -118,7 +129,7 @@ public struct Simulation {
                 states[request] = .sent(machine: machine, at: view.now, firstToken: nil)
                 view.servers[machine].advance(to: view.now)
                 view.servers[machine].expireIdle(now: view.now)
-                view.servers[machine].arrive(request, now: view.now)
+                view.servers[machine].arrive(ServerWork(view.trace[request], request: request), now: view.now)
                 hear(machine)
             case .refuse(let request): finish(request, firstToken: nil, hasLeft: false)
             case .load(let model, let machine):
@@ -140,9 +151,9 @@ public struct Simulation {
                 guard case .sent(_, let at, _) = states[request] else { continue }
                 states[request] = .sent(machine: machine, at: at, firstToken: view.now)
                 carryOut(rule.firstToken(request, view))
-            case .finished(let request):
+            case .finished(let request, let figures):
                 guard case .sent(_, let at, let first) = states[request] else { continue }
-                outcome.count(view.trace[request], warm: view.servers[machine].warmTokens[request] ?? 0)
+                outcome.count(view.trace[request], warm: figures.warmTokens)
                 finish(request, firstToken: first, hasLeft: false)
                 let end = RequestEnd(hasLeft: false, firstToken: first.map { $0 - at }, whole: view.now - at)
                 carryOut(rule.ended(request, end, view))
@@ -160,7 +171,7 @@ public struct Simulation {
         case .sent(let machine, let at, nil):
             view.servers[machine].advance(to: view.now)
             guard case .sent(_, _, nil) = states[request] else { return hear(machine) }
-            view.servers[machine].cancel(request, now: view.now)
+            view.servers[machine].cancel(request, model: view.trace[request].model, now: view.now)
             finish(request, firstToken: nil, hasLeft: true)
             hear(machine)
             carryOut(rule.ended(request, RequestEnd(hasLeft: true, firstToken: nil, whole: view.now - at), view))

@@ -73,6 +73,16 @@ public struct Traffic: Sendable {
         requests = source.make(rate: shape.load * fleet.capacity(meanWork: work) / growth, until: shape.duration)
     }
 
+    /// The same requests in a shorter time.
+    public func quicker(by factor: Double) -> Traffic {
+        var traffic = self
+        for index in requests.indices {
+            traffic.requests[index].at /= factor
+            traffic.requests[index].patience /= factor
+        }
+        return traffic
+    }
+
     private static func work(_ request: SimulatedRequest, _ fleet: FleetShape) -> Double {
         let model = fleet.models[request.model]
         return Double(request.promptTokens - request.sharedTokens) / model.prefillRate + Double(request.outputTokens) / model.decodeRate
