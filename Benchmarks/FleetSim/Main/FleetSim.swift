@@ -14,7 +14,7 @@ import FleetSimulation
         let arguments = CommandLine.arguments.dropFirst()
         if arguments.contains("--cost") { return DecisionCost.report() }
         if arguments.contains("--day") { return day() }
-        let seeds: [UInt64] = arguments.contains("--tuning") ? Array(1...6) : Array(101...112)
+        let seeds: [UInt64] = arguments.contains("--tuning") ? Array(1...6) : Array(101...148)
         var bars = Bars()
         print("\(seeds.count) fleets of 6 endpoints and 12 models, an hour each; times in seconds")
         for load in [0.4, 0.7, 0.9, 1.1] {

@@ -87,6 +87,8 @@ struct Pair: Sendable {
     var lastUsed = NIODeadline.uptimeNanoseconds(0)
     /// When the load under way is expected to end.
     var readyAt = NIODeadline.uptimeNanoseconds(0)
+    /// The last report had it in memory. A load's end is known before a report tells of it, and of what went for it.
+    var isReported = false
     /// Bytes that would be in use if it fitted beside everything, as the load under way began.
     var usedAtLoad = 0
     /// As the endpoint spells it.

@@ -125,11 +125,13 @@ extension Scheduler {
                 pairs[pair].sizeInMemory = size
                 inMemory += size
             }
+            let wasReported = pairs[pair].isReported
+            pairs[pair].isReported = found != nil
+            if found != nil, !wasReported { hasNew = true }
             guard isLoaded != pairs[pair].isLoaded else { continue }
             // A load under way will push it out, or has done so since the poll.
             if isLoaded, isLoading, !pairs[pair].takesMemory, !makesRoom(pair) { continue }
-            if !isLoaded, takesWork, now - pairs[pair].lastUsed < .seconds(240) { vanished += pairs[pair].expectedSize ?? 0 }
-            if isLoaded { hasNew = true }
+            if !isLoaded, takesWork, wasReported, now - pairs[pair].lastUsed < .seconds(240) { vanished += pairs[pair].expectedSize ?? 0 }
             setUse(pair) { pair in
                 pair.isLoaded = isLoaded
                 if isLoaded { pair.aheadUntil = nil }

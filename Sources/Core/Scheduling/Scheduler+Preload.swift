@@ -8,8 +8,10 @@ extension Scheduler {
     /// Seconds over which the gain of a load has to pay a part of its time.
     private static let horizon = 300.0
     private static let payback = 0.3
-    /// The share of a memory that loads ahead of need leave free, so that the next one that is needed pushes nothing out.
+    /// The share of a memory that further copies of a model leave free, so that the next load that is needed pushes nothing out.
     private static let reserve = 0.35
+    /// What it is worth to learn whether a model fits where memory is not known, seconds for each request for it.
+    private static let trial = 3.0
     private static let placeEvery = TimeAmount.seconds(1)
     private static let afterFailure = TimeAmount.seconds(60)
 
@@ -76,13 +78,36 @@ extension Scheduler {
     private func mostWanted(_ place: Int) -> Int? {
         var best: (pair: Int, gain: Double)?
         for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable {
-            // Ahead of need nothing is tried out and nothing pushed out.
-            if places[place].endpoint.vramBytes == nil, used(with: pair) > places[place].largestSeen { continue }
-            if let memory = memory(place), Double(memory - used(with: pair)) < Self.reserve * Double(memory) { continue }
-            let gain = gain(pair)
-            if gain * Self.horizon > Self.payback * loadTime(pair), gain > best?.gain ?? 0 { best = (pair, gain) }
+            var gain = gain(pair)
+            var cost = Self.payback * loadTime(pair)
+            if used(with: pair) > places[place].largestSeen, places[place].endpoint.vramBytes == nil {
+                guard let harm = harmOfTrial(pair) else { continue }
+                gain += Self.trial * books[pairs[pair].book].rate
+                cost += harm
+            } else if let memory = memory(place) {
+                // Ahead of need nothing is pushed out.
+                let free = books[pairs[pair].book].holders == 0 ? 0 : Self.reserve * Double(memory)
+                if Double(memory - used(with: pair)) < free { continue }
+            }
+            if gain * Self.horizon > cost, gain > best?.gain ?? 0 { best = (pair, gain) }
         }
         return best?.pair
+    }
+
+    /// More than was seen to fit, where nobody told how much there is: an idle endpoint may find out, once. Either it fits, and there is
+    /// that much more to count on; or something went for it, and the memory is known from then on.
+    ///
+    /// - Returns: the harm if all of the excess has to go, seconds; nil if there is nothing to be found out, or somebody would be disturbed.
+    private func harmOfTrial(_ pair: Int) -> Double? {
+        let place = pairs[pair].place
+        guard places[place].leastOverflow == nil, places[place].inFlight == 0 else { return nil }
+        var left = used(with: pair) - places[place].largestSeen
+        var harm = 0.0
+        for victim in residents[place].victims where left > 0 {
+            left -= victim.size
+            harm += victim.harm
+        }
+        return harm
     }
 
     /// Seconds of waiting saved per second by one more holder.
@@ -92,16 +117,15 @@ extension Scheduler {
             * (books[book].rate + Double(line.waiting(for: book)) / 10)
     }
 
-    /// About how long a request for the model waits with so many holders: for a load with none, else for a slot (Sakasegawa's
-    /// approximation of a queue with several servers).
+    /// About how long a request for the model waits with so many holders: with none for a load and then as with one, else for a slot
+    /// (Sakasegawa's approximation of a queue with several servers).
     private func wait(_ pair: Int, holders: Int) -> Double {
-        let load = loadTime(pair)
-        guard holders > 0 else { return load }
+        guard holders > 0 else { return loadTime(pair) + wait(pair, holders: 1) }
         let book = books[pairs[pair].book]
         let slots = Double(holders * limit(pair))
         let use = min(0.95, book.rate * book.service.value / slots)
         guard use > 0.001 else { return 0 }
-        return min(load, book.service.value / slots * power(use, (2 * (slots + 1)).squareRoot() - 1) / (1 - use))
+        return book.service.value / slots * power(use, (2 * (slots + 1)).squareRoot() - 1) / (1 - use)
     }
 }
 

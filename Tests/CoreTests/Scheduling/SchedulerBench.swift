@@ -53,9 +53,10 @@ final class SchedulerBench {
             Ask(model: model, needs: RouteNeeds(needs, translated: translated), tenant: Tenant(tenant), excluding: excluding.map(Self.id)), now: now)
     }
 
-    func release(_ grant: Grant, _ outcome: LeaseEnd.Outcome = .completed) -> [SchedulerAction] {
-        scheduler.release(
-            grant.lease, LeaseEnd(outcome: outcome, timeToFirstByte: .milliseconds(5), serviceTime: .milliseconds(50), tokens: 3), now: now)
+    func release(
+        _ grant: Grant, _ outcome: LeaseEnd.Outcome = .completed, service: TimeAmount = .milliseconds(50)
+    ) -> [SchedulerAction] {
+        scheduler.release(grant.lease, LeaseEnd(outcome: outcome, timeToFirstByte: .milliseconds(5), serviceTime: service, tokens: 3), now: now)
     }
 
     /// The endpoint that a request would get, or why none.

@@ -6,10 +6,8 @@ import Testing
 
 @testable import Core
 
-/// What the rule weighs beyond slots: warm prefixes, what is pinned, keys' weights, loads ahead of need; and that it can say why.
+/// What the rule weighs beyond slots: warm prefixes, keys' weights, over-committing; and that it can say why.
 @Suite struct SchedulerCostTests {
-    private static let gigabyte = 1 << 30
-
     private static func ask(_ model: String, steps: Int, conversation: UInt64 = 1, tenant: String = "t") -> Ask {
         let chain = PrefixChain((0..<steps).map { PrefixChain.Step(hash: conversation << 32 | UInt64($0), tokens: 1000 * ($0 + 1)) })
         return Ask(model: model, needs: RouteNeeds(.ollamaAPI), tenant: Tenant(tenant), prefix: chain)
@@ -101,42 +99,6 @@ import Testing
         let grants = (0..<6).compactMap { _ in bench.submit("m").grant }
         #expect(grants.count == 6)
         #expect(grants.last?.why == .overcommit)
-    }
-
-    @Test func aPinnedModelIsLoadedAndItsFailureIsNotRepeatedAtOnce() {
-        let bench = SchedulerBench()
-        bench.add(["m", "n"])
-        bench.add(["m", "n"])
-        _ = bench.scheduler.setSettings(SchedulerSettings(pins: ["m": .on(["e1"])]), now: bench.now)
-        bench.now = bench.now + .seconds(2)
-        let first = bench.scheduler.expire(now: bench.now)
-        #expect(first == [.load(EndpointID(1), model: "m")])
-        bench.now = bench.now + .seconds(2)
-        #expect(bench.scheduler.expire(now: bench.now).isEmpty, "under way")
-        _ = bench.scheduler.loadEnded(EndpointID(1), model: "m", .failed, now: bench.now)
-        bench.now = bench.now + .seconds(2)
-        #expect(bench.scheduler.expire(now: bench.now).isEmpty, "just failed")
-        bench.now = bench.now + .seconds(120)
-        #expect(bench.scheduler.expire(now: bench.now) == first)
-        _ = bench.scheduler.loadEnded(EndpointID(1), model: "m", .loaded(.seconds(3)), now: bench.now)
-        #expect(bench.place("m") == "e1 loaded")
-    }
-
-    @Test func activePlacementLoadsWhatIsWantedWhereMemoryIsIdle() {
-        let sizes = ["m": 4 * Self.gigabyte]
-        for placement in SchedulerSettings.Placement.allCases {
-            let bench = SchedulerBench()
-            bench.add(["m"], loaded: ["m"], limit: 1, vram: 8 * Self.gigabyte, sizes: sizes)
-            bench.add(["m"], limit: 1, vram: 8 * Self.gigabyte, sizes: sizes)
-            _ = bench.scheduler.setSettings(SchedulerSettings(placement: placement), now: bench.now)
-            for _ in 0..<40 { _ = bench.submit("m").grant.map { bench.release($0) } }
-            // It is wanted, and gone from the only place where it was.
-            _ = bench.report(0, ["m"], loaded: [], sizes: sizes)
-            bench.now = bench.now + .seconds(2)
-            let loads = bench.scheduler.expire(now: bench.now)
-            #expect(loads.contains(.load(EndpointID(0), model: "m")) == (placement == .active))
-            #expect(loads.isEmpty == (placement != .active))
-        }
     }
 
     @Test func explainDoesNotOfferALineThatMovesBeforeTheModelIsThere() {
