@@ -84,7 +84,8 @@ import Testing
             try Self.untilKept(daemon, entries: 1)
             let more = manner.asks && route.hasPrefix("/v1") ? #","stream_options":{"include_usage":true}"# : ""
             let second = try Self.post(daemon, route, Self.ask("hello", #","stream":\#(manner.asks)\#(more)"#))
-            #expect(second.status == 200 && second.head["x-cache"] == "hit" && endpoint.requestCount == 1)
+            #expect(second.status == 200 && second.head["x-cache"] == "hit")
+            #expect(endpoint.requestCount == 1, "\(endpoint.requests.map(\.head))")
             #expect(second.head["x-cache-key"] == first.head["x-cache-key"])
             #expect(second.head["x-routerd-endpoint"] == nil, "no endpoint has made this one")
             let isOllama = route.hasPrefix("/api")

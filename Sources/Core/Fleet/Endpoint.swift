@@ -103,7 +103,6 @@ public struct EndpointAddress: Sendable, Hashable {
         }
         return (basePath, route)
     }
-
 }
 
 /// A text that must not reach a log, a status or a stranger: it prints as `***`.

@@ -193,7 +193,10 @@ public struct Scheduler: Sendable {
             // The model is worth less where it is in memory if it is elsewhere too.
             for other in books[book].usable { residentsChanged(pairs[other].place) }
         }
-        if !after, before { pairs[pair].prefixes.forget() }
+        if !after, before {
+            pairs[pair].prefixes.forget()
+            pairs[pair].isReported = false
+        }
         residentsChanged(place)
         let isThere = places[place].resident.contains(pair)
         if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }

@@ -112,4 +112,14 @@ import Testing
         _ = bench.report(1, ["m", "n"], loaded: ["n"], sizes: Self.sizes)
         #expect(Self.loads(bench).isEmpty)
     }
+
+    /// A model that is taken to have gone for a load, and comes back, is news: what goes for it teaches the memory.
+    @Test func whatComesBackIsNews() throws {
+        let bench = SchedulerBench()
+        bench.add(["m", "n"], loaded: ["n"], limit: 1, vram: 6 * Self.gigabyte, sizes: Self.sizes)
+        let pair = try #require(bench.scheduler.pairs.firstIndex { $0.name == "n" })
+        #expect(bench.scheduler.pairs[pair].isReported)
+        #expect(bench.submit("m").grant?.why == .load)
+        #expect(!bench.scheduler.pairs[pair].isLoaded && !bench.scheduler.pairs[pair].isReported)
+    }
 }

@@ -48,7 +48,7 @@ import Testing
                         while let part = bytes.readSlice(length: min(piece, bytes.readableBytes)), part.readableBytes > 0 {
                             guard to.isActive else { break }
                             // Faults are told by `Events`.
-                            try? to.writeInbound(part)
+                            _ = try? to.writeInbound(part)
                         }
                     }
                 }
@@ -147,7 +147,7 @@ import Testing
     @Test func whatIsNoTLSIsToldAsSuch() throws {
         let pair = try Pair(connects: false)
         pair.server.connect(to: try SocketAddress(ipAddress: "127.0.0.1", port: 1), promise: nil)
-        try? pair.server.writeInbound(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"))
+        _ = try? pair.server.writeInbound(ByteBuffer(string: "GET / HTTP/1.1\r\n\r\n"))
         #expect(pair.serverEvents.errors.count == 1 && pair.serverEvents.errors.first?.hasPrefix("TLS handshake failed: ") == true)
         #expect(!pair.server.isActive)
     }
