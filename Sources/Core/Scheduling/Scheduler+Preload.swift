@@ -97,13 +97,16 @@ extension Scheduler {
     /// More than was seen to fit, where nobody told how much there is: an idle endpoint may find out, once. Either it fits, and there is
     /// that much more to count on; or something went for it, and the memory is known from then on.
     ///
-    /// - Returns: the harm if all of the excess has to go, seconds; nil if there is nothing to be found out, or somebody would be disturbed.
+    /// - Returns: the harm if all of the excess has to go, seconds; nil if there is nothing to be found out, somebody would be disturbed, or
+    ///   something might have to go that is wanted more.
     private func harmOfTrial(_ pair: Int) -> Double? {
         let place = pairs[pair].place
         guard places[place].leastOverflow == nil, places[place].inFlight == 0 else { return nil }
+        let rate = books[pairs[pair].book].rate
         var left = used(with: pair) - places[place].largestSeen
         var harm = 0.0
         for victim in residents[place].victims where left > 0 {
+            guard !pairs[victim.pair].isPinned, books[pairs[victim.pair].book].rate <= rate else { return nil }
             left -= victim.size
             harm += victim.harm
         }

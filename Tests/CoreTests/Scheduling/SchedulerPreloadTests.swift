@@ -78,11 +78,11 @@ import Testing
     }
 
     /// What is loaded ahead of need under `placement: active`, after much demand for "m" and after `then`.
-    private static func loads(_ bench: SchedulerBench, service: TimeAmount = .seconds(20), then: (SchedulerBench) -> Void = { _ in })
+    private static func loads(_ bench: SchedulerBench, then: (SchedulerBench) -> Void = { _ in })
         -> [SchedulerAction]
     {
         _ = bench.scheduler.setSettings(SchedulerSettings(placement: .active), now: bench.now)
-        for _ in 0..<40 { _ = bench.submit("m").grant.map { bench.release($0, service: service) } }
+        for _ in 0..<40 { _ = bench.submit("m").grant.map { bench.release($0, service: .seconds(20)) } }
         then(bench)
         bench.now = bench.now + .seconds(2)
         return bench.scheduler.expire(now: bench.now)
@@ -96,7 +96,7 @@ import Testing
     }
 
     @Test func whatIsWantedMoreIsNotPutAtRisk() {
-        let loads = Self.loads(Self.untold(), service: .milliseconds(50)) { bench in
+        let loads = Self.loads(Self.untold()) { bench in
             for _ in 0..<400 { _ = bench.submit("n").grant.map { bench.release($0) } }
         }
         #expect(loads.isEmpty)
