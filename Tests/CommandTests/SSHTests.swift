@@ -15,8 +15,11 @@ import Testing
     private func withSSH(_ body: String, _ test: (_ folder: String, _ environment: [String: String]) throws -> Void) throws {
         let folder = try FakeDaemon.makeFolder()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        try Data("#!/bin/sh\n\(body)\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/ssh"))
-        chmod("\(folder)/ssh", 0o755)
+        // Written by a process of its own: whoever is started meanwhile by another test would hold this one's file open for writing for a
+        // moment, and a program that somebody writes to does not run ("Text file busy").
+        try Data("#!/bin/sh\n\(body)\n".utf8).write(to: URL(fileURLWithPath: "\(folder)/script"))
+        let copied = try RealProgram.run(["-m", "755", "\(folder)/script", "\(folder)/ssh"], environment: [:], executable: "/usr/bin/install")
+        try #require(copied.status == 0, "\(copied.err)")
         // The other end finds routerctl in its path, too.
         let programs = (RealProgram.routerctl as NSString).deletingLastPathComponent
         try test(folder, ["PATH": "\(folder):\(programs):/usr/bin:/bin", "ROUTERCTL_TIMEOUT": "20s"])
