@@ -31,7 +31,7 @@ struct PrefixMemory: Sendable, Equatable {
     }
 
     mutating func keep(_ ask: Ask) {
-        for step in ask.prefix.steps.reversed() where young[step.hash] == nil { keep(step.hash, step.tokens) }
+        for step in ask.prefix.steps.reversed() { keep(step.hash, step.tokens) }
         if let session = ask.session { keep(session, ask.promptTokens) }
     }
 

@@ -15,7 +15,7 @@ extension Scheduler {
         var actions: [SchedulerAction] = []
         if !line.isEmpty {
             actions = line.overdue(now: now).map { ticket in
-                _ = line.remove(ticket)
+                line.remove(ticket)
                 return .refuse(ticket, .waitedTooLong(seconds: settings.queueTimeout.seconds))
             }
         }
@@ -32,19 +32,19 @@ extension Scheduler {
     mutating func redecide(now: NIODeadline) -> [SchedulerAction] {
         guard !line.isEmpty else { return [] }
         var actions: [SchedulerAction] = []
-        var found: [WaitingLine.Group: Int] = [:]
-        for group in Array(line.waitingGroups) {
-            switch resolve(group.model, needs: group.needs, excluding: group.excluding) {
-            case .candidates(let target): found[group] = target.book
+        var found: [Int: Int] = [:]
+        for number in line.waitingGroups {
+            switch resolve(line[number]) {
+            case .candidates(let target): found[number] = target.book
             case .later: break
             case .refused(let refusal):
-                for ticket in line.tickets(in: group) {
-                    _ = line.remove(ticket)
+                for ticket in line.tickets(in: number) {
+                    line.remove(ticket)
                     actions.append(.refuse(ticket, refusal))
                 }
             }
         }
-        // In the order in which they came, whatever the order of a dictionary.
+        // In the order in which they came, whatever the order of the groups.
         actions.sort { Self.ticket($0) < Self.ticket($1) }
         line.renew { found[$0] }
         return actions + dispatchAll(now: now)
@@ -68,8 +68,10 @@ extension Scheduler {
         }
         guard pairs[pair].inFlight == 0, !line.isEmpty else { return actions }
         let place = pairs[pair].place
-        for book in line.someBooks(Self.othersAtOnce) where book != pairs[pair].book {
-            guard let other = places[place].pairOfBook[book], !isUsable(other), !hasBusyVictim(other) else { continue }
+        for _ in 0..<min(Self.othersAtOnce, line.waitingBooks.count) {
+            guard let book = line.someBook(), book != pairs[pair].book, let other = places[place].pairOfBook[book], !isUsable(other),
+                !hasBusyVictim(other)
+            else { continue }
             actions += dispatch(book, loads: .of(other), now: now)
         }
         return actions
@@ -97,7 +99,7 @@ extension Scheduler {
             var wish: (pair: Int, turn: WaitingLine.Turn)?
             for group in line.groups(of: book) {
                 guard let next = line.next(in: group), best.map({ next.turn < $0.turn }) ?? true,
-                    case .candidates(let target) = resolve(group.model, needs: group.needs, excluding: group.excluding)
+                    case .candidates(let target) = resolve(line[group])
                 else { continue }
                 switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
                 case .go(let choice): best = (next.waiter, next.turn, choice)

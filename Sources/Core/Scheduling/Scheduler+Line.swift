@@ -22,18 +22,19 @@ extension Scheduler {
     /// Everybody in line, who has waited longest first.
     public mutating func queue() -> [LinePlace] {
         guard !line.isEmpty else { return [] }
-        var byModel: [String: [WaitingLine.Group]] = [:]
-        var blocked: [WaitingLine.Group: [String]] = [:]
-        for group in Array(line.waitingGroups) {
+        var byModel: [String: [Int]] = [:]
+        var blocked: [Int: [String]] = [:]
+        for number in line.waitingGroups {
+            let group = line[number]
             var key = group.model
-            switch resolve(group.model, needs: group.needs, excluding: group.excluding) {
+            switch resolve(group) {
             case .candidates(let target):
                 key = target.key
-                blocked[group] = obstacles(target, group)
-            case .later: blocked[group] = places.filter { $0.phase == .starting && !$0.isRemoved }.map { "\($0.endpoint.name): not asked yet" }
+                blocked[number] = obstacles(target, group)
+            case .later: blocked[number] = places.filter { $0.phase == .starting && !$0.isRemoved }.map { "\($0.endpoint.name): not asked yet" }
             case .refused: break
             }
-            byModel[key, default: []].append(group)
+            byModel[key, default: []].append(number)
         }
         var result: [LinePlace] = []
         for groups in byModel.values {

@@ -52,6 +52,8 @@ extension Scheduler {
         case refused(Refusal)
     }
 
+    mutating func resolve(_ group: WaitingLine.Group) -> Resolution { resolve(group.model, needs: group.needs, excluding: group.excluding) }
+
     mutating func resolve(_ name: String, needs: RouteNeeds, excluding: [EndpointID]) -> Resolution {
         let target = lookUp(name)
         var speaks = false

@@ -8,7 +8,7 @@ import NIOCore
 ///
 /// This file has requests and slots, `Scheduler+Fleet` what is told of the endpoints. `Scheduler+Resolve` finds which endpoints have a model,
 /// `Scheduler+Choose` has the rule that picks one of them or says "wait", `Scheduler+Cost` what it counts, `Scheduler+Dispatch` gives slots to the
-/// line, `Scheduler+Preload` loads ahead of need. `WaitingLine` keeps the order; `ModelBook`, `Learned` and `Place` what was measured.
+/// line, `Scheduler+Preload` loads ahead of need. `WaitingLine` and `TenantTimes` keep the order; `ModelBook`, `Learned` and `Place` what was measured.
 ///
 /// Invariants, checked by tests after every event:
 /// - a pair's `inFlight` is the number of leases out for it, and is above its limit only where a reload has lowered that or the
@@ -72,7 +72,7 @@ public struct Scheduler: Sendable {
     }
 
     private func isWaiting(_ ask: Ask, _ book: Int?) -> Bool {
-        line.waiting(in: WaitingLine.Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)) > 0
+        line.number(of: WaitingLine.Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)) != nil
     }
 
     /// For requests that cost next to nothing and take no slot (`/api/show`, `/tokenize`): an endpoint that has the model, rather one

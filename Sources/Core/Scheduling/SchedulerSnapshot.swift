@@ -45,10 +45,10 @@ extension Scheduler {
             }
             result.endpoints[place.endpoint.id] = row
         }
-        for group in Array(line.waitingGroups) {
-            let count = line.waiting(in: group)
-            result.waitingByModel[group.model, default: 0] += count
-            guard case .candidates(let target) = resolve(group.model, needs: group.needs, excluding: group.excluding) else { continue }
+        for number in line.waitingGroups {
+            let count = line.waiting(in: number)
+            result.waitingByModel[line[number].model, default: 0] += count
+            guard case .candidates(let target) = resolve(line[number]) else { continue }
             for id in Set(target.candidates.map { places[pairs[$0.pair].place] }.filter(\.takesWork).map(\.endpoint.id)) {
                 result.endpoints[id]?.waiting += count
             }
