@@ -42,7 +42,8 @@ import Testing
             let choice = try #require(requests.last { Self.part($0) == "choice" })
             let messages = choice.json["messages"] as? [[String: Any]] ?? []
             #expect(messages.first?["content"] as? String == "be brief", "the client's own words stay around it")
-            #expect((messages.last?["content"] as? String ?? "").contains("<question>\nwhy?\n</question>"))
+            let asked = messages.last?["content"] as? String ?? ""
+            #expect(asked.contains("<question>\nwhy?\n</question>"))
             let counted = try RawClient.get(port: daemon.port, "/api/token_counts").text
             #expect(counted.contains(#""total_tokens":112"#), "each where it was spent: \(counted)")
         }

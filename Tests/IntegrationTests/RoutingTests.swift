@@ -13,14 +13,6 @@ import Testing
         #"{"model":"\#(model)","messages":[{"role":"user","content":"\#(prompt)"}],"stream":false}"#
     }
 
-    /// Holds each request until the gate opens, then answers well.
-    private static func held(by gate: Gate) -> FakeEndpoint.Script {
-        { connection, request in
-            guard gate.pass() else { return connection.close() }
-            FakeModelServer().answer(request, on: connection)
-        }
-    }
-
     /// Clients that are under way, each on a thread; `finish` waits for all their answers.
     private final class Clients: Sendable {
         private let answers = NIOLockedValueBox<[Int: Result<RawResponse, any Error>]>([:])
@@ -66,8 +58,8 @@ import Testing
     /// The slot's limit holds, the next request goes to another server that has the model, and the one after waits.
     @Test func aboveTheLimitTheNextServerIsTakenAndThenTheLine() throws {
         let gate = Gate()
-        let first = try FakeEndpoint("first", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
-        let second = try FakeEndpoint("second", available: ["m"], script: Self.held(by: gate))
+        let first = try FakeEndpoint("first", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
+        let second = try FakeEndpoint("second", available: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run([first, second], limit: 2) { daemon in
             let clients = Clients()
             for number in 0..<2 { clients.start(daemon.port, Self.chat("m", "\(number)")) }
@@ -95,7 +87,7 @@ import Testing
     /// First come, first served: the line's whole promise.
     @Test func theLineIsServedInOrder() throws {
         let gate = Gate()
-        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
+        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run([only], limit: 1) { daemon in
             let clients = Clients()
             for number in 0..<6 {
@@ -115,7 +107,7 @@ import Testing
 
     @Test func aFullLineRefusesAndSaysWhenToComeBack() throws {
         let gate = Gate()
-        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
+        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run([only], limit: 1, "queue_limit: 1\n") { daemon in
             let clients = Clients()
             clients.start(daemon.port, Self.chat("m"))
@@ -135,7 +127,7 @@ import Testing
 
     @Test func aWaitHasADeadline() throws {
         let gate = Gate()
-        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
+        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run([only], limit: 1, "queue_timeout: 300ms\n") { daemon in
             let clients = Clients()
             clients.start(daemon.port, Self.chat("m"))
@@ -154,7 +146,7 @@ import Testing
     /// Who leaves must not hold a place.
     @Test func whoLeavesTheLineLosesTheirPlace() throws {
         let gate = Gate()
-        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
+        let only = try FakeEndpoint("only", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run([only], limit: 1) { daemon in
             let clients = Clients()
             clients.start(daemon.port, Self.chat("m", "first"))
@@ -188,8 +180,8 @@ import Testing
     /// `weight` decides between endpoints that are otherwise equal.
     @Test func aHeavierEndpointIsTakenFirst() throws {
         let gate = Gate()
-        let light = try FakeEndpoint("light", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
-        let heavy = try FakeEndpoint("heavy", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
+        let light = try FakeEndpoint("light", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
+        let heavy = try FakeEndpoint("heavy", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run("endpoints:\n" + light.entry(limit: 4, weight: 1) + heavy.entry(limit: 4, weight: 3), up: 2) { daemon in
             let clients = Clients()
             clients.start(daemon.port, Self.chat("m"))
@@ -229,7 +221,7 @@ import Testing
     /// What drains gets nothing new and finishes what it has.
     @Test func aDrainingEndpointFinishesWhatItHasAndGetsNothingNew() throws {
         let gate = Gate()
-        let leaving = try FakeEndpoint("leaving", available: ["m"], loaded: ["m"], script: Self.held(by: gate))
+        let leaving = try FakeEndpoint("leaving", available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         let staying = try FakeEndpoint("staying", available: ["m"])
         try RunningDaemon.run([leaving, staying]) { daemon in
             let clients = Clients()

@@ -55,11 +55,7 @@ import Testing
     @Test(arguments: ["/api/chat", "/v1/chat/completions", "/v1/responses", "/v1/messages"])
     func aConversationGoesBackToWhereItIsKnown(route: String) throws {
         let gate = Gate()
-        let script: FakeEndpoint.Script = { connection, request in
-            guard gate.pass() else { return connection.close() }
-            FakeModelServer().answer(request, on: connection)
-        }
-        let endpoints = try ["a", "b", "c"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"], script: script) }
+        let endpoints = try ["a", "b", "c"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate)) }
         func body(_ conversation: Int, turn: Int) -> String {
             let messages = Self.turns(turn * 2 + 1, of: "conversation \(conversation)")
             let limit = route == "/v1/messages" ? #""max_tokens":5,"# : ""
@@ -107,15 +103,31 @@ import Testing
         }
     }
 
+    /// One client's flood must not make another wait until all of it is done: they take turns.
+    @Test func aFloodLeavesAnotherClientItsTurns() throws {
+        let gate = Gate()
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
+        try RunningDaemon.run([endpoint], limit: 1) { daemon in
+            let flood = try (0..<30).map { _ in try RawClient(port: daemon.port, from: 2) }
+            let other = try (0..<4).map { _ in try RawClient(port: daemon.port, from: 3) }
+            for (name, clients) in [("flood", flood), ("other", other)] {
+                let body = #"{"model":"m","messages":[{"role":"user","content":"\#(name)"}],"stream":false}"#
+                for client in clients { try client.send(RawClient.request("POST", "/api/chat", body: body)) }
+                try eventually("\(name) in line") { try daemon.status().queue.waiting == (name == "flood" ? 29 : 33) }
+            }
+            gate.open(34)
+            for client in other + flood { try #expect(client.readHead().status == 200) }
+            let order = endpoint.requests.compactMap { ($0.json["messages"] as? [[String: Any]])?.first?["content"] as? String }
+            // The first was there before all others.
+            #expect(order.prefix(9).filter { $0 == "other" }.count == 4, "\(order)")
+            #expect(order.count == 34)
+        }
+    }
+
     /// `queue: overcommit`: nobody waits although every slot is taken.
     @Test func overcommittedRequestsDoNotWait() throws {
         let gate = Gate()
-        let endpoint = try FakeEndpoint(
-            available: ["m"], loaded: ["m"],
-            script: { connection, request in
-                guard gate.pass() else { return connection.close() }
-                FakeModelServer().answer(request, on: connection)
-            })
+        let endpoint = try FakeEndpoint(available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate))
         try RunningDaemon.run([endpoint], limit: 1, "queue: overcommit\n") { daemon in
             let clients = try (0..<3).map { _ in try daemon.client() }
             for client in clients {

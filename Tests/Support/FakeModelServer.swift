@@ -20,6 +20,14 @@ public struct FakeModelServer: Sendable {
         self.delay = delay
     }
 
+    /// Holds each request until the gate opens, then answers well.
+    public static func held(by gate: Gate) -> FakeEndpoint.Script {
+        { connection, request in
+            guard gate.pass() else { return connection.close() }
+            FakeModelServer().answer(request, on: connection)
+        }
+    }
+
     private static let created = "2026-01-02T03:04:05.678901234Z"
 
     // MARK: Lists

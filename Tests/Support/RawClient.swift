@@ -26,9 +26,11 @@ public final class RawClient {
     private var queue = ByteQueue()
     private var decoder = BodyDecoder(.none)
 
-    /// - Parameter receiveBuffer: bytes that the kernel keeps for this side while it does not read.
-    public init(port: Int, receiveBuffer: Int? = nil) throws {
-        socket = try TCPSocket.connected(to: port, receiveBuffer: receiveBuffer)
+    /// - Parameters:
+    ///   - host: the last byte of the client's own address, 127.0.0.x.
+    ///   - receiveBuffer: bytes that the kernel keeps for this side while it does not read.
+    public init(port: Int, from host: UInt8 = 1, receiveBuffer: Int? = nil) throws {
+        socket = try TCPSocket.connected(to: port, from: host, receiveBuffer: receiveBuffer)
     }
 
     deinit { socket.close() }

@@ -36,16 +36,17 @@ public final class TCPSocket: Sendable {
         return made
     }
 
-    private static func loopback(_ port: Int) -> sockaddr_in {
+    /// - Parameter host: the last byte, as all of 127.0.0.0/8 is this machine.
+    private static func loopback(_ port: Int, host: UInt8) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(truncatingIfNeeded: port).bigEndian)
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7f00_0000 | UInt32(host)).bigEndian
         return address
     }
 
-    private static func withAddress(_ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-        var address = loopback(port)
+    private static func withAddress(_ port: Int, host: UInt8 = 1, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = loopback(port, host: host)
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
@@ -68,9 +69,16 @@ public final class TCPSocket: Sendable {
         return TCPSocket(made)
     }
 
-    /// - Parameter receiveBuffer: bytes that the kernel keeps for a slow reader; nil for its default.
-    public static func connected(to port: Int, receiveBuffer: Int? = nil) throws -> TCPSocket {
+    /// - Parameters:
+    ///   - host: the last byte of the client's own address, 127.0.0.x.
+    ///   - receiveBuffer: bytes that the kernel keeps for a slow reader; nil for its default.
+    public static func connected(to port: Int, from host: UInt8 = 1, receiveBuffer: Int? = nil) throws -> TCPSocket {
         let made = try make()
+        if host != 1, withAddress(0, host: host, { bind(made, $0, $1) }) != 0 {
+            let reason = String(cString: strerror(errno))
+            Glibc.close(made)
+            throw TestFailure("bind to 127.0.0.\(host): \(reason)")
+        }
         if let receiveBuffer { set(made, SOL_SOCKET, SO_RCVBUF, Int32(receiveBuffer)) }
         let result = withAddress(port) { connect(made, $0, $1) }
         let reason = errno
