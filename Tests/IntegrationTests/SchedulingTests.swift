@@ -43,29 +43,33 @@ import Testing
         }
     }
 
-    private static func turns(_ count: Int, of conversation: String) -> String {
-        (0..<count).map { #"{"role":"\#($0 % 2 == 0 ? "user" : "assistant")","content":"\#(conversation) \#($0) \#(Self.filler)"}"# }
-            .joined(separator: ",")
+    /// A request whose prompt has so many turns, as the route has them.
+    private static func body(_ route: String, _ conversation: Int, turns: Int) -> String {
+        let words = (0..<turns).map { "conversation \(conversation) \($0) \(Self.filler)" }
+        let messages = words.enumerated().map { #"{"role":"\#($0 % 2 == 0 ? "user" : "assistant")","content":"\#($1)"}"# }.joined(separator: ",")
+        let prompt =
+            switch route {
+            case "/v1/completions", "/api/generate": #""prompt":"\#(words.joined())""#
+            case "/v1/responses": #""input":[\#(messages)]"#
+            case "/v1/messages": #""max_tokens":5,"messages":[\#(messages)]"#
+            default: #""messages":[\#(messages)]"#
+            }
+        return #"{"model":"m","stream":false,\#(prompt)}"#
     }
 
     /// Long enough that reading it again would take its time.
     private static let filler = String(repeating: "what was said before ", count: 60)
 
     /// A8 on each route whose prompt grows: a follow-up that lands elsewhere reads the whole conversation again.
-    @Test(arguments: ["/api/chat", "/v1/chat/completions", "/v1/responses", "/v1/messages"])
+    @Test(arguments: ["/api/chat", "/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1/completions", "/api/generate"])
     func aConversationGoesBackToWhereItIsKnown(route: String) throws {
         let gate = Gate()
         let endpoints = try ["a", "b", "c"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"], script: FakeModelServer.held(by: gate)) }
-        func body(_ conversation: Int, turn: Int) -> String {
-            let messages = Self.turns(turn * 2 + 1, of: "conversation \(conversation)")
-            let limit = route == "/v1/messages" ? #""max_tokens":5,"# : ""
-            return #"{"model":"m",\#(limit)"stream":false,"\#(route == "/v1/responses" ? "input" : "messages")":[\#(messages)]}"#
-        }
         // All begin at once and take every slot: two on each endpoint, whichever is the quickest.
         try RunningDaemon.run(endpoints, limit: 2) { daemon in
             let clients = try (0..<6).map { conversation in
                 let client = try daemon.client()
-                try client.send(RawClient.request("POST", route, body: body(conversation, turn: 0)))
+                try client.send(RawClient.request("POST", route, body: Self.body(route, conversation, turns: 1)))
                 return client
             }
             try eventually("two on each") { endpoints.allSatisfy { $0.active == 2 } }
@@ -77,7 +81,7 @@ import Testing
             for turn in 1..<4 {
                 for conversation in 0..<6 {
                     let before = endpoints.map(\.requestCount)
-                    let answer = try RawClient.post(port: daemon.port, route, body(conversation, turn: turn))
+                    let answer = try RawClient.post(port: daemon.port, route, Self.body(route, conversation, turns: 2 * turn + 1))
                     #expect(answer.status == 200, "\(answer)")
                     let home = endpoints.indices.first { endpoints[$0].requestCount > before[$0] }
                     #expect(homes[conversation] == home, "turn \(turn) of \(conversation)")
@@ -137,6 +141,59 @@ import Testing
             try #expect(daemon.status().queue.waiting == 0)
             gate.open(3)
             for client in clients { try #expect(client.readHead().status == 200) }
+        }
+    }
+
+    private static func request(_ model: String) -> [UInt8] {
+        RawClient.request("POST", "/api/chat", body: #"{"model":"\#(model)","messages":[],"stream":false}"#)
+    }
+
+    /// A7: of all endpoints the one where the model fits, else another model would have to be loaded again.
+    @Test func aLoadGoesWhereThereIsRoom() throws {
+        let endpoints = try (0..<8).map { try FakeEndpoint("e\($0)", available: ["m", "n"], loaded: $0 == 5 ? [] : ["n"]) }
+        // A model takes 3 GB here.
+        let config = "endpoints:\n" + endpoints.map { $0.entry(vram: "4GB") }.joined()
+        try RunningDaemon.run(config, up: 8) { daemon in
+            try #expect(RawClient.exchange(port: daemon.port, Self.request("m")).status == 200)
+            #expect(endpoints.map(\.requestCount) == [0, 0, 0, 0, 0, 1, 0, 0])
+        }
+    }
+
+    /// A7: a model in use is not pushed out while another place exists.
+    @Test func aLoadLeavesModelsInUseAlone() throws {
+        let gate = Gate()
+        let endpoints = try (0..<6).map {
+            try FakeEndpoint("e\($0)", available: ["m", "n"], loaded: ["n"], script: FakeModelServer.held(by: gate))
+        }
+        let config = "endpoints:\n" + endpoints.map { $0.entry(limit: 1, vram: "4GB") }.joined()
+        try RunningDaemon.run(config, up: 6) { daemon in
+            let clients = try (0..<6).map { _ in try daemon.client() }
+            for client in clients[..<5] { try client.send(Self.request("n")) }
+            try eventually("five are in use") { endpoints.filter { $0.active == 1 }.count == 5 }
+            try clients[5].send(Self.request("m"))
+            try eventually("the sixth loads") { endpoints.allSatisfy { $0.active == 1 } }
+            gate.open(6)
+            for client in clients { try #expect(client.readHead().status == 200) }
+        }
+    }
+
+    /// `placement: active` loads what is wanted where there may be room for it; without it nothing is loaded that nobody has asked for.
+    @Test(arguments: [true, false])
+    func aWantedModelIsLoadedAheadOfNeed(isActive: Bool) throws {
+        let holder = try FakeEndpoint("holder", available: ["m"], loaded: ["m"])
+        let idle = try FakeEndpoint("idle", available: ["m", "unwanted"])
+        try RunningDaemon.run([holder, idle], isActive ? "placement: active\n" : "") { daemon in
+            try #expect(RawClient.exchange(port: daemon.port, Self.request("m")).status == 200)
+            #expect(holder.requestCount == 1)
+            // Several of the moments at which loads are decided pass with so many polls.
+            let enough = idle.pollCount + 20
+            try eventually("a load or its absence") { idle.requestCount > 0 || idle.pollCount > enough }
+            guard isActive else {
+                #expect(idle.requestCount == 0)
+                return
+            }
+            let load = try #require(idle.requests.first)
+            #expect(load.path == "/api/generate" && load.string("model") == "m:latest" && load.json["prompt"] == nil)
         }
     }
 

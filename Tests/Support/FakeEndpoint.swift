@@ -61,11 +61,12 @@ public final class FakeEndpoint: Sendable {
     public var url: String { "http://127.0.0.1:\(port)" }
 
     /// The entry of this endpoint in a configuration.
-    public func entry(limit: Int? = nil, weight: Double? = nil, key: String? = nil) -> String {
+    public func entry(limit: Int? = nil, weight: Double? = nil, key: String? = nil, vram: String? = nil) -> String {
         var entry = "  - {url: \"\(url)\(kind == .openAI ? "/v1" : "")\", name: \(name)"
         if let limit { entry += ", max_concurrent_connections: \(limit)" }
         if let weight { entry += ", weight: \(weight)" }
         if let key { entry += ", api_key: \(key)" }
+        if let vram { entry += ", vram: \(vram)" }
         return entry + "}\n"
     }
 

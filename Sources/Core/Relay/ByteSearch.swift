@@ -34,22 +34,37 @@ extension UnsafeRawBufferPointer {
         return nil
     }
 
-    /// The whole number that follows the last `key`, spaces aside; nil if there is none.
-    func integer(after key: StaticString) -> Int? {
-        var result: Int?
-        var rest = self
-        while let offset = rest.firstOffset(of: key) {
-            rest = UnsafeRawBufferPointer(rebasing: rest[(offset + key.utf8CodeUnitCount)...])
-            var value = 0
-            var digits = 0
-            for byte in rest.drop(while: { $0 == UInt8(ascii: " ") }) {
-                guard byte >= UInt8(ascii: "0"), byte <= UInt8(ascii: "9"), digits < 18 else { break }
-                value = value * 10 + Int(byte - UInt8(ascii: "0"))
-                digits += 1
-            }
-            if digits > 0 { result = value }
+    func equals(_ text: StaticString) -> Bool {
+        count == text.utf8CodeUnitCount && matches(text, at: 0)
+    }
+
+    /// Calls `body` for each JSON member whose value begins with a whole number: its key, without the quotes, and the number (of a longer
+    /// one the first 18 digits). In generated text quotes are escaped, so that what looks like a key there ends with a backslash.
+    func forEachInteger(_ body: (_ key: UnsafeRawBufferPointer, _ value: Int) -> Void) {
+        guard let base = baseAddress else { return }
+        let quote = UInt8(ascii: "\"")
+        var from = 1
+        while from < count, let found = memchr(base + from, Int32(UInt8(ascii: ":")), count - from) {
+            let colon = UnsafeRawPointer(found) - base
+            from = colon + 1
+            guard self[colon - 1] == quote, let value = integer(at: from) else { continue }
+            var start = colon - 2
+            while start >= 0, self[start] != quote { start -= 1 }
+            if start >= 0 { body(UnsafeRawBufferPointer(rebasing: self[(start + 1)..<(colon - 1)]), value) }
         }
-        return result
+    }
+
+    /// Nil where there is none, spaces before it aside.
+    private func integer(at offset: Int) -> Int? {
+        var index = offset
+        while index < count, self[index] == UInt8(ascii: " ") { index += 1 }
+        let first = index
+        var value = 0
+        while index < count, index - first < 18, case let digit = self[index] &- UInt8(ascii: "0"), digit < 10 {
+            value = value * 10 + Int(digit)
+            index += 1
+        }
+        return index > first ? value : nil
     }
 
     private func matches(_ text: StaticString, at offset: Int) -> Bool {

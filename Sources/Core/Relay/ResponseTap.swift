@@ -13,14 +13,6 @@ import NIOCore
 /// each line at a few bytes; only the last lines of a stream, which carry figures, are read further. Keys are looked for
 /// with their quotes, which inside a JSON string would be escaped, so that no generated text can be taken for one.
 struct ResponseTap {
-    /// What an answer told.
-    struct Figures: Equatable {
-        var promptTokens: Int?
-        var answerTokens: Int?
-        /// Nanoseconds, of Ollama's last object.
-        var loadDuration: Int?
-    }
-
     private enum Mode {
         /// Nothing to be read: an error, or an encoding that we cannot read.
         case off
@@ -35,7 +27,7 @@ struct ResponseTap {
     private let lineLimit: Int
     /// Items seen in a stream; one is one token, as near as an endpoint that streams says.
     private(set) var streamedItems = 0
-    private(set) var figures = Figures()
+    private(set) var figures = AnswerFigures()
     /// The stream said that it is complete (`done:true`, `[DONE]`).
     private(set) var sawEnd = false
     /// The stream said that it failed (an `error` item).
@@ -102,8 +94,8 @@ struct ResponseTap {
                 streamedItems = items
             }
         case .whole:
-            head.withUnsafeBytes { readFigures($0) }
-            if !tail.isEmpty { tail.withUnsafeBytes { readFigures($0) } }
+            head.withUnsafeBytes { figures.read($0) }
+            if !tail.isEmpty { tail.withUnsafeBytes { figures.read($0) } }
         }
     }
 
@@ -150,7 +142,7 @@ struct ResponseTap {
             streamedItems += 1
         } else if line.contains("\"done\":true") || line.contains("\"done\": true") {
             sawEnd = true
-            readFigures(line)
+            figures.read(line)
         } else if line.hasPrefix("{\"error\":") {
             sawError = true
         } else if line.hasPrefix("{\"status\":\"success\"") {
@@ -175,7 +167,7 @@ struct ResponseTap {
             return
         }
         if line.contains("\"usage\":{") || line.contains("\"usage\": {") || line.contains("\"timings\":{") {
-            readFigures(line)
+            figures.read(line)
             // OpenAI's separate chunk of figures carries no token.
             if line.contains("\"choices\":[]") { return }
         }
@@ -211,25 +203,5 @@ struct ResponseTap {
             tail.append(contentsOf: bytes)
             if tail.count > 2 * Self.windowLength { tail.removeFirst(tail.count - Self.windowLength) }
         }
-    }
-
-    /// An endpoint that says more lies, and a few such figures in a row would overflow the sums.
-    private static let mostTokens = 1_000_000_000
-
-    private mutating func readFigures(_ bytes: UnsafeRawBufferPointer) {
-        if let value = bytes.integer(after: "\"eval_count\":") ?? bytes.integer(after: "\"completion_tokens\":")
-            ?? bytes.integer(after: "\"output_tokens\":") ?? bytes.integer(after: "\"tokens_predicted\":") ?? bytes.integer(after: "\"predicted_n\":")
-        {
-            figures.answerTokens = min(value, Self.mostTokens)
-        }
-        if let value = bytes.integer(after: "\"prompt_eval_count\":") ?? bytes.integer(after: "\"prompt_tokens\":")
-            ?? bytes.integer(after: "\"input_tokens\":") ?? bytes.integer(after: "\"tokens_evaluated\":")
-        {
-            figures.promptTokens = min(value, Self.mostTokens)
-        } else if let fresh = bytes.integer(after: "\"prompt_n\":") {
-            // llama-server's timings: what it had in its cache it did not count as new.
-            figures.promptTokens = min(fresh + (bytes.integer(after: "\"cache_n\":") ?? 0), Self.mostTokens)
-        }
-        if let value = bytes.integer(after: "\"load_duration\":") { figures.loadDuration = value }
     }
 }

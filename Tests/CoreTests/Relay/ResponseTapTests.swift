@@ -15,7 +15,7 @@ import Testing
         var text: String
         var items: Int
         var isWhole: Bool
-        var figures = ResponseTap.Figures()
+        var figures = AnswerFigures()
         var description: String { name }
     }
 
@@ -83,6 +83,11 @@ import Testing
             name: "llama-server's timings", type: sse,
             text: "data: {\"choices\":[{\"delta\":{}}],\"timings\":{\"prompt_n\":1,\"predicted_n\":8}}\n\ndata: [DONE]\n\n", items: 1, isWhole: true,
             figures: .init(promptTokens: 1, answerTokens: 8)),
+        Row(
+            name: "usage and timings in any order: usage counts", type: sse,
+            text: "data: {\"timings\":{\"prompt_n\": 1,\"predicted_n\": 8},\"usage\":{\"completion_tokens\": 2,\"prompt_tokens\":  4},"
+                + "\"x\":{\"predicted_n\":9,\"prompt_n\":null,\"eval_count\":\"7\"}}\n\ndata: [DONE]\n\n",
+            items: 1, isWhole: true, figures: .init(promptTokens: 4, answerTokens: 2)),
         Row(name: "OpenAI chat, no end", type: sse, text: "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n", items: 1, isWhole: false),
         Row(name: "OpenAI chat, error", type: sse, text: "data: {\"error\":{\"message\":\"x\"}}\n\n", items: 0, isWhole: false),
         Row(name: "comments and names of events", type: sse, text: ": ping\nevent: x\nid: 1\n\ndata: [DONE]\n\n", items: 0, isWhole: true),
