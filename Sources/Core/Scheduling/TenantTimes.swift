@@ -7,8 +7,8 @@
 /// work: a tenant's time rises by one over its weight for each of its requests that goes, and the tenant whose time is least is next. A
 /// tenant that comes (back) starts at the time of the one served last, so that nobody saves up.
 struct TenantTimes: Sendable {
-    /// Of so many tenants that wait for nothing it is remembered at most that they are ahead. Each is ahead by one request at most, so
-    /// little is lost with the rest, and nobody fills the memory by coming under ever new names.
+    /// Most tenants that wait for nothing and are remembered, as they are ahead of the others. Each is ahead by one request at most, so
+    /// little is lost when all are forgotten, and nobody fills the memory by coming under ever new names.
     static let idleLimit = 4096
 
     private struct Account: Sendable {
@@ -17,14 +17,14 @@ struct TenantTimes: Sendable {
         var waiting = 0
     }
 
-    /// A tenant is named by its number from its first request in line to its last; then the number is used again.
+    /// A tenant has its number for as long as it is remembered; then the number is used again.
     private var accounts: [Account] = []
     private var free: [Int] = []
     private var numberOf: [Tenant: Int] = [:]
     private var idle = 0
     /// The time of the request that was served last.
     private var served = 0.0
-    /// Nothing is kept of any tenant's past while nobody waits; weights that are not told are 1.
+    /// 1 where nothing is said.
     var weights: [Tenant: Double] = [:]
 
     /// Tenants that anything is known of.
