@@ -72,7 +72,7 @@ import Testing
                 sequence = next
             }
             #expect(slowest < 2, "nor is it held up: \(slowest) s")
-            try #expect(daemon.residentBytes() - before < 16_000_000)
+            try #expect(daemon.hasGrown(from: before, byLessThan: 16_000_000))
 
             // What the socket held fits together, and then comes the newest, whole: never anything in between.
             let rest = try follow(slow, &assembler) { $0.sequence >= sequence }

@@ -113,6 +113,12 @@ public final class RunningDaemon: Sendable {
         return kilobytes * 1024
     }
 
+    /// Whether resident memory has grown by less than that, bytes; by less than five times as much under a sanitizer, which marks all memory
+    /// and keeps what was freed.
+    public func hasGrown(from before: Int, byLessThan limit: Int) throws -> Bool {
+        try residentBytes() - before < (Checkout.isSanitized ? 5 * limit : limit)
+    }
+
     /// SIGTERM, and its exit status.
     public func stop(within seconds: Double = 40) throws -> Int32 {
         process.signal(SIGTERM)
