@@ -95,12 +95,14 @@ real-model: ## Builds llama-server and fetches a small model, once, into ~/.cach
 	@scripts/real-model.sh
 
 .PHONY: bench
-bench: ## Cost beside nginx, then the cache (BENCH="--quick" for a short look at the first alone)
+bench: ## Cost beside nginx, the cache, then a decision of the scheduler (BENCH="--quick" for a short look, without the cache)
 	@scripts/install-packages.sh bench
-	@Benchmarks/run.sh $(BENCH)
-	@[ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache
-	$(RELEASE) --product fleet-sim
-	@"$(RELEASE_DIR)/fleet-sim" --cost
+	@# A bar that is missed hides none of the others.
+	@status=0; \
+	  Benchmarks/run.sh $(BENCH) || status=$$?; \
+	  [ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache || status=$$?; \
+	  $(MAKE) --no-print-directory fleet-sim SIM=--cost || status=$$?; \
+	  exit $$status
 
 .PHONY: fleet-sim
 fleet-sim: ## Simulated fleets under the real scheduler and under other rules: the table and the bars (about 5 minutes after the build)

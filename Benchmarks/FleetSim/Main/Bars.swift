@@ -13,8 +13,10 @@ struct Bars {
     var results: [Cell: Outcome] = [:]
     var conversations: [ComparedRule: Outcome] = [:]
     var flood: Outcome?
+    private var areMet = true
 
-    func report() {
+    /// - Returns: whether all are met.
+    mutating func report() -> Bool {
         print("\nbars")
         for load in [0.4, 0.7, 0.9] {
             atMost(load == 0.4 ? 1 : 0.25, "mean against the seed system's, load \(load)", ratio(.expectedTime, .seed, load) { $0.meanFirstToken })
@@ -31,6 +33,7 @@ struct Bars {
             atLeast(0.9, "follow-up turns that find their prefix warm", with.warmShare)
             atMost(1, "mean against affinity off", with.meanFirstToken / without.meanFirstToken)
         }
+        return areMet
     }
 
     private func ratio(_ rule: ComparedRule, _ other: ComparedRule, _ load: Double, _ value: (Outcome) -> Double) -> Double? {
@@ -38,10 +41,15 @@ struct Bars {
         return value(mine) / value(theirs)
     }
 
-    private func atMost(_ bar: Double, _ what: String, _ value: Double?) { line(what, value, "at most \(bar)", value.map { $0 <= bar } ?? false) }
-    private func atLeast(_ bar: Double, _ what: String, _ value: Double?) { line(what, value, "at least \(bar)", value.map { $0 >= bar } ?? false) }
+    private mutating func atMost(_ bar: Double, _ what: String, _ value: Double?) {
+        line(what, value, "at most \(bar)", value.map { $0 <= bar } ?? false)
+    }
+    private mutating func atLeast(_ bar: Double, _ what: String, _ value: Double?) {
+        line(what, value, "at least \(bar)", value.map { $0 >= bar } ?? false)
+    }
 
-    private func line(_ what: String, _ value: Double?, _ bar: String, _ isMet: Bool) {
+    private mutating func line(_ what: String, _ value: Double?, _ bar: String, _ isMet: Bool) {
+        areMet = areMet && isMet
         print("\(isMet ? "PASS" : "FAIL")  \(Report.pad(value.map(Report.number) ?? "?", 6))  \(bar)  \(what)")
     }
 }

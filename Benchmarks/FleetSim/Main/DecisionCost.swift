@@ -7,7 +7,8 @@ import NIOCore
 
 /// What one decision costs with 64 endpoints, 200 models that all of them have, and 1,000 requests in line.
 enum DecisionCost {
-    static func report() {
+    /// - Returns: whether the bar is met.
+    static func report() -> Bool {
         let models = (0..<200).map { "m\($0):latest" }
         var scheduler = Scheduler(settings: SchedulerSettings(queueLimit: 1000), seed: 1)
         var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
@@ -71,5 +72,6 @@ enum DecisionCost {
         let sweep = Double(clock() - sweeping) / Double(CLOCKS_PER_SEC) * 1e6 / 20
         print("decisions: 64 endpoints, 200 models, \(scheduler.snapshot().waiting) waiting, \(held.count) in flight, \(granted) from the line")
         print("\(Report.number(each)) µs a decision (bar: under 5: \(each < 5 ? "met" : "MISSED")); \(Report.number(sweep)) µs a sweep of the line")
+        return each < 5
     }
 }
