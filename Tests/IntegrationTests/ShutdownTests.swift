@@ -69,9 +69,13 @@ import Testing
         #expect(client.isClosed())
     }
 
+    /// Else they would be in the folder that the tests run in.
+    private static func counts(in folder: TemporaryFolder) -> [String: String] { ["NOMYO_ROUTER_DB_PATH": folder.path + "/tokens.db"] }
+
     private static func start(_ arguments: [String], folder: TemporaryFolder) throws -> (status: Int32, errors: String) {
         try folder.write("endpoints: [http://127.0.0.1:1]\n", to: "c.yaml")
-        let result = try ChildProcess.run(Checkout.binary("routerd"), ["--config", folder.path + "/c.yaml"] + arguments, within: 30)
+        let result = try ChildProcess.run(
+            Checkout.binary("routerd"), ["--config", folder.path + "/c.yaml"] + arguments, environment: Self.counts(in: folder), within: 30)
         return (result.status, result.errors)
     }
 
@@ -101,8 +105,8 @@ import Testing
         first.process.kill()
         #expect(FileManager.default.fileExists(atPath: first.socketPath))
         let second = try ChildProcess(
-            Checkout.binary("routerd"), ["--config", first.configPath, "--control", first.socketPath], output: first.folder.path + "/log2",
-            errors: first.folder.path + "/log2")
+            Checkout.binary("routerd"), ["--config", first.configPath, "--control", first.socketPath],
+            environment: Self.counts(in: first.folder), output: first.folder.path + "/log2", errors: first.folder.path + "/log2")
         try eventually("the second answers") { (try? first.status()) != nil }
         second.signal(SIGTERM)
         try #expect(second.waitForExit() == 0)
