@@ -15,7 +15,7 @@ final class Lease: Sendable {
         self.box = box
     }
 
-    /// The first byte of the answer has come. The scheduler wants to know only where the model had to be loaded.
+    /// The answer has begun, with the status 200. The scheduler wants to know only where the model had to be loaded.
     func began() {
         if !grant.wasLoaded { box.began(grant.lease) }
     }

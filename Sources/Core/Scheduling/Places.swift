@@ -50,6 +50,9 @@ struct Place: Sendable {
 public struct EndpointCounters: Sendable, Equatable {
     public var granted = 0
     public var completed = 0
+    public var refused = 0
+    public var notHere = 0
+    public var busy = 0
     public var failed = 0
     public var unreachable = 0
     public var aborted = 0

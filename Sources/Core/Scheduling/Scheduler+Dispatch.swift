@@ -95,14 +95,14 @@ extension Scheduler {
         while true {
             let before = line.waiting(for: book) - 1
             guard before >= 0 else { break }
-            var best: (waiter: WaitingLine.Waiter, turn: WaitingLine.Turn, choice: Choice)?
+            var best: (waiter: WaitingLine.Waiter, turn: WaitingLine.Turn, choice: Choice, target: Target)?
             var wish: (pair: Int, turn: WaitingLine.Turn)?
             for group in line.groups(of: book) {
                 guard let next = line.next(in: group), best.map({ next.turn < $0.turn }) ?? true,
                     case .candidates(let target) = resolve(line[group])
                 else { continue }
                 switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
-                case .go(let choice): best = (next.waiter, next.turn, choice)
+                case .go(let choice): best = (next.waiter, next.turn, choice, target)
                 case .claim(let pair): if wish.map({ next.turn < $0.turn }) ?? true { wish = (pair, next.turn) }
                 case .wait: break
                 }
@@ -112,7 +112,7 @@ extension Scheduler {
                 break
             }
             line.serve(best.waiter.ticket)
-            actions.append(.grant(best.waiter.ticket, grant(best.choice, best.waiter.ask, now: now)))
+            actions.append(.grant(best.waiter.ticket, grant(best.choice, best.waiter.ask, best.target, now: now)))
         }
         return actions
     }

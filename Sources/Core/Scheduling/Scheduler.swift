@@ -57,7 +57,7 @@ public struct Scheduler: Sendable {
             let before = book.map { line.waiting(for: $0) } ?? 0
             // A load is rather for who has waited longer: the line decides about it.
             switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
-            case .go(let choice): return .granted(grant(choice, ask, now: now))
+            case .go(let choice): return .granted(grant(choice, ask, target, now: now))
             case .claim(let pair): claim(pair, now: now)
             case .wait: break
             }
@@ -67,6 +67,7 @@ public struct Scheduler: Sendable {
             return .refused(refusal)
         }
         guard line.hasRoom(for: ask.tenant, limit: settings.queueLimit) else { return .refused(.lineFull(limit: settings.queueLimit)) }
+        if let since = ask.since, since + settings.queueTimeout <= now { return .refused(.waitedTooLong(seconds: settings.queueTimeout.seconds)) }
         let (ticket, position) = line.add(ask, book: book, now: now, timeout: settings.queueTimeout)
         return .queued(ticket, position: position)
     }
@@ -119,7 +120,7 @@ public struct Scheduler: Sendable {
             // An answer proves that it is in memory; the next report may say otherwise.
             setUse(pair) { pair in
                 pair.loading -= 1
-                if end.outcome == .completed, isUp { pair.isLoaded = true }
+                if end.teaches, isUp { pair.isLoaded = true }
             }
         }
         setUse(pair) { _ in }
@@ -131,12 +132,12 @@ public struct Scheduler: Sendable {
         let pair = record.pair
         let place = pairs[pair].place
         pairs[pair].learned.record(end, wasLoaded: !record.loads)
-        guard end.outcome == .completed else { return }
+        guard end.teaches else { return }
         // The others that ran there slowed it down by as much, about.
         let shared = 1 + Place.slowing * Double(max(0, places[place].inFlight - 1))
         books[pairs[pair].book].record(
             end, speed: places[place].speed / shared, wasLoaded: !record.loads, coldTokens: record.coldTokens)
-        if end.tokens > 10, let first = end.timeToFirstByte, end.serviceTime > first {
+        if end.tokens > 10, let first = end.timeToFirstToken, end.serviceTime > first {
             let rate = Double(end.tokens) / (end.serviceTime - first).seconds * shared
             let ratio = books[pairs[pair].book].recordRate(rate, speed: places[place].speed)
             places[place].speed = min(20, max(0.05, places[place].speed * (1 + 0.05 * (min(2, max(0.5, ratio)) - 1))))
@@ -151,7 +152,7 @@ public struct Scheduler: Sendable {
         places[place].bandwidth = places[place].bandwidth.map { $0 + 0.2 * (rate - $0) } ?? rate
     }
 
-    mutating func grant(_ choice: Choice, _ ask: Ask, now: NIODeadline) -> Grant {
+    mutating func grant(_ choice: Choice, _ ask: Ask, _ target: Target, now: NIODeadline) -> Grant {
         let pair = choice.candidate.pair
         let index = pairs[pair].place
         let loads = !pairs[pair].isUsable
@@ -167,7 +168,24 @@ public struct Scheduler: Sendable {
         return Grant(
             lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold)), endpoint: places[index].endpoint.id,
             model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
-            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens)
+            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens,
+            alternatives: alternatives(to: index, target, ask))
+    }
+
+    /// Endpoints other than the chosen one that could serve the request.
+    private func alternatives(to chosen: Int, _ target: Target, _ ask: Ask) -> Int {
+        var count = 0
+        // Candidates stand in the order of their places: one that has the model twice counts once.
+        var last = chosen
+        for candidate in target.candidates {
+            let place = pairs[candidate.pair].place
+            guard place != chosen, place != last, takesWork(place), ask.needs.fit(of: places[place].capabilities) != nil,
+                ask.excluding.isEmpty || !ask.excluding.contains(places[place].endpoint.id)
+            else { continue }
+            last = place
+            count += 1
+        }
+        return count
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.
@@ -203,7 +221,7 @@ public struct Scheduler: Sendable {
         if !pairs[pair].takesMemory, isThere { places[place].resident.removeAll { $0 == pair } }
     }
 
-    /// The first byte of an answer has come: its model is in memory. To be told for grants whose `wasLoaded` is false; for others it
+    /// An answer has begun, with the status 200: its model is in memory. To be told for grants whose `wasLoaded` is false; for others it
     /// changes nothing.
     public mutating func began(_ lease: LeaseID, now: NIODeadline) -> [SchedulerAction] {
         guard let record = leases.record(of: lease), record.loads || !pairs[record.pair].isLoaded, places[pairs[record.pair].place].phase.takesWork
@@ -229,6 +247,9 @@ extension EndpointCounters {
         tokens += end.tokens
         switch end.outcome {
         case .completed: completed += 1
+        case .refused: refused += 1
+        case .notHere: notHere += 1
+        case .busy: busy += 1
         case .failed: failed += 1
         case .unreachable: unreachable += 1
         case .aborted: aborted += 1

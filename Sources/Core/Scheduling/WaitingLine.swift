@@ -88,7 +88,8 @@ struct WaitingLine: Sendable {
         let group = Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)
         let number = numberOf[group] ?? open(group)
         let tenant = tenants.enter(ask.tenant)
-        let waiter = Waiter(ticket: ticket, ask: ask, since: now, deadline: now + timeout)
+        let since = ask.since ?? now
+        let waiter = Waiter(ticket: ticket, ask: ask, since: since, deadline: since + timeout)
         if let lane = entries[number].lanes.firstIndex(where: { $0.tenant == tenant }) {
             entries[number].lanes[lane].waiters.append(waiter)
         } else {
