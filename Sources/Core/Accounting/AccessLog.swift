@@ -110,6 +110,8 @@ struct AccessRecord: Sendable {
     var durationMs: Int
     var tokens: TokenSum
     var cache = ""
+    /// What happened at endpoints that it was tried at before.
+    var retries = ""
 
     func line(_ format: AccessLog.Format) -> String {
         switch format {
@@ -118,14 +120,15 @@ struct AccessRecord: Sendable {
             return
                 "\(time) \(id) \(shown(peer)) \(shown(keyName)) \"\(method) \(Self.printable(path))\" \(status) model=\(shown(Self.printable(model))) "
                 + "endpoint=\(shown(endpoint)) why=\(shown(why)) bytes=\(bytes) wait_ms=\(waitMs) first_byte_ms=\(firstByteMs.map(String.init) ?? "-") "
-                + "duration_ms=\(durationMs) tokens=\(tokens.input)/\(tokens.output) cache=\(shown(cache))\n"
+                + "duration_ms=\(durationMs) tokens=\(tokens.input)/\(tokens.output) cache=\(shown(cache)) "
+                + "retries=\(shown(Self.printable(retries)))\n"
         case .json:
             let value: JSONValue = [
                 "time": .string(time), "id": .string(id), "peer": .string(peer), "key": .string(keyName), "method": .string(method),
                 "path": .string(path), "model": .string(model), "endpoint": .string(endpoint), "why": .string(why), "status": .integer(status),
                 "bytes": .integer(bytes), "wait_ms": .integer(waitMs), "first_byte_ms": firstByteMs.map(JSONValue.integer),
                 "duration_ms": .integer(durationMs), "prompt_tokens": .integer(tokens.input), "answer_tokens": .integer(tokens.output),
-                "cache": .string(cache),
+                "cache": .string(cache), "retries": .string(retries),
             ]
             return value.text + "\n"
         }

@@ -54,6 +54,11 @@ final class RuntimeSettings: Sendable {
     let modelManagement: Config.ModelManagement
     let contextShift: Bool
     let retryWithout: Set<Config.RequestPart>
+    let retries: Retries.Policy
+    /// For how long a well-looking head is kept from the client while another endpoint could still serve it.
+    let holdHead: TimeAmount
+    /// Nil: a first token is never overdue.
+    let overdue: Overdue?
     let fallbacks: [String: [String]]
     let modelAliases: [String: String]
     /// Conversations go back to where their beginning is warm; with one endpoint there is nothing to choose.
@@ -71,6 +76,9 @@ final class RuntimeSettings: Sendable {
         modelManagement = config.modelManagement
         contextShift = config.contextShift
         retryWithout = config.retryWithout
+        retries = config.retries
+        holdHead = config.holdHead
+        overdue = config.overdue
         fallbacks = config.fallbacks
         modelAliases = config.modelAliases
         affinity = config.affinity
@@ -90,6 +98,9 @@ final class RuntimeSettings: Sendable {
         modelManagement = other.modelManagement
         contextShift = other.contextShift
         retryWithout = other.retryWithout
+        retries = other.retries
+        holdHead = other.holdHead
+        overdue = other.overdue
         fallbacks = other.fallbacks
         modelAliases = other.modelAliases
         usesAffinity = other.affinity && endpoints.count > 1

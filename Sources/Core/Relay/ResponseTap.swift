@@ -21,8 +21,7 @@ struct ResponseTap {
         case whole
     }
 
-    /// The endpoint itself said that it failed.
-    let isServerError: Bool
+    let status: Int
     private let mode: Mode
     private let lineLimit: Int
     /// Items seen in a stream; one is one token, as near as an endpoint that streams says.
@@ -44,13 +43,19 @@ struct ResponseTap {
 
     init(response: ResponseHead, lineLimit: Int) {
         self.lineLimit = lineLimit
-        isServerError = response.status >= 500
+        status = response.status
         if response.status != 200 || response.isEncoded {
             mode = .off
         } else {
             mode = response.streamFraming.map { .stream($0) } ?? .whole
         }
     }
+
+    /// The endpoint itself said that it failed.
+    var isServerError: Bool { status >= 500 }
+
+    /// An item has passed that carries a token, as near as can be told.
+    var sawToken: Bool { streamedItems > 0 }
 
     /// How the answer is divided, if it is a stream; nil otherwise.
     var framing: StreamFraming? {

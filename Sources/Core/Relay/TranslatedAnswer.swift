@@ -46,8 +46,10 @@ struct TranslatedAnswer: Sendable {
 
     var streamType: String { translation.streamType }
 
-    mutating func begin(status: Int, isEventStream: Bool) {
-        mode = status != 200 ? .refusal(status: status) : isEventStream ? .stream : .whole
+    mutating func begin(status: Int, isEventStream: Bool) { mode = Self.mode(status: status, isEventStream: isEventStream) }
+
+    static func mode(status: Int, isEventStream: Bool) -> Mode {
+        status != 200 ? .refusal(status: status) : isEventStream ? .stream : .whole
     }
 
     /// - Returns: what the client gets now.

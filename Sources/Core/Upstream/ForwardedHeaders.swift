@@ -52,27 +52,6 @@ enum ForwardedHeaders {
         buffer.writeStaticString("\r\n")
     }
 
-    /// The answer's head for the client, in bytes.
-    ///
-    /// - Parameters:
-    ///   - closes: the connection ends after this answer.
-    ///   - writeMore: writes the router's own fields.
-    static func writeResponse(
-        _ head: ResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, into buffer: inout ByteBuffer,
-        writeMore: (inout ByteBuffer) -> Void = { _ in }
-    ) {
-        head.writeStatusLine(version: version, into: &buffer)
-        head.writeFields(into: &buffer)
-        writeMore(&buffer)
-        write(framing, into: &buffer)
-        if closes {
-            buffer.writeStaticString("Connection: close\r\n")
-        } else if !version.knowsChunks {
-            buffer.writeStaticString("Connection: keep-alive\r\n")
-        }
-        buffer.writeStaticString("\r\n")
-    }
-
     static func write(_ framing: Framing, into buffer: inout ByteBuffer) {
         switch framing {
         case .none: break

@@ -55,8 +55,8 @@ import Testing
         -> String
     {
         var buffer = ByteBuffer()
-        ForwardedHeaders.writeResponse(
-            try ResponseHead(ByteBuffer(string: head)), version: version, framing: framing, closes: closes, into: &buffer)
+        AnswerHead(source: .endpoint(try ResponseHead(ByteBuffer(string: head))), framing: framing)
+            .write(version: version, closes: closes, into: &buffer)
         return String(buffer: buffer)
     }
 

@@ -10,7 +10,7 @@
 /// request:  none --head--> receiving --end--> whole
 /// answer:   none --begin-> begun -----end--> ended
 /// ```
-struct ExchangeStateMachine {
+struct ConnectionStateMachine {
     enum RequestHalf: Equatable {
         case none, receiving, whole
     }

@@ -35,10 +35,10 @@ struct CachedExchange: Sendable {
         cache.counters.count(wish.why.map { .bypass($0) } ?? .miss)
         let mark = wish.why == nil ? CacheMark.miss(request.key) : .bypass
         do {
-            try await writer.run { [request] handler, exchange in
+            try await writer.run { [request, cache] exchange in
                 exchange.cacheMark = mark
-                exchange.fill = CacheFill(request: request, flight: flight, inquiry: inquiry)
-                handler.goOn(exchange)
+                exchange.recording = Recording(CacheFill(request: request, flight: flight, inquiry: inquiry), cache)
+                exchange.goOn()
             }
         } catch {
             cache.fail(flight, request, nil)
@@ -52,12 +52,12 @@ struct CachedExchange: Sendable {
             request, answer: entry.answer, askedBefore: entry.askedModel,
             .init(id: name, time: WallClock.rfc3339(), unixSeconds: WallClock.unixSeconds()))
         let bytes = ByteBuffer(string: request.streams ? replay.stream(tellsUsage: request.tellsUsage) : replay.whole)
-        try await writer.run { [request] handler, exchange in
+        try await writer.run { [request] exchange in
             exchange.cacheMark = mark
-            guard request.streams else { return handler.answer(.json(bytes)) }
-            handler.beginStream(exchange, replay.streamType)
-            _ = handler.writeStream(exchange, bytes)
-            handler.endStream(exchange, failed: false)
+            guard request.streams else { return exchange.answer(.json(bytes)) }
+            exchange.beginStream(replay.streamType)
+            _ = exchange.writeStream(bytes)
+            exchange.endStream(failed: false)
         }
     }
 
@@ -66,7 +66,10 @@ struct CachedExchange: Sendable {
     private func follow(_ flight: SharedFlight, _ signals: AsyncStream<Void>) async throws {
         var offset = 0
         // Operators see from now on whose answer it waits for.
-        try await writer.run { [request] _, exchange in exchange.cacheMark = .shared(request.key) }
+        try await writer.run { [request] exchange in
+            exchange.life.follow()
+            exchange.cacheMark = .shared(request.key)
+        }
         for await _ in signals {
             looking: while true {
                 // The same manner of stream is read as it comes; another one is made from the whole.
@@ -95,20 +98,20 @@ struct CachedExchange: Sendable {
         let mark = CacheMark.shared(request.key)
         let buffer = ByteBuffer(bytes: bytes)
         let endsLine = bytes.last == UInt8(ascii: "\n")
-        try await writer.write(buffer) { handler, exchange in
-            exchange.detour.followed = (framing, !endsLine)
+        try await writer.write(buffer) { exchange in
+            exchange.sideWork.followed = (framing, !endsLine)
             guard isFirst else { return }
             exchange.cacheMark = mark
-            handler.beginStream(exchange, framing == .newlineJSON ? "application/x-ndjson" : "text/event-stream")
+            exchange.beginStream(framing == .newlineJSON ? "application/x-ndjson" : "text/event-stream")
         }
     }
 
     /// Alone this time: what failed once shall not fail for all of them together again.
     private func startOver() async throws {
         cache.counters.count(.miss)
-        try await writer.run { [request] handler, exchange in
+        try await writer.run { [request] exchange in
             exchange.cacheMark = .miss(request.key)
-            handler.goOn(exchange)
+            exchange.goOn()
         }
     }
 }

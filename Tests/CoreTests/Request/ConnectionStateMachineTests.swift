@@ -6,9 +6,9 @@ import Testing
 @testable import Core
 
 /// What breaks without these: answers out of order, a connection that is closed under its answer, or never.
-@Suite struct ExchangeStateMachineTests {
+@Suite struct ConnectionStateMachineTests {
     @Test func anExchangeEndsAndTheNextMayCome() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         let head = machine.receivedHead(keepAlive: true)
         let body = machine.receivedBody(holding: false)
         let end = machine.receivedEnd(holding: false)
@@ -18,7 +18,7 @@ import Testing
     }
 
     @Test func aPipelinedRequestIsHeldUntilTheAnswerHasEnded() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         _ = machine.receivedHead(keepAlive: true)
         _ = machine.receivedEnd(holding: false)
         let early = machine.receivedHead(keepAlive: true)
@@ -33,7 +33,7 @@ import Testing
     }
 
     @Test func withoutKeepAliveTheConnectionClosesAfterTheAnswer() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         _ = machine.receivedHead(keepAlive: false)
         _ = machine.receivedEnd(holding: false)
         machine.beginAnswer()
@@ -42,7 +42,7 @@ import Testing
     }
 
     @Test func anEarlyAnswerWaitsForTheRestOfASmallBody() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         _ = machine.receivedHead(keepAlive: true)
         machine.beginAnswer()
         let answered = machine.endAnswer()
@@ -55,7 +55,7 @@ import Testing
     }
 
     @Test func anEarlyAnswerToALargeBodyLingersAndThenCloses() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         _ = machine.receivedHead(keepAlive: true)
         machine.endAfterThis()
         machine.beginAnswer()
@@ -68,7 +68,7 @@ import Testing
     }
 
     @Test func aBodyThatEndsWhileItsEarlyAnswerIsWrittenChangesNothing() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         _ = machine.receivedHead(keepAlive: true)
         machine.beginAnswer()
         let end = machine.receivedEnd(holding: false)
@@ -78,7 +78,7 @@ import Testing
     }
 
     @Test func nothingHappensOnAClosedConnection() {
-        var machine = ExchangeStateMachine()
+        var machine = ConnectionStateMachine()
         _ = machine.receivedHead(keepAlive: true)
         machine.closed()
         let body = machine.receivedBody(holding: false)

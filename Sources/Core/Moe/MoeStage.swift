@@ -4,13 +4,13 @@
 import NIOCore
 
 /// Requests to `moe-<model>`: several answers and critiques first, then an ordinary exchange for the final one.
-extension ExchangeHandler {
-    func isMixture(_ exchange: Exchange, _ operation: Operation) -> Bool {
-        operation.allowsMixture && exchange.facts?.model.hasPrefix(MoePrompts.models) ?? false
+extension Exchange {
+    func isMixture(_ operation: Operation) -> Bool {
+        operation.allowsMixture && facts?.model.hasPrefix(MoePrompts.models) ?? false
     }
 
-    func mix(_ exchange: Exchange, _ operation: Operation) {
-        guard let asked = exchange.facts?.model, let body = exchange.body else { return answer(.missingBody) }
+    func mix(_ operation: Operation) {
+        guard let asked = facts?.model, let body else { return answer(.missingBody) }
         let request: MoeRequest
         do throws(TranslationError) {
             guard let json = body.withUnsafeReadableBytes({ try? JSONValue(parsing: $0) }) else {
@@ -24,23 +24,13 @@ extension ExchangeHandler {
         let run = MoeRun(
             request: request, tenant: tenant, scheduler: shared.scheduler, fleet: shared.fleet, client: shared.client, tokens: shared.tokens,
             patience: worker.settings.limits.firstByteTimeout)
-        start(exchange) { writer in
+        start { writer in
             let outcome = try await run.run()
-            try await writer.run { handler, exchange in
-                exchange.hasJob = false
-                exchange.detour.innerTokens = outcome.spent
-                exchange.detour.mixture = Exchange.Mixture(request: request, outcome: outcome)
+            try await writer.run { exchange in
+                exchange.sideWork.mixture = SideWork.Mixture(request: request, outcome: outcome)
                 exchange.facts?.model = request.model
-                handler.schedule(exchange)
+                exchange.goOn()
             }
         }
-    }
-}
-
-extension Exchange {
-    /// What the final answer of a mixture is made of.
-    struct Mixture {
-        var request: MoeRequest
-        var outcome: MoeRun.Outcome
     }
 }

@@ -1,0 +1,5 @@
+extension Fleet {
+    func refresh(_ id: EndpointID, models: Bool) async { pollSoon(id, models: models) }
+    func noteMissing(model: String, on id: EndpointID) { pollSoon(id, models: true) }
+    func downEndpoints() -> [EndpointID: String] { [:] }
+}
