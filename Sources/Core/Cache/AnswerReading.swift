@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Why an answer is not kept.
 enum NotKept: String, Error, Sendable, CaseIterable {
     /// An error, or no answer of the route's kind.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -52,7 +53,7 @@ struct ModelManager: Sendable {
             }
         }
         do {
-            for try await piece in client.stream(method, path, body: Array(body.text.utf8), silence: Self.silence, of: endpoint) {
+            for try await piece in client.stream(method, path, body: body.bytes, silence: Self.silence, of: endpoint) {
                 switch piece {
                 case .head(let code, _): status = code
                 case .bytes(let bytes):
