@@ -57,7 +57,7 @@ sanitize: ## The tests of Core and of the real daemon under the thread and the a
 	@for kind in thread address; do \
 	  echo "--- $$kind sanitizer"; \
 	  swift build --build-tests --sanitize=$$kind --scratch-path .build-$$kind; \
-	  for part in $(if $(FILTER),'$(FILTER)','^CoreTests' '^SlowTests' '^IntegrationTests'); do \
+	  for part in $(if $(FILTER),'$(FILTER)','^JSONTests' '^CoreTests' '^SlowTests' '^IntegrationTests'); do \
 	    ROUTERD_BIN_DIR="$$PWD/.build-$$kind/debug" TSAN_OPTIONS="halt_on_error=1 suppressions=$$PWD/scripts/thread-sanitizer.supp" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8 \
 	      swift test --skip-build --sanitize=$$kind --scratch-path .build-$$kind --filter "$$part"; \
 	  done; \

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import FakeControl
 import Foundation
 import Testing
@@ -82,10 +83,10 @@ import Testing
     }
 
     private func read<Value: WireValue>(_ type: Value.Type, _ text: String) throws -> Value {
-        try Array(text.utf8).withUnsafeBufferPointer { bytes in
-            var scanner = JSONScanner(bytes)
-            let value = try Value.read(from: &scanner)
-            try scanner.expectEnd()
+        try Array(text.utf8).withUnsafeBytes { bytes in
+            var cursor = JSONCursor(bytes, rules: Wire.rules)
+            let value = try Value.read(from: &cursor)
+            try cursor.takeEnd()
             return value
         }
     }
@@ -130,7 +131,7 @@ import Testing
     @Test func integersReachFromTheLeastToTheGreatest() throws {
         for value in [Int.min, -1, 0, 7, Int.max] { #expect(try read(Int.self, written(value)) == value) }
         for text in ["9223372036854775808", "-9223372036854775809", "1.5", "1e3", "\"1\"", "", "-"] {
-            #expect(throws: JSONScanner.Failure.self) { try read(Int.self, text) }
+            #expect(throws: JSONError.self) { try read(Int.self, text) }
         }
     }
 
@@ -138,7 +139,7 @@ import Testing
         #expect(try read(String.self, #""a\"\\\/\b\f\n\r\té😀""#) == "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1F600}")
         #expect(try read(String.self, #""\ud83d\ude00""#) == "\u{1F600}")
         for text in [#""\u12""#, #""\ud800x""#, #""\ud800\u0041""#, #""\ude00""#, #""\x""#, "\"a\nb\"", "\"abc", #""\"#] {
-            #expect(throws: JSONScanner.Failure.self) { try read(String.self, text) }
+            #expect(throws: JSONError.self) { try read(String.self, text) }
         }
     }
 }

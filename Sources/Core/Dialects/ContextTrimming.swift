@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Which turns of a conversation go when it is too long for its model. Pure.
 ///
 /// System messages and the last message stay; the oldest go first, and with them what hangs on them: an assistant's message or a

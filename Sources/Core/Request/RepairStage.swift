@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 
 /// Requests that an endpoint refuses for what they hold, and that the configuration allows to be sent again without it. The

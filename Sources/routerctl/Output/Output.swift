@@ -11,6 +11,7 @@
 #elseif canImport(Darwin)
     import Darwin
 #endif
+import JSON
 import Console
 import Protocol
 
@@ -71,17 +72,8 @@ struct Output {
     /// JSON as the protocol spells it, without characters that a terminal obeys.
     static func encode(_ value: some Encodable, pretty: Bool = true) throws -> String {
         let text = String(decoding: try Wire.encode(value, pretty: pretty), as: UTF8.self)
-        var result = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            // The encoder escapes what JSON demands; delete, the C1 controls and direction marks it leaves as they are.
-            if scalar.value > 0x7E, !DisplayText.isPrintable(scalar), scalar.value <= 0xFFFF {
-                let digits = String(scalar.value, radix: 16)
-                result.append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".unicodeScalars)
-            } else {
-                result.append(scalar)
-            }
-        }
-        return String(result)
+        // The encoder escapes what JSON demands; delete, the C1 controls and direction marks it leaves as they are.
+        return JSONText.escaping(text) { $0.value > 0x7E && !DisplayText.isPrintable($0) }
     }
 
     static func write(_ line: String, to descriptor: Int32) {

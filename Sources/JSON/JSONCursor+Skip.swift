@@ -3,7 +3,13 @@
 
 /// The grammar: reading over values and checking them. Nothing recurses, so that depth costs no stack.
 extension JSONCursor {
+    @inline(__always)
     mutating func skipSpace() {
+        // Mostly there is none.
+        if offset < bytes.count, bytes[offset] <= 0x20 { skipSpaces() }
+    }
+
+    private mutating func skipSpaces() {
         while offset < bytes.count {
             switch bytes[offset] {
             case 0x20, 0x0a, 0x0d, 0x09: offset += 1
@@ -14,16 +20,8 @@ extension JSONCursor {
 
     /// The kind of the value that begins at `offset`.
     func kind(_ expected: JSONError.Expected = .value) throws(JSONError) -> Kind {
-        guard offset < bytes.count else { throw error(expected) }
-        switch bytes[offset] {
-        case UInt8(ascii: "\""): return .string
-        case UInt8(ascii: "{"): return .object
-        case UInt8(ascii: "["): return .array
-        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): return .number
-        case UInt8(ascii: "t"), UInt8(ascii: "f"): return .bool
-        case UInt8(ascii: "n"): return .null
-        default: throw error(expected)
-        }
+        guard offset < bytes.count, let kind = Kind(firstByte: bytes[offset]) else { throw error(expected) }
+        return kind
     }
 
     mutating func skipValue() throws(JSONError) -> Value {
@@ -66,7 +64,7 @@ extension JSONCursor {
         while true {
             let kind = try kind()
             if kind == .object || kind == .array {
-                guard depth + open.count < Self.maxDepth else { throw error(.lessDepth) }
+                guard depth + open.count < rules.maxDepth else { throw error(.lessDepth) }
                 offset += 1
                 let isObject = kind == .object
                 open.push(isObject)
@@ -151,17 +149,34 @@ extension JSONCursor {
             UInt8(ascii: "r"), UInt8(ascii: "t"):
             offset += 1
         case UInt8(ascii: "u"):
-            offset += 1
-            for _ in 0..<4 {
-                guard offset < bytes.count, hexDigitValue(bytes[offset]) != nil else { throw error(.hexDigit) }
-                offset += 1
-            }
+            let unit = try skipHexDigits()
+            if rules.loneSurrogates == .refused, 0xd800..<0xe000 ~= unit { try skipLowSurrogate(after: unit) }
         default:
             throw error(.escape)
         }
     }
 
-    private mutating func skipNumber() throws(JSONError) {
+    /// The four digits after `\u`.
+    private mutating func skipHexDigits() throws(JSONError) -> UInt32 {
+        offset += 1
+        var unit: UInt32 = 0
+        for _ in 0..<4 {
+            guard offset < bytes.count, let digit = hexDigitValue(bytes[offset]) else { throw error(.hexDigit) }
+            unit = unit << 4 | digit
+            offset += 1
+        }
+        return unit
+    }
+
+    private mutating func skipLowSurrogate(after unit: UInt32) throws(JSONError) {
+        guard unit < 0xdc00, offset + 1 < bytes.count, bytes[offset] == UInt8(ascii: "\\"), bytes[offset + 1] == UInt8(ascii: "u") else {
+            throw error(.otherHalf)
+        }
+        offset += 1
+        guard 0xdc00..<0xe000 ~= (try skipHexDigits()) else { throw error(.otherHalf) }
+    }
+
+    mutating func skipNumber() throws(JSONError) {
         if bytes[offset] == UInt8(ascii: "-") { offset += 1 }
         if offset < bytes.count, bytes[offset] == UInt8(ascii: "0") {
             offset += 1
@@ -185,7 +200,7 @@ extension JSONCursor {
         if offset == start { throw error(.digit) }
     }
 
-    private mutating func skipLiteral(_ text: StaticString) throws(JSONError) {
+    mutating func skipLiteral(_ text: StaticString) throws(JSONError) {
         for index in 0..<text.utf8CodeUnitCount {
             guard offset < bytes.count, bytes[offset] == text.utf8Start[index] else { throw error(.literal) }
             offset += 1
@@ -216,6 +231,21 @@ extension JSONCursor {
             } else {
                 top >>= 1
             }
+        }
+    }
+}
+
+extension JSONCursor.Kind {
+    /// The kind of a value that begins with this byte; nil if none does.
+    init?(firstByte: UInt8) {
+        switch firstByte {
+        case UInt8(ascii: "\""): self = .string
+        case UInt8(ascii: "{"): self = .object
+        case UInt8(ascii: "["): self = .array
+        case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"): self = .number
+        case UInt8(ascii: "t"), UInt8(ascii: "f"): self = .bool
+        case UInt8(ascii: "n"): self = .null
+        default: return nil
         }
     }
 }

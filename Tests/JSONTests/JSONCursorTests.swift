@@ -2,9 +2,10 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
+import TestSupport
 import Testing
 
-@testable import Core
+@testable import JSON
 
 /// Reads a document whole, through the cursor alone.
 private func tree(_ text: [UInt8]) throws -> Tree {
@@ -265,7 +266,7 @@ private func withFirstMember<Result>(_ text: String, _ body: (JSONCursor, JSONCu
 
     /// Breaks when damaged bytes trap, are read beyond their end, or are accepted although Foundation refuses them.
     @Test func mutatedDocumentsNeverTrap() throws {
-        var random = SplitMix64(seed: 0x5eed)
+        var random = SplitMix(seed: 0x5eed)
         let alphabet = Array("{}[]\",:\\u0123456789abcdefeE+-. \ntrueflsn".utf8) + [0x00, 0x1f, 0x80, 0xc3, 0xe2, 0xf0, 0xff]
         var accepted = 0
         for document in documents {

@@ -3,7 +3,7 @@
 
 import Testing
 
-@testable import Core
+@testable import JSON
 
 /// What breaks without these: a translated request says something else than the client did.
 @Suite struct JSONValueTests {

@@ -7,12 +7,12 @@ extension JSONCursor {
     /// each byte that begins no valid UTF-8 sequence, one for each surrogate without its other half.
     public func string(_ value: Value) -> String? {
         guard value.kind == .string else { return nil }
-        return text(value.range.lowerBound + 1..<value.range.upperBound - 1)
+        return text(between: value.range.lowerBound + 1..<value.range.upperBound - 1)
     }
 
     /// A member's key, decoded.
     public func key(_ member: Member) -> String {
-        text(member.key)
+        text(between: member.key)
     }
 
     /// A whole number; nil where the value is no number, has a fraction or an exponent, or does not fit.
@@ -35,8 +35,27 @@ extension JSONCursor {
     /// A number; nil where the value is something else. What is too large becomes infinite.
     public func double(_ value: Value) -> Double? {
         guard value.kind == .number else { return nil }
-        return Double(String(decoding: bytes[value.range], as: UTF8.self))
+        var mantissa: UInt64 = 0
+        var scale = 0
+        var isPlain = value.range.count <= 16
+        var isFraction = false
+        for byte in bytes[value.range] where isPlain {
+            switch byte {
+            case UInt8(ascii: "0")...UInt8(ascii: "9"):
+                mantissa = mantissa * 10 + UInt64(byte - UInt8(ascii: "0"))
+                if isFraction { scale += 1 }
+            case UInt8(ascii: "."): isFraction = true
+            case UInt8(ascii: "-"): continue
+            default: isPlain = false
+            }
+        }
+        guard isPlain, mantissa < 1 << 53 else { return Double(String(decoding: bytes[value.range], as: UTF8.self)) }
+        // Exact: the numerator is below 2^53 and the power of ten below 10^22, so that there is one rounding.
+        let magnitude = Double(mantissa) / Self.powersOfTen[scale]
+        return bytes[value.range.lowerBound] == UInt8(ascii: "-") ? -magnitude : magnitude
     }
+
+    private static let powersOfTen: [Double] = (0...16).map { power in (0..<power).reduce(1.0) { value, _ in value * 10 } }
 
     /// True or false; nil where the value is something else.
     public func bool(_ value: Value) -> Bool? {
@@ -47,10 +66,15 @@ extension JSONCursor {
     /// beyond ASCII whose other case is an ASCII letter, U+017F (s) and U+212A (k). The key may be written with escapes.
     ///
     /// - Parameter name: lower-case ASCII.
+    @inlinable
     public func keyMatches(_ member: Member, _ name: StaticString) -> Bool {
-        let count = name.utf8CodeUnitCount
         // No spelling of a character is shorter than one byte.
-        guard member.key.count >= count else { return false }
+        member.key.count >= name.utf8CodeUnitCount && spells(member, name)
+    }
+
+    @usableFromInline
+    func spells(_ member: Member, _ name: StaticString) -> Bool {
+        let count = name.utf8CodeUnitCount
         var offset = member.key.lowerBound
         var matched = 0
         while offset < member.key.upperBound {
@@ -90,10 +114,18 @@ extension JSONCursor {
         }
     }
 
-    /// Text between quotes.
-    private func text(_ range: Range<Int>) -> String {
-        let raw = UnsafeRawBufferPointer(rebasing: bytes[range])
-        if !raw.contains(UInt8(ascii: "\\")), let text = String(validating: raw, as: UTF8.self) { return text }
+    /// The text between the quotes of a string that has been found.
+    public func text(between range: Range<Int>) -> String {
+        text(between: range, hasEscapes: bytes[range].contains(UInt8(ascii: "\\")))
+    }
+
+    func text(between range: Range<Int>, hasEscapes: Bool) -> String {
+        if !hasEscapes {
+            let raw = UnsafeRawBufferPointer(rebasing: bytes[range])
+            // The library's decoder is the faster one, but makes one U+FFFD of several bytes.
+            if raw.isASCII { return String(decoding: raw, as: UTF8.self) }
+            if let text = String(validating: raw, as: UTF8.self) { return text }
+        }
         var scalars = String.UnicodeScalarView()
         var offset = range.lowerBound
         while offset < range.upperBound {
@@ -154,5 +186,16 @@ extension JSONCursor {
         }
         guard code >= least, code < 0x110000, !(0xd800..<0xe000).contains(code) else { return invalid }
         return (code, width)
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    fileprivate var isASCII: Bool {
+        var offset = 0
+        while offset + 8 <= count {
+            if loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return false }
+            offset += 8
+        }
+        return self[offset...].allSatisfy { $0 < 0x80 }
     }
 }

@@ -1,29 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
-/// Writes JSON straight into bytes, spelled as `Wire.encode` spells it.
+/// Writes JSON straight into bytes: all of it that the router writes by hand. Texts are spelled as `JSONEncoder` spells them, with no
+/// escape that need not be.
 ///
-/// For snapshots only, which are made several times a second: `JSONEncoder` takes some thirty times as long.
-struct JSONWriter {
-    private(set) var bytes: [UInt8] = []
+/// Values are appended as they are given, so that it is for the caller to open and close what they are in.
+public struct JSONWriter {
+    public internal(set) var bytes: [UInt8] = []
 
-    init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
+    public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
 
-    @inline(__always)
-    mutating func byte(_ byte: UInt8) { bytes.append(byte) }
+    public mutating func byte(_ byte: UInt8) { bytes.append(byte) }
 
-    mutating func raw(_ text: StaticString) {
+    public mutating func raw(_ text: StaticString) {
         bytes.append(contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
     }
 
-    mutating func raw(_ text: [UInt8]) { bytes.append(contentsOf: text) }
+    public mutating func raw(_ text: [UInt8]) { bytes.append(contentsOf: text) }
+
+    /// JSON that is there already.
+    public mutating func verbatim(_ text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }
 
     /// A comma unless an object or array has just begun.
-    mutating func separate() {
+    public mutating func separate() {
         if let last = bytes.last, last != UInt8(ascii: "{"), last != UInt8(ascii: "[") { bytes.append(UInt8(ascii: ",")) }
     }
 
-    mutating func text(_ text: String) {
+    /// A string, with its quotes.
+    public mutating func text(_ text: String) {
         bytes.append(UInt8(ascii: "\""))
         var text = text
         text.withUTF8 { utf8 in
@@ -57,7 +61,7 @@ struct JSONWriter {
         }
     }
 
-    mutating func number(_ value: Int) {
+    public mutating func number(_ value: Int) {
         if value < 0 { bytes.append(UInt8(ascii: "-")) }
         digits(value.magnitude)
     }
@@ -73,7 +77,7 @@ struct JSONWriter {
     }
 
     /// The shortest text that is read back the same; 0 for what JSON has no number for.
-    mutating func number(_ value: Double) {
+    public mutating func number(_ value: Double) {
         guard value.isFinite else { return byte(UInt8(ascii: "0")) }
         // Rates and seconds have few decimals. With at most 15 digits in all, the decimal text is the shortest one.
         let scaled = value.magnitude * 1000

@@ -7,14 +7,30 @@
 /// memory, checked on the way, and only what is asked for is decoded. Nothing here allocates until text is decoded, except for
 /// documents nested deeper than 64 levels.
 ///
-/// It accepts and refuses what Go's encoding/json does, as the servers behind us read with it: strict grammar, at most
-/// `maxDepth` levels, invalid UTF-8 within strings tolerated, whatever follows the first value ignored.
+/// There are two ways to read. `members`, `elements` and `next` find values, of which some are decoded later; `take...` decodes one
+/// value after the other where all of them are wanted.
 ///
 /// The bytes are borrowed: a cursor, and what comes from it, must not outlive the `withUnsafeReadableBytes` that it is used in.
 /// Ranges are plain offsets and may.
 public struct JSONCursor {
-    /// Objects and arrays within each other. Go's limit.
-    public static let maxDepth = 10_000
+    /// What is refused beyond the grammar.
+    public struct Rules: Sendable {
+        public enum LoneSurrogates: Sendable { case replaced, refused }
+
+        /// Objects and arrays within each other.
+        public var maxDepth: Int
+        /// Half a surrogate pair, written as an escape.
+        public var loneSurrogates: LoneSurrogates
+
+        public init(maxDepth: Int, loneSurrogates: LoneSurrogates = .replaced) {
+            self.maxDepth = maxDepth
+            self.loneSurrogates = loneSurrogates
+        }
+
+        /// What Go's encoding/json accepts, as the servers behind the router read with it: strict grammar, at most 10,000 levels, invalid
+        /// UTF-8 within strings tolerated.
+        public static let go = Rules(maxDepth: 10_000)
+    }
 
     public enum Kind: UInt8, Sendable {
         case object, array, string, number, bool, null
@@ -39,6 +55,12 @@ public struct JSONCursor {
         /// Whether the key must be decoded before it means something.
         public var keyHasEscapes: Bool
         public var value: Value
+
+        init(key: Range<Int>, keyHasEscapes: Bool, value: Value) {
+            self.key = key
+            self.keyHasEscapes = keyHasEscapes
+            self.value = value
+        }
     }
 
     public let bytes: UnsafeRawBufferPointer
@@ -46,18 +68,18 @@ public struct JSONCursor {
     public internal(set) var offset: Int
     /// Containers around `offset`.
     var depth: Int
+    let rules: Rules
 
-    public init(_ bytes: UnsafeRawBufferPointer) {
-        self.init(bytes, offset: 0, depth: 0)
-    }
-
-    init(_ bytes: UnsafeRawBufferPointer, offset: Int, depth: Int) {
+    /// - Parameter offset: where reading begins; at most the number of bytes.
+    public init(_ bytes: UnsafeRawBufferPointer, at offset: Int = 0, rules: Rules = .go) {
         self.bytes = bytes
         self.offset = offset
-        self.depth = depth
+        self.depth = 0
+        self.rules = rules
     }
 
     /// Reads over the next value, checks it and says where it is. Throws at the first byte that is not JSON.
+    @discardableResult
     public mutating func next() throws(JSONError) -> Value {
         try skipValue()
     }
@@ -87,18 +109,19 @@ public struct JSONCursor {
 
     /// Enters an object that has been found before.
     public func members(of value: Value) throws(JSONError) -> Members {
-        try JSONCursor(bytes, offset: value.range.lowerBound, depth: 0).members()
+        try JSONCursor(bytes, at: value.range.lowerBound, rules: rules).members()
     }
 
     /// Enters an array that has been found before.
     public func elements(of value: Value) throws(JSONError) -> Elements {
-        try JSONCursor(bytes, offset: value.range.lowerBound, depth: 0).elements()
+        try JSONCursor(bytes, at: value.range.lowerBound, rules: rules).elements()
     }
 
-    private mutating func enter(_ bracket: UInt8, _ expected: JSONError.Expected) throws(JSONError) {
+    @usableFromInline
+    mutating func enter(_ bracket: UInt8, _ expected: JSONError.Expected) throws(JSONError) {
         skipSpace()
         guard offset < bytes.count, bytes[offset] == bracket else { throw error(expected) }
-        guard depth < Self.maxDepth else { throw error(.lessDepth) }
+        guard depth < rules.maxDepth else { throw error(.lessDepth) }
         depth += 1
         offset += 1
     }
@@ -150,7 +173,8 @@ public struct JSONCursor {
     }
 
     /// At the start of a container or after one of its values: reads the closing bracket, if it is there, or the comma that must be.
-    private mutating func closes(_ bracket: UInt8, begun: Bool, _ expected: JSONError.Expected) throws(JSONError) -> Bool {
+    @inline(__always)
+    mutating func closes(_ bracket: UInt8, begun: Bool, _ expected: JSONError.Expected) throws(JSONError) -> Bool {
         skipSpace()
         guard offset < bytes.count else { throw error(begun ? expected : bracket == UInt8(ascii: "}") ? .keyOrBrace : .valueOrBracket) }
         if bytes[offset] == bracket {
@@ -165,49 +189,5 @@ public struct JSONCursor {
 
     func error(_ expected: JSONError.Expected) -> JSONError {
         JSONError(offset: offset, expected: expected, found: offset < bytes.count ? bytes[offset] : nil)
-    }
-}
-
-/// Why bytes are not the JSON that was asked for.
-public struct JSONError: Error, Sendable, Equatable, CustomStringConvertible {
-    public enum Expected: String, Sendable {
-        case value = "a value"
-        case valueOrBracket = "a value or ']'"
-        case object = "an object"
-        case array = "an array"
-        case key = "a key in quotes"
-        case keyOrBrace = "a key in quotes or '}'"
-        case colon = "':'"
-        case commaOrBrace = "',' or '}'"
-        case commaOrBracket = "',' or ']'"
-        case quote = "the end of the string"
-        case escapedControl = "an escape instead of a control character"
-        case escape = "one of \"\\/bfnrtu after the backslash"
-        case hexDigit = "a hexadecimal digit"
-        case digit = "a digit"
-        case literal = "true, false or null"
-        case lessDepth = "at most 10000 levels"
-    }
-
-    /// Where, counted in bytes from the start.
-    public var offset: Int
-    public var expected: Expected
-    /// The byte there; nil at the end of the bytes, so that what is there may be the start of a good document.
-    public var found: UInt8?
-
-    public init(offset: Int, expected: Expected, found: UInt8?) {
-        self.offset = offset
-        self.expected = expected
-        self.found = found
-    }
-
-    public var description: String {
-        let what: String
-        switch found {
-        case nil: what = "the end"
-        case .some(let byte) where (0x20..<0x7f).contains(byte): what = "'\(Character(Unicode.Scalar(byte)))'"
-        case .some(let byte): what = "byte 0x\(byte < 16 ? "0" : "")\(String(byte, radix: 16))"
-        }
-        return "expected \(expected.rawValue) at byte \(offset), found \(what)"
     }
 }
