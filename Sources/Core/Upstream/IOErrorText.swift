@@ -8,7 +8,7 @@ import NIOPosix
     import Glibc
 #endif
 
-/// Network errors as an operator would say them.
+/// Network errors as an operator would say them: the one place that words them.
 enum IOErrorText {
     static func reason(_ error: any Error) -> String {
         switch error {
@@ -28,7 +28,9 @@ enum IOErrorText {
         case EHOSTUNREACH: "no route to host"
         case ENETUNREACH: "network unreachable"
         case ETIMEDOUT: "connection timed out"
-        case EMFILE, ENFILE: "too many open files"
+        case EMFILE, ENFILE: "the router has too many open files"
+        case ENOMEM, ENOBUFS: "the router is out of memory for connections"
+        case EADDRNOTAVAIL: "no such local address, or no local port left"
         default: String(cString: strerror(error.errnoCode))
         }
     }
