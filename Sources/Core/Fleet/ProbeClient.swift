@@ -41,6 +41,8 @@ public struct ProbeClient: Sendable {
     public struct Answer: Sendable {
         public var status: Int
         public var body: [UInt8]
+        /// The field `Retry-After`, read.
+        public var retryAfter: TimeAmount?
     }
 
     /// The body of a 200 answer. Any other status is an error, as is anything else that keeps a whole answer from coming.
@@ -48,7 +50,9 @@ public struct ProbeClient: Sendable {
     /// - Parameter path: begins with a slash; the endpoint's base path goes before it.
     public func get(_ path: String, of endpoint: Endpoint) async throws(ProbeError) -> [UInt8] {
         let answer = try await ask(.GET, path, of: endpoint)
-        guard answer.status == 200 else { throw .status(answer.status, message: ProbeReading.errorMessage(answer.body)) }
+        guard answer.status == 200 else {
+            throw .status(answer.status, message: ProbeReading.errorMessage(answer.body), retryAfter: answer.retryAfter)
+        }
         return answer.body
     }
 
@@ -125,12 +129,15 @@ public struct ProbeClient: Sendable {
             // A name may stand for several addresses; what the first of them met tells most, unless all refused.
             if error.connectionErrors.isEmpty { return .unreachable("no address found for \(error.host)") }
             let causes = error.connectionErrors.map { typed($0.error, timeout) }
-            return causes.first { $0 != .refused } ?? .refused
+            let told = causes.filter { !$0.isOurs }
+            return told.first { $0 != .refused } ?? told.first ?? causes.first ?? .refused
         case ChannelError.connectTimeout: return .timedOut(timeout)
         case let error as IOError where error.errnoCode == ECONNREFUSED: return .refused
         case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
             return .badAnswer("connection lost before the whole answer")
-        case let error as IOError: return .unreachable("\(error)")
+        case let error as IOError:
+            let fault = IOFault(error)
+            return fault.isOurs ? .ours(fault.reason) : .unreachable(fault.reason)
         case let error as HTTPParserError: return .badAnswer("not HTTP (\(error))")
         default: return .unreachable("\(error)")
         }
@@ -146,7 +153,7 @@ private final class ProbeHandler: ChannelInboundHandler {
     private let requestBody: [UInt8]?
     private let bodyLimit: Int
     private let answer: EventLoopPromise<ProbeClient.Answer>
-    private var status: HTTPResponseStatus?
+    private var answerHead: HTTPResponseHead?
     private var body: [UInt8] = []
 
     init(head: HTTPRequestHead, requestBody: [UInt8]?, bodyLimit: Int, answer: EventLoopPromise<ProbeClient.Answer>) {
@@ -169,12 +176,13 @@ private final class ProbeHandler: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            status = head.status
+            answerHead = head
         case .body(let chunk):
             guard body.count + chunk.readableBytes <= bodyLimit else { return answer.fail(ProbeError.tooLarge(limit: bodyLimit)) }
             body.append(contentsOf: chunk.readableBytesView)
         case .end:
-            answer.succeed(ProbeClient.Answer(status: Int(status?.code ?? 0), body: body))
+            let retryAfter = answerHead?.headers.first(name: "retry-after").flatMap { RetryAfter.parse($0, unixNow: WallClock.unixSeconds()) }
+            answer.succeed(ProbeClient.Answer(status: Int(answerHead?.status.code ?? 0), body: body, retryAfter: retryAfter))
         }
     }
 
@@ -184,7 +192,7 @@ private final class ProbeHandler: ChannelInboundHandler {
     }
 
     func channelInactive(context: ChannelHandlerContext) {
-        answer.fail(ProbeError.badAnswer(status == nil ? "connection closed without an answer" : "connection closed before the end"))
+        answer.fail(ProbeError.badAnswer(answerHead == nil ? "connection closed without an answer" : "connection closed before the end"))
         context.fireChannelInactive()
     }
 }
