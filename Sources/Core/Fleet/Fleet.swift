@@ -32,7 +32,7 @@ public final class Fleet: Sendable {
     private let state = NIOLockedValueBox(State())
     /// How many are down, for those that ask often.
     private let downCount = Atomic<Int>(0)
-    private let client: ProbeClient
+    private let client: EndpointClient
     private let logger: Logger
     /// Told of models that come into memory and leave it.
     let loads: LoadLog
@@ -42,7 +42,7 @@ public final class Fleet: Sendable {
 
     /// - Parameter sink: called whenever an endpoint's report has changed, one call at a time for each endpoint and in order, on a
     ///   thread of the control plane. `reports` says the same by then. It must not block.
-    public init(client: ProbeClient, logger: Logger, sink: @escaping Sink = { _, _ in }) {
+    public init(client: EndpointClient, logger: Logger, sink: @escaping Sink = { _, _ in }) {
         self.client = client
         self.logger = logger
         loads = LoadLog(logger: logger)

@@ -5,7 +5,7 @@ import NIOHTTP1
 
 /// The questions that one answer to a poll leads on to.
 struct PollInquiry: Sendable {
-    let client: ProbeClient
+    let client: EndpointClient
     let endpoint: Endpoint
 
     /// A server has few models in memory; more than this would make a round of polls too long.

@@ -15,7 +15,7 @@ actor Poller {
     typealias Sink = @Sendable (EndpointID, EndpointReport) -> Void
 
     private(set) var endpoint: Endpoint
-    private let client: ProbeClient
+    private let client: EndpointClient
     private let sink: Sink
     private let logger: Logger
     private var machine: EndpointState.Machine
@@ -49,7 +49,7 @@ actor Poller {
     private let downSink: @Sendable (EndpointID, String?) -> Void
 
     init(
-        endpoint: Endpoint, client: ProbeClient, polling: Config.Polling, logger: Logger, initial: EndpointReport,
+        endpoint: Endpoint, client: EndpointClient, polling: Config.Polling, logger: Logger, initial: EndpointReport,
         downSink: @escaping @Sendable (EndpointID, String?) -> Void = { _, _ in }, sink: @escaping Sink
     ) {
         self.endpoint = endpoint

@@ -2,6 +2,12 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+#if canImport(Glibc)
+    import Glibc
+#endif
 
 /// Why a poll got no answer that means anything. The texts are for the operator, as an endpoint's `reason`.
 public enum ProbeError: Error, Sendable, Equatable, CustomStringConvertible {
@@ -77,5 +83,27 @@ public enum ProbeError: Error, Sendable, Equatable, CustomStringConvertible {
 
     private func seconds(_ time: TimeAmount) -> String {
         time.nanoseconds % 1_000_000_000 == 0 ? "\(time.nanoseconds / 1_000_000_000) s" : "\(time.nanoseconds / 1_000_000) ms"
+    }
+}
+
+extension ProbeError {
+    /// - Parameter timeout: the one that was in force.
+    init(_ error: any Error, within timeout: TimeAmount) {
+        switch error {
+        case let error as ProbeError: self = error
+        case let error as NIOConnectionError where !error.connectionErrors.isEmpty:
+            self = ProbeError(IOErrorText.cause(error), within: timeout)
+        case ChannelError.connectTimeout: self = .timedOut(timeout)
+        case HTTPParserError.invalidEOFState: self = .badAnswer("connection closed before the end")
+        case let error as HTTPParserError: self = .badAnswer("not HTTP (\(error))")
+        case let error as IOError where error.errnoCode == ECONNREFUSED: self = .refused
+        case let error as IOError where error.errnoCode == ECONNRESET || error.errnoCode == EPIPE:
+            self = .badAnswer("connection lost before the whole answer")
+        default:
+            switch IOFault(error) {
+            case .ours(let reason): self = .ours(reason)
+            case .endpoint(let reason): self = .unreachable(reason)
+            }
+        }
     }
 }

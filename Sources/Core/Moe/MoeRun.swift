@@ -11,7 +11,7 @@ struct MoeRun: Sendable {
     let tenant: Tenant
     let scheduler: SchedulerBox
     let fleet: Fleet
-    let client: ProbeClient
+    let client: EndpointClient
     let tokens: TokenCounter
     /// How long an endpoint may take for one of them.
     let patience: TimeAmount
@@ -81,7 +81,7 @@ struct MoeRun: Sendable {
         } catch {
             throw RouterError.untranslatable(TranslationFault(error))
         }
-        let answer: ProbeClient.Answer
+        let answer: EndpointClient.Answer
         do {
             answer = try await client.ask(.POST, "/v1/chat/completions", body: Array(json.text.utf8), timeout: patience, of: endpoint)
         } catch ProbeError.cancelled {

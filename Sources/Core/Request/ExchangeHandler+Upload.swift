@@ -41,7 +41,7 @@ extension ExchangeHandler {
         }
     }
 
-    private static func lacking(_ path: String, _ targets: [Endpoint], _ client: ProbeClient) async -> [Endpoint] {
+    private static func lacking(_ path: String, _ targets: [Endpoint], _ client: EndpointClient) async -> [Endpoint] {
         await withTaskGroup(of: (Int, Bool).self) { group in
             for (index, endpoint) in targets.enumerated() {
                 group.addTask { (index, (try? await client.ask(.HEAD, path, of: endpoint))?.status == 200) }
@@ -61,7 +61,7 @@ extension ExchangeHandler {
             guard let self, let exchange, self.exchange === exchange else { return }
             self.uploadEnded(outcome, created: created)
         }
-        upload.start(lacking, having: targets.map(\.name).filter { !names.contains($0) }, tls: worker.shared.tls)
+        upload.start(lacking, having: targets.map(\.name).filter { !names.contains($0) }, dialer: worker.shared.dialer)
         if lacking.isEmpty { releaseReads() }
     }
 

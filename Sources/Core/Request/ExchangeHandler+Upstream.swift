@@ -44,7 +44,7 @@ extension ExchangeHandler: UpstreamDelegate {
     private func connect(_ exchange: Exchange, to endpoint: Endpoint) {
         exchange.enter(.connecting, now: .now())
         let timeout = worker.settings.limits.connectTimeout
-        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: worker.eventLoop).whenComplete {
+        UpstreamConnector.connect(to: endpoint, by: worker.shared.dialer, within: timeout, pool: worker.pool, on: worker.eventLoop).whenComplete {
             result in
             // The client may have left meanwhile: the connection is as good for the next request.
             guard self.exchange === exchange, exchange.phase == .connecting, !self.machine.isClosed || self.isDetached else {

@@ -36,9 +36,18 @@ enum IOErrorText {
     }
 
     private static func reason(_ error: NIOConnectionError) -> String {
-        if let first = error.connectionErrors.first { return reason(first.error) }
+        if !error.connectionErrors.isEmpty { return reason(cause(error)) }
         if error.dnsAError != nil || error.dnsAAAAError != nil { return "cannot resolve \(error.host)" }
         return "cannot connect"
+    }
+
+    /// A name may stand for several addresses. What is told is what the first of them met that tells anything: our own trouble says
+    /// least, and that nobody listens less than anything else.
+    static func cause(_ error: NIOConnectionError) -> any Error {
+        let causes = error.connectionErrors.map(\.error)
+        let endpoints = causes.filter { !IOFault.isOurs($0) }
+        let telling = endpoints.first { ($0 as? IOError)?.errnoCode != ECONNREFUSED }
+        return telling ?? endpoints.first ?? causes.first ?? error
     }
 
     private static func reason(_ error: ChannelError) -> String {

@@ -33,7 +33,7 @@ enum IOFault: Sendable, Equatable {
         self = Self.isOurs(error) ? .ours(reason) : .endpoint(reason)
     }
 
-    private static func isOurs(_ error: any Error) -> Bool {
+    static func isOurs(_ error: any Error) -> Bool {
         switch error {
         case let error as IOError: return isOurs(errno: error.errnoCode)
         case let error as NIOConnectionError:

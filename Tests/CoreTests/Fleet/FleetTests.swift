@@ -40,7 +40,7 @@ private func withFleet(
     let told = Told()
     var logger = Logger(label: "test") { _ in told }
     logger.logLevel = .info
-    let client = ProbeClient(group: MultiThreadedEventLoopGroup.singleton, timeout: timeout)
+    let client = EndpointClient(group: MultiThreadedEventLoopGroup.singleton, timeout: timeout)
     let fleet = Fleet(client: client, logger: logger) { id, report in told.reports.withLockedValue { $0.append((id, report)) } }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await fleet.run() }
