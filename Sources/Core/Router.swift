@@ -58,8 +58,9 @@ public final class Router: Sendable {
             })
         self.wishes = wishes
         let pages = FleetPages()
-        let tls = TLSClients()
-        let client = ProbeClient(group: group, tls: tls, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
+        let dialer = Dialer()
+        let client = EndpointClient(
+            group: group, dialer: dialer, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
         let fleet = Fleet(client: client, logger: logger) { id, report in
             pages.invalidate()
             scheduler.report(id, report)
@@ -68,13 +69,13 @@ public final class Router: Sendable {
         let tokens = TokenCounter(path: config.databasePath.isEmpty ? nil : config.databasePath, logger: logger)
         let endpoints = await fleet.apply(config.endpoints, polling: config.polling)
         scheduler.setEndpoints(endpoints)
-        let cache = ResponseCache(group: group, logger: logger) { settings in
+        let cache = ResponseCache(group: group, dialer: dialer, logger: logger) { settings in
             guard let model = settings.embeddingModel else { return LocalEmbedder(path: settings.modelPath) }
             return EndpointEmbedder(model: model, scheduler: scheduler, fleet: fleet, client: client)
         }
         await cache.apply(config.cache)
         shared = RouterShared(
-            scheduler: scheduler, fleet: fleet, pages: pages, tls: tls, tokens: tokens, cache: cache, client: client, logger: logger)
+            scheduler: scheduler, fleet: fleet, pages: pages, dialer: dialer, tokens: tokens, cache: cache, client: client, logger: logger)
         workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
         history = HistoryKeeper(fleet: fleet, scheduler: scheduler, workers: workers, cache: cache)
         shared.reports.withLockedValue {
@@ -148,7 +149,7 @@ public final class Router: Sendable {
         let before = shared.fleet.reports().map(\.0)
         // Fails before anything has changed.
         let settings = try RuntimeSettings(config: new, endpoints: before)
-        shared.tls.forget()
+        shared.dialer.tls.forget()
         await shared.cache.apply(new.cache)
         let after = await shared.fleet.apply(new.endpoints, polling: new.polling)
         let kept = Set(after.map(\.id))

@@ -78,7 +78,7 @@ extension ResponseCache {
         switch settings.backend {
         case .memory: return MemoryStore(limits: settings.limits)
         case .sqlite: return SQLiteStore(path: settings.databasePath, logger: logger)
-        case .redis: return settings.place.redis.map { RedisStore(RedisClient($0, group: group, logger: logger)) }
+        case .redis: return settings.place.redis.map { RedisStore(RedisClient($0, group: group, dialer: dialer, logger: logger)) }
         }
     }
 

@@ -50,16 +50,18 @@ final class ResponseCache: Service {
     let counters: CacheCounters
     let state = NIOLockedValueBox(State())
     let group: any EventLoopGroup
+    let dialer: Dialer
     let logger: Logger
     /// Unix milliseconds.
     let clock: @Sendable () -> Int
     let makeEmbedder: @Sendable (CacheSettings) -> any TextEmbedder
 
     init(
-        group: any EventLoopGroup, logger: Logger, clock: @escaping @Sendable () -> Int = { WallClock.unixMilliseconds() },
+        group: any EventLoopGroup, dialer: Dialer = Dialer(), logger: Logger, clock: @escaping @Sendable () -> Int = { WallClock.unixMilliseconds() },
         makeEmbedder: @escaping @Sendable (CacheSettings) -> any TextEmbedder
     ) {
         self.group = group
+        self.dialer = dialer
         self.makeEmbedder = makeEmbedder
         self.logger = logger
         self.clock = clock

@@ -175,6 +175,10 @@ public struct Config: Sendable, Equatable {
         public var timeout: TimeAmount = .seconds(5)
         /// A down endpoint is tried after 1 s, 2 s, 4 s, ... at most this.
         public var maxBackoff: TimeAmount = .seconds(5)
+        /// Failed rounds in a row until an endpoint is down; a refused connection counts at once.
+        public var fall = 3
+        /// Good rounds in a row until an endpoint that was down is up again.
+        public var rise = 1
 
         public init() {}
     }

@@ -46,6 +46,8 @@ struct ConfigKey: Sendable {
         duration("poll_models_interval", \.polling.modelsInterval, .milliseconds(50)...day),
         duration("poll_timeout", \.polling.timeout, .milliseconds(10)...day, restart: true),
         duration("poll_max_backoff", \.polling.maxBackoff, .milliseconds(50)...day),
+        integer("poll_fall", \.polling.fall, 1...100),
+        integer("poll_rise", \.polling.rise, 1...100),
         text("db_path", \.databasePath, "expected a path, or \"\" to keep token counts in memory", restart: true),
         accessLog,
         accessLogFormat,

@@ -107,7 +107,7 @@ struct ModelActions: Sendable {
         var info = ModelActionInfo(model: model, outcomes: [.init(endpoint: endpoint.name)])
         if report.capabilities(of: endpoint.kind).contains(.ollamaAPI) {
             let body: JSONValue = ["model": .string(placement.model)]
-            let answer: ProbeClient.Answer
+            let answer: EndpointClient.Answer
             do {
                 answer = try await shared.client.ask(.POST, "/api/show", body: body.bytes, of: endpoint)
             } catch {

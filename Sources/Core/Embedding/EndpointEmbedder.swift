@@ -14,7 +14,7 @@ struct EndpointEmbedder: TextEmbedder {
     let model: String
     let scheduler: SchedulerBox
     let fleet: Fleet
-    let client: ProbeClient
+    let client: EndpointClient
     /// How long an endpoint may take; a model may have to be loaded.
     private static let patience = TimeAmount.seconds(60)
 

@@ -24,20 +24,22 @@ extension EndpointState {
 
     /// Decides an endpoint's state from events. Pure: the time is handed in.
     ///
-    /// | event | observed phase afterwards |
-    /// |---|---|
-    /// | poll succeeded | up |
-    /// | part of the polls failed | degraded |
-    /// | server says that it is loading | loading |
-    /// | connection refused, host unreachable, wrong key, unusable answers only | down |
-    /// | timed out once | as it was; degraded if it was up |
-    /// | timed out again | down |
-    /// | traffic could not connect | down |
+    /// | event | from up, degraded | from starting, loading | from down |
+    /// |---|---|---|---|
+    /// | poll succeeded | up | up | up, from the `rise`th in a row on |
+    /// | part of the polls failed, or all with 429 | degraded | degraded | degraded, from the `rise`th in a row on |
+    /// | server says that it is loading | loading | loading | loading |
+    /// | connection refused, host unreachable, wrong key | down | down | down |
+    /// | poll failed otherwise: timed out, 5xx, unusable answers | degraded; down from the `fall`th in a row on, unless requests were answered meanwhile | as it was; down from the `fall`th in a row on | down |
+    /// | the router itself could not ask | as it was | loading as it was; starting as for a poll that failed otherwise | down |
+    /// | traffic could not connect | down | down | down |
     ///
     /// The phase shown is the operator's wish, if there is one, else the observed one.
     public struct Machine: Sendable, Equatable {
-        /// Timeouts in a row that make an endpoint down: one alone may be a moment's load.
-        public static let timeoutsUntilDown = 2
+        /// Failed rounds in a row that make an endpoint down: one alone may be a moment's load.
+        public var fall = Config.Polling().fall
+        /// Good rounds in a row that bring an endpoint back which was down.
+        public var rise = Config.Polling().rise
 
         /// What everybody else sees.
         public private(set) var state: EndpointState
@@ -45,7 +47,8 @@ extension EndpointState {
         /// What polls and traffic say, whatever the operator wishes.
         public private(set) var observed: Phase = .starting
         private var observedReason = ""
-        private var timeouts = 0
+        private var failures = 0
+        private var successes = 0
 
         public init(at now: NIODeadline) {
             self.state = EndpointState(phase: .starting, since: now)
@@ -54,29 +57,55 @@ extension EndpointState {
         /// Whether polls should go on.
         public var isPolled: Bool { wish != .maintenance }
 
-        public mutating func polled(_ outcome: PollOutcome, at now: NIODeadline) {
-            var isTimeout = false
+        /// Why it is known to be down; nil where it is not, and where nobody looks.
+        public var downReason: String? { observed == .down && isPolled ? observedReason : nil }
+
+        /// - Parameter requestsWereAnswered: since the round before this one began.
+        public mutating func polled(_ outcome: PollOutcome, requestsWereAnswered: Bool = false, at now: NIODeadline) {
             switch outcome {
-            case .succeeded: observe(.up, "")
-            case .partlyFailed(let reason): observe(.degraded, reason)
-            case .loading(let reason): observe(.loading, reason)
+            case .succeeded: answered(.up, "")
+            case .partlyFailed(let reason): answered(.degraded, reason)
+            case .loading(let reason):
+                failures = 0
+                successes = 0
+                observe(.loading, reason)
             case .failed(.cancelled): return
-            case .failed(let error) where error.isTimeout:
-                isTimeout = true
-                timeouts += 1
-                if timeouts >= Self.timeoutsUntilDown {
-                    observe(.down, error.description)
-                } else if observed == .up || observed == .degraded {
-                    observe(.degraded, error.description)
-                }
-            case .failed(let error): observe(.down, error.description)
+            case .failed(let error) where error.isConnectionFailure || error.isKeyRefused:
+                failures += 1
+                successes = 0
+                observe(.down, error.description)
+            case .failed(let error) where error.isOurs && observed != .starting: return
+            case .failed(let error): failed(error.description, requestsWereAnswered)
             }
-            if !isTimeout { timeouts = 0 }
             show(at: now)
+        }
+
+        private mutating func answered(_ phase: Phase, _ reason: String) {
+            failures = 0
+            successes += 1
+            if observed != .down || successes >= rise { observe(phase, reason) }
+        }
+
+        private mutating func failed(_ reason: String, _ requestsWereAnswered: Bool) {
+            failures += 1
+            successes = 0
+            switch observed {
+            case .up, .degraded:
+                if requestsWereAnswered {
+                    observe(.degraded, "\(reason); requests are answered")
+                } else {
+                    observe(failures < fall ? .degraded : .down, reason)
+                }
+            case .starting, .loading:
+                if failures >= fall { observe(.down, reason) }
+            // The other two are never observed.
+            case .down, .draining, .maintenance: observe(.down, reason)
+            }
         }
 
         /// A request could not connect: more recent than any poll.
         public mutating func trafficFailed(_ reason: String, at now: NIODeadline) {
+            successes = 0
             observe(.down, reason)
             show(at: now)
         }

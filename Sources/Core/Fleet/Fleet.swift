@@ -4,10 +4,11 @@
 import Logging
 import NIOCore
 import NIOConcurrencyHelpers
+import Synchronization
 
 /// The endpoints, what is known of each, and the pollers that find it out.
 ///
-/// Everything that the requests' way needs (`reports`, `pollSoon`, `reportFailure`) is synchronous and safe from any thread.
+/// Everything that the requests' way needs is synchronous and safe from any thread.
 public final class Fleet: Sendable {
     public typealias Sink = @Sendable (EndpointID, EndpointReport) -> Void
 
@@ -23,11 +24,15 @@ public final class Fleet: Sendable {
         /// In the order of the configuration.
         var order: [EndpointID] = []
         var members: [EndpointID: Member] = [:]
+        /// Those that are known to be down, and why.
+        var down: [EndpointID: String] = [:]
         var nextID = 1
     }
 
     private let state = NIOLockedValueBox(State())
-    private let client: ProbeClient
+    /// How many are down, for those that ask often.
+    private let downCount = Atomic<Int>(0)
+    private let client: EndpointClient
     private let logger: Logger
     /// Told of models that come into memory and leave it.
     let loads: LoadLog
@@ -37,7 +42,7 @@ public final class Fleet: Sendable {
 
     /// - Parameter sink: called whenever an endpoint's report has changed, one call at a time for each endpoint and in order, on a
     ///   thread of the control plane. `reports` says the same by then. It must not block.
-    public init(client: ProbeClient, logger: Logger, sink: @escaping Sink = { _, _ in }) {
+    public init(client: EndpointClient, logger: Logger, sink: @escaping Sink = { _, _ in }) {
         self.client = client
         self.logger = logger
         loads = LoadLog(logger: logger)
@@ -84,13 +89,17 @@ public final class Fleet: Sendable {
                     let report = EndpointReport(state: EndpointState(phase: .starting, since: now))
                     let poller = Poller(
                         endpoint: endpoint, client: client, polling: polling, logger: logger, initial: report,
-                        sink: { [weak self] in self?.received($0, $1) })
+                        downSink: { [weak self] in self?.noteDown($0, $1) }, sink: { [weak self] in self?.received($0, $1) })
                     state.members[endpoint.id] = Member(endpoint: endpoint, configuredWeight: endpoint.weight, report: report, poller: poller)
                     endpoints.append(endpoint)
                     started.append(poller)
                 }
             }
-            for id in before.values { if let member = state.members.removeValue(forKey: id) { removed.append(member.poller) } }
+            for id in before.values {
+                if let member = state.members.removeValue(forKey: id) { removed.append(member.poller) }
+                state.down[id] = nil
+            }
+            downCount.store(state.down.count, ordering: .relaxed)
             state.order = endpoints.map(\.id)
             return endpoints
         }
@@ -109,6 +118,14 @@ public final class Fleet: Sendable {
         guard let before else { return }
         loads.polled(before.endpoint, from: before.report, to: report)
         sink(id, report)
+    }
+
+    private func noteDown(_ id: EndpointID, _ reason: String?) {
+        state.withLockedValue { state in
+            // It may have left the fleet.
+            state.down[id] = state.members[id] == nil ? nil : reason
+            downCount.store(state.down.count, ordering: .relaxed)
+        }
     }
 
     // MARK: Reading
@@ -148,24 +165,43 @@ public final class Fleet: Sendable {
 
     // MARK: Events of the requests' way
 
-    /// A request could not connect to the endpoint: it is down until a poll, which follows soon, says otherwise.
+    /// A request could not connect to the endpoint: it is down until a poll, which follows soon, says otherwise. What was the router's own
+    /// trouble (`IOFault.ours`) must not be reported here.
     public func reportFailure(_ id: EndpointID, _ reason: String) {
         guard let poller = poller(id) else { return }
         Task { await poller.trafficFailed(reason) }
     }
 
-    /// Something may have changed there: a request made it load a model, or asked for one that nobody is known to have. Kicks are
-    /// gathered; there are at most four rounds of polls a second.
+    /// Requests were answered: with an endpoint that answers, a poll that fails means less. Call it for many at once, a few times a second.
+    ///
+    /// - Parameter times: when each endpoint last sent something of an answer.
+    public func trafficAnswered(_ times: [EndpointID: NIODeadline]) {
+        guard !times.isEmpty else { return }
+        state.withLockedValue { state in
+            for (id, time) in times { state.members[id]?.poller.requestsWereAnswered(at: time) }
+        }
+    }
+
+    /// The endpoints that are known to be down, each with the reason, whatever an operator wishes for them; not those in maintenance,
+    /// which nobody looks at. Costs nothing while there is none.
+    public func downEndpoints() -> [EndpointID: String] {
+        guard downCount.load(ordering: .relaxed) > 0 else { return [:] }
+        return state.withLockedValue { $0.down }
+    }
+
+    /// Something may have changed there: a request made it load a model, or was lost. Hints are gathered; there are at most four rounds of
+    /// polls a second, and a service that others run is left to its intervals while it is up.
     ///
     /// - Parameter models: look at the list of models as well as at what is loaded.
     public func pollSoon(_ id: EndpointID, models: Bool = false) {
-        poller(id)?.pollSoon(everything: models)
+        poller(id)?.pollSoon(models ? .everything : .loaded)
     }
 
-    /// As `pollSoon(_:models:)`, for all endpoints.
-    public func pollAllSoon(models: Bool = true) {
+    /// A request was refused because no endpoint that is up is known to have its model: what is not known now may be by the next request.
+    /// However many are refused, that makes one more round for each `poll_interval`.
+    public func pollAllSoon() {
         let pollers = state.withLockedValue { $0.members.values.map(\.poller) }
-        for poller in pollers { poller.pollSoon(everything: models) }
+        for poller in pollers { poller.pollSoon(.refused) }
     }
 
     // MARK: The operator's wishes; in force when the call returns. False: there is no such endpoint.

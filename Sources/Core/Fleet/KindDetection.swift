@@ -49,16 +49,26 @@ struct KindDetection: Sendable {
         if LlamaServerProbe.isLoading(error), question == .version {
             // Only llama-server answers everything with 503 while it loads.
             kind = .llamaServer
-        } else if error.isConnectionFailure || error.isTimeout {
+        } else if error.isConnectionFailure || error.isTimeout || error.isOurs {
             failure = error
         } else if question == .models {
-            // A service that wants a key says so here as well.
-            failure = error.isKeyRefused ? error : .badAnswer("neither Ollama, nor llama-server, nor an OpenAI-compatible service: set its kind")
+            // A service that wants a key says so here as well, and one that is busy or broken may be anything.
+            failure = error.isTelling ? error : .badAnswer("neither Ollama, nor llama-server, nor an OpenAI-compatible service: set its kind")
         }
     }
 
     /// With several models, `/props` tells of none of them.
     private static func isRouter(_ body: [UInt8]) -> Bool {
         (try? JSONValue(parsing: body))?["role"]?.string == "router"
+    }
+}
+
+extension ProbeError {
+    /// Whether it says more of the server than that it has no such route.
+    fileprivate var isTelling: Bool {
+        switch self {
+        case .status(let code, _, _): isKeyRefused || code == 429 || code >= 500
+        case .refused, .unreachable, .timedOut, .badAnswer, .tooLarge, .ours, .cancelled: false
+        }
     }
 }

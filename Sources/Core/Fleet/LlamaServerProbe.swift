@@ -16,7 +16,7 @@ public enum LlamaServerProbe {
 
     /// While its model loads, llama-server answers 503 to everything. Nothing else of it is a 503.
     public static func isLoading(_ error: ProbeError) -> Bool {
-        if case .status(503, _) = error { return true }
+        if case .status(503, _, _) = error { return true }
         return false
     }
 

@@ -10,7 +10,7 @@ import NIOHTTP1
 /// Ollama does both for a request without a prompt. llama-server with several models has routes of its own; with one it has that
 /// model, always. Services of OpenAI's kind have no notion of it.
 struct ModelLoader: Sendable {
-    let client: ProbeClient
+    let client: EndpointClient
     let endpoint: Endpoint
     /// As the endpoint spells it.
     let model: String

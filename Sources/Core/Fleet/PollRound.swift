@@ -53,26 +53,30 @@ enum PollAnswer: Sendable, Equatable {
 /// Judges a round of polls. Pure: it says what to ask for next, is told what came of it, and says in the end what it means.
 ///
 /// A round asks for what is due. If that fails although the server may live, the round asks for the rest as well, so that one broken
-/// answer is told apart from a broken server.
+/// answer is told apart from a broken server. What the server wants not to be asked now is left out, and stays failed.
 struct PollRound: Sendable {
     private var toAsk: [PollPart]
     private var failures: [(part: PollPart, error: ProbeError)] = []
     private(set) var answers: [PollAnswer] = []
     private var asked: Set<PollPart> = []
     private let kind: EndpointKind
+    private let held: [PollPart: String]
     private var isOver = false
 
-    /// - Parameter due: what to ask for; the order does not matter.
-    init(kind: EndpointKind, due: Set<PollPart>) {
+    /// - Parameters:
+    ///   - due: what to ask for; the order does not matter.
+    ///   - held: what must not be asked for now, and why it failed when it was.
+    init(kind: EndpointKind, due: Set<PollPart>, held: [PollPart: String] = [:]) {
         self.kind = kind
-        self.toAsk = PollPart.all(of: kind).filter(due.contains)
+        self.held = held.filter { PollPart.all(of: kind).contains($0.key) }
+        self.toAsk = PollPart.all(of: kind).filter { due.contains($0) && held[$0] == nil }
     }
 
     /// What to ask for now; nil when the round is over.
     mutating func next() -> PollPart? {
         if isOver { return nil }
         if toAsk.isEmpty, !failures.isEmpty, answers.isEmpty {
-            toAsk = PollPart.all(of: kind).filter { !asked.contains($0) }
+            toAsk = PollPart.all(of: kind).filter { !asked.contains($0) && held[$0] == nil }
         }
         guard !toAsk.isEmpty else { return nil }
         let part = toAsk.removeFirst()
@@ -87,23 +91,33 @@ struct PollRound: Sendable {
     mutating func failed(_ part: PollPart, _ error: ProbeError) {
         failures.append((part, error))
         // Nothing else would fare better, and each try may take the whole timeout.
-        if error.isConnectionFailure || error.isKeyRefused || (error.isTimeout && answers.isEmpty) { isOver = true }
+        if error.isConnectionFailure || error.isKeyRefused || error.isOurs || (error.isTimeout && answers.isEmpty) { isOver = true }
         if kind == .llamaServer, LlamaServerProbe.isLoading(error) { isOver = true }
     }
 
-    /// The parts that must be asked for again in the next round, due or not.
-    var failedParts: Set<PollPart> { Set(failures.map(\.part)) }
+    /// The parts that must be asked for again in the next round, due or not, and why each failed.
+    var failed: [PollPart: ProbeError] { Dictionary(failures.map { ($0.part, $0.error) }, uniquingKeysWith: { _, last in last }) }
 
     var outcome: EndpointState.PollOutcome {
-        guard let last = failures.last else { return .succeeded }
+        guard let last = failures.last else { return held.isEmpty ? .succeeded : .partlyFailed(told) }
         if kind == .llamaServer, LlamaServerProbe.isLoading(last.error) {
-            if case .status(_, let message) = last.error, !message.isEmpty { return .loading(message) }
+            if case .status(_, let message, _) = last.error, !message.isEmpty { return .loading(message) }
             return .loading("the server loads its model")
         }
         // A server that lives but refuses our key cannot serve us, whatever it lets everybody see.
         if let refused = failures.first(where: \.error.isKeyRefused) { return .failed(refused.error) }
-        if last.error.isConnectionFailure || answers.isEmpty { return .failed(last.error) }
-        return .partlyFailed(failures.map { "\($0.part.path(kind)): \($0.error)" }.joined(separator: "; "))
+        if last.error.isConnectionFailure || last.error.isOurs { return .failed(last.error) }
+        // Who has no time for polls may well have some for requests.
+        let hasNoTime = failures.allSatisfy(\.error.isTooManyRequests)
+        return answers.isEmpty && !hasNoTime ? .failed(last.error) : .partlyFailed(told)
+    }
+
+    /// What fails, in words.
+    private var told: String {
+        let failed = failed
+        return PollPart.all(of: kind).compactMap { part in
+            (failed[part]?.description ?? held[part]).map { "\(part.path(kind)): \($0)" }
+        }.joined(separator: "; ")
     }
 }
 

@@ -3,11 +3,27 @@
 
 import NIOCore
 
+/// Why somebody wants a look before its time.
+enum PollHint: Sendable, Hashable {
+    /// What is in memory there has changed.
+    case loaded
+    /// The list of models, too, may have changed, or the server itself.
+    case everything
+    /// It denied a model that its list had.
+    case missing
+    /// A request was refused because no endpoint is known to have its model: one may have got it meanwhile.
+    case refused
+}
+
 /// When to poll one endpoint, and for what. Pure: time and chance are handed in.
 ///
 /// While all is well: each part at its interval. After a failure: everything again after 1 s, 2 s, 4 s, ... up to `maxBackoff`, up to
-/// a tenth less, so that endpoints that fell together are not all tried together. After a first timeout: everything again at once,
-/// because only a second one tells. While the server loads: every second.
+/// a tenth less, so that endpoints that fell together are not all tried together. After a timeout: everything again at once, until it is
+/// down. While the server loads: every second.
+///
+/// Three things hold polls back. Two rounds are `spacing` apart at least, those of a service that others run by `poll_interval`; a part
+/// whose answer carried `Retry-After` is left alone until then; and refused requests bring no more than one round for each
+/// `poll_interval`, however many there are.
 struct PollSchedule: Sendable {
     /// The least time between the starts of two rounds, however often one is asked for.
     static let spacing: TimeAmount = .milliseconds(250)
@@ -18,13 +34,19 @@ struct PollSchedule: Sendable {
     /// Counted from the start of the round that asked; a part without an entry is due at once.
     private var due: [PollPart: NIODeadline] = [:]
     /// What failed when it was last asked for. It is in every round, so that a round that succeeds means that all is well.
-    private var failing: Set<PollPart> = []
+    private var failing: [PollPart: ProbeError] = [:]
+    /// What must not be asked for before then.
+    private var heldUntil: [PollPart: NIODeadline] = [:]
     private var lastRound: NIODeadline?
     private var failuresInARow = 0
     /// Set after a round that did not succeed: the earliest time for the next one, which asks for everything.
     private var retryAt: NIODeadline?
     /// A kick that came while a round was under way: its answers may be from before.
     private var isKickedInRound = false
+    /// When the last round that refused requests asked for was allowed.
+    private var refusalsAt: NIODeadline?
+    /// Wanted at once, whatever the spacing.
+    private var urgent: Set<PollPart> = []
 
     init(polling: Config.Polling) {
         self.polling = polling
@@ -33,39 +55,74 @@ struct PollSchedule: Sendable {
     /// When the next round is due, and for which parts. Everything is due at once in the beginning.
     func next(of kind: EndpointKind, now: NIODeadline) -> (at: NIODeadline, parts: Set<PollPart>) {
         let all = PollPart.all(of: kind)
-        let earliest = lastRound.map { $0 + Self.spacing } ?? now
-        if let retryAt { return (max(earliest, retryAt), Set(all)) }
-        let start = max(earliest, all.map { due[$0] ?? now }.min() ?? now)
+        let wanted = all.filter { urgent.contains($0) && !isHeld($0, now) }
+        if !wanted.isEmpty { return (now, Set(wanted)) }
+        let earliest = lastRound.map { $0 + spacing(of: kind) } ?? now
+        /// When a part may be asked for and should be.
+        func time(_ part: PollPart) -> NIODeadline { max(retryAt ?? due[part] ?? now, heldUntil[part] ?? .distantPast) }
+        let start = max(earliest, all.map(time).min() ?? now)
         // What is due a moment later comes along: one round instead of two.
-        let parts = all.filter { failing.contains($0) || due[$0] ?? now <= max(start, now) + Self.spacing }
+        let parts = all.filter { part in
+            !isHeld(part, max(start, now)) && (failing[part] != nil || time(part) <= max(start, now) + Self.spacing)
+        }
         return (start, Set(parts))
     }
 
-    /// Something happened that makes a look worth while before its time.
-    ///
-    /// - Parameter everything: the list of models, too, not only what is loaded.
-    mutating func kick(everything: Bool, now: NIODeadline) {
-        if retryAt != nil { retryAt = now }
-        isKickedInRound = true
-        if everything { due = [:] } else { due = due.filter { !$0.key.isFrequent } }
+    private func spacing(of kind: EndpointKind) -> TimeAmount { kind.isPolledAtWill ? Self.spacing : max(Self.spacing, polling.loadedInterval) }
+
+    private func isHeld(_ part: PollPart, _ time: NIODeadline) -> Bool { heldUntil[part].map { $0 > time } ?? false }
+
+    /// What must not be asked for now, and why it failed.
+    func held(now: NIODeadline) -> [PollPart: String] {
+        failing.filter { isHeld($0.key, now) }.mapValues(\.description)
     }
+
+    /// Something happened that makes a look worth while before its time.
+    mutating func kick(_ hint: PollHint, now: NIODeadline) {
+        var time = now
+        if hint == .refused {
+            if let last = refusalsAt {
+                // One is on its way already.
+                if last > now { return }
+                time = max(now, last + polling.loadedInterval)
+            }
+            refusalsAt = time
+        }
+        if let retry = retryAt { retryAt = min(retry, time) }
+        if time <= now { isKickedInRound = true }
+        for part in due.keys where hint != .loaded || part.isFrequent { due[part] = min(due[part] ?? time, time) }
+    }
+
+    /// Asks for these parts at once, so that whoever waits for the answers knows what is there now.
+    mutating func demand(_ parts: Set<PollPart>) {
+        urgent.formUnion(parts)
+        isKickedInRound = true
+    }
+
+    /// Another key is another customer: what was refused to the last one says nothing.
+    mutating func forgetHolds() { heldUntil = [:] }
 
     mutating func began(_ parts: Set<PollPart>, at now: NIODeadline) {
         lastRound = now
         retryAt = nil
         isKickedInRound = false
+        urgent = []
+        // This one answers them.
+        refusalsAt = refusalsAt.map { min($0, now) }
         for part in parts { due[part] = now + (part.isFrequent ? polling.loadedInterval : polling.modelsInterval) }
     }
 
     /// - Parameters:
     ///   - asked: all that the round asked for in the end, what was not due included.
-    ///   - failed: what of it failed.
+    ///   - failed: what of it failed, and why.
     ///   - chance: 0 ..< 1.
     mutating func ended(
-        asked: Set<PollPart>, failed: Set<PollPart>, _ outcome: EndpointState.PollOutcome, at now: NIODeadline, chance: Double
+        asked: Set<PollPart>, failed: [PollPart: ProbeError], _ outcome: EndpointState.PollOutcome, at now: NIODeadline, chance: Double
     ) {
-        failing.subtract(asked)
-        failing.formUnion(failed)
+        for part in asked {
+            failing[part] = failed[part]
+            heldUntil[part] = failed[part]?.retryAfter.map { now + $0 }
+        }
         switch outcome {
         case .succeeded, .partlyFailed:
             failuresInARow = 0
@@ -75,8 +132,8 @@ struct PollSchedule: Sendable {
             retryAt = now + Self.whileLoading
         case .failed(let error):
             failuresInARow += 1
-            let isFirstTimeout = error.isTimeout && failuresInARow == 1
-            retryAt = isFirstTimeout ? now : now + Self.backoff(failuresInARow, max: polling.maxBackoff, chance: chance)
+            let isToBeChecked = error.isTimeout && failuresInARow < polling.fall
+            retryAt = isToBeChecked ? now : now + Self.backoff(failuresInARow, max: polling.maxBackoff, chance: chance)
         }
         if isKickedInRound { retryAt = now }
     }

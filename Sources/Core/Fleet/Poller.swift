@@ -5,6 +5,7 @@ import Logging
 import NIOCore
 import NIOHTTP1
 import NIOConcurrencyHelpers
+import Synchronization
 
 /// Keeps the report on one endpoint fresh. What it decides is decided by the pure parts (`PollSchedule`, `PollRound`,
 /// `EndpointState.Machine`); it waits, asks and tells.
@@ -14,7 +15,7 @@ actor Poller {
     typealias Sink = @Sendable (EndpointID, EndpointReport) -> Void
 
     private(set) var endpoint: Endpoint
-    private let client: ProbeClient
+    private let client: EndpointClient
     private let sink: Sink
     private let logger: Logger
     private var machine: EndpointState.Machine
@@ -32,27 +33,35 @@ actor Poller {
     private var generation = 0
     /// The wait between two rounds, cancelled to end it early.
     private var pause: Task<Void, Never>?
-    /// Kicks that have been sent and not yet arrived, so that thousands of requests make one.
-    private let kick = NIOLockedValueBox<Kick?>(nil)
+    /// When the last round began.
+    private var roundBegan: NIODeadline?
+    /// Hints that have been sent and not yet arrived, so that thousands of requests make one.
+    private let hints = NIOLockedValueBox<Set<PollHint>>([])
+    /// When a request was last answered, in nanoseconds.
+    private let traffic = Atomic<UInt64>(0)
     /// No part of the report: a report that says nothing new is no news.
     private let answered = NIOLockedValueBox<NIODeadline?>(nil)
 
     /// When a poll was last answered.
     nonisolated var lastAnswer: NIODeadline? { answered.withLockedValue { $0 } }
 
-    private enum Kick {
-        case loaded, everything
-    }
+    /// Told at each report whether the endpoint is known to be down, and why.
+    private let downSink: @Sendable (EndpointID, String?) -> Void
 
-    init(endpoint: Endpoint, client: ProbeClient, polling: Config.Polling, logger: Logger, initial: EndpointReport, sink: @escaping Sink) {
+    init(
+        endpoint: Endpoint, client: EndpointClient, polling: Config.Polling, logger: Logger, initial: EndpointReport,
+        downSink: @escaping @Sendable (EndpointID, String?) -> Void = { _, _ in }, sink: @escaping Sink
+    ) {
         self.endpoint = endpoint
         self.client = client
         self.sink = sink
+        self.downSink = downSink
         self.logger = logger
         self.machine = EndpointState.Machine(at: initial.state.since)
         self.schedule = PollSchedule(polling: polling)
         self.report = initial
         self.published = initial
+        (machine.fall, machine.rise) = (polling.fall, polling.rise)
     }
 
     /// Polls until the task is cancelled or `stop` is called.
@@ -79,24 +88,31 @@ actor Poller {
 
     // MARK: What others ask of it
 
-    /// From any thread, at any rate: polls again soon.
-    nonisolated func pollSoon(everything: Bool) {
-        let isFirst = kick.withLockedValue { kick in
-            defer { kick = everything || kick == .everything ? .everything : .loaded }
-            return kick == nil
+    /// From any thread, at any rate: polls again soon, where that is allowed.
+    nonisolated func pollSoon(_ hint: PollHint) {
+        let isFirst = hints.withLockedValue { hints in
+            defer { hints.insert(hint) }
+            return hints.isEmpty
         }
-        if isFirst { Task { await takeKick() } }
+        if isFirst { Task { await takeHints() } }
     }
 
-    private func takeKick() {
-        let kick = kick.withLockedValue { kick in
-            defer { kick = nil }
-            return kick
+    private func takeHints() {
+        let hints = hints.withLockedValue { hints in
+            defer { hints = [] }
+            return hints
         }
-        // A service that others run is asked when it is due, and not because somebody asked us for a model that nobody has.
-        guard let kick, kind.isPolledAtWill || machine.observed != .up else { return }
-        schedule.kick(everything: kick == .everything, now: .now())
+        for hint in hints {
+            // A service that others run is asked when it is due, and not because somebody asked us for a model that nobody has.
+            guard kind.isPolledAtWill || machine.observed != .up || hint == .missing else { continue }
+            schedule.kick(hint, now: .now())
+        }
         pause?.cancel()
+    }
+
+    /// From any thread: requests were answered there.
+    nonisolated func requestsWereAnswered(at time: NIODeadline) {
+        traffic.max(time.uptimeNanoseconds, ordering: .relaxed)
     }
 
     /// A request could not connect.
@@ -105,7 +121,7 @@ actor Poller {
         guard machine.isPolled else { return }
         machine.trafficFailed(reason, at: .now())
         publish()
-        schedule.kick(everything: true, now: .now())
+        schedule.kick(.everything, now: .now())
         pause?.cancel()
     }
 
@@ -113,7 +129,7 @@ actor Poller {
         let wasPolled = machine.isPolled
         machine.wished(wish, at: .now())
         publish()
-        if machine.isPolled, !wasPolled || wish == nil { schedule.kick(everything: true, now: .now()) }
+        if machine.isPolled, !wasPolled || wish == nil { schedule.demand(Set(PollPart.all(of: kind))) }
         pause?.cancel()
     }
 
@@ -123,11 +139,13 @@ actor Poller {
         let isOtherKey = endpoint.key != self.endpoint.key
         self.endpoint = endpoint
         schedule.polling = polling
+        (machine.fall, machine.rise) = (polling.fall, polling.rise)
         if isOtherServer {
             // What was known was read as another kind's.
             generation += 1
             let wish = machine.wish
             machine = EndpointState.Machine(at: .now())
+            (machine.fall, machine.rise) = (polling.fall, polling.rise)
             machine.wished(wish, at: .now())
             report = EndpointReport(state: machine.state)
             routesAreKnown = false
@@ -135,7 +153,10 @@ actor Poller {
             published = nil
             publish()
         }
-        if isOtherServer || isOtherKey { schedule.kick(everything: true, now: .now()) }
+        if isOtherServer || isOtherKey {
+            schedule.forgetHolds()
+            schedule.demand(Set(PollPart.all(of: kind)))
+        }
         pause?.cancel()
     }
 
@@ -143,23 +164,32 @@ actor Poller {
 
     private func poll(_ due: Set<PollPart>) async {
         let endpoint = endpoint
+        let inquiry = PollInquiry(client: client, endpoint: endpoint)
         let began = generation
+        let since = roundBegan
+        roundBegan = .now()
         if endpoint.kindIsOpen, !kindIsKnown {
             schedule.began(due, at: .now())
-            let failure = await findKind(of: endpoint)
+            let (found, failure) = await inquiry.kind()
             if isStopped || Task.isCancelled || generation != began { return }
-            if let failure { return ended(asked: due, failed: due, .failed(failure), []) }
+            if let found {
+                report.kind = found
+                kindIsKnown = true
+            }
+            if let failure {
+                return ended(asked: due, failed: Dictionary(uniqueKeysWithValues: due.map { ($0, failure) }), .failed(failure), [], since: since)
+            }
         }
         let kind = kind
         let due = due.filter(PollPart.all(of: kind).contains)
         schedule.began(due, at: .now())
-        var round = PollRound(kind: kind, due: due)
+        var round = PollRound(kind: kind, due: due, held: schedule.held(now: .now()))
         var asked: Set<PollPart> = []
         while let part = round.next() {
             asked.insert(part)
             do {
                 let body = try await client.get(part.path(kind), of: endpoint)
-                round.answered(await detailed(try part.read(body, kind), of: endpoint))
+                round.answered(await detailed(try part.read(body, kind), by: inquiry))
             } catch {
                 round.failed(part, error)
             }
@@ -167,73 +197,40 @@ actor Poller {
         }
         // It has become another server meanwhile.
         guard generation == began else { return }
-        ended(asked: asked, failed: round.failedParts, round.outcome, round.answers)
+        ended(asked: asked, failed: round.failed, round.outcome, round.answers, since: since)
     }
 
-    private func ended(asked: Set<PollPart>, failed: Set<PollPart>, _ outcome: EndpointState.PollOutcome, _ answers: [PollAnswer]) {
+    private func ended(
+        asked: Set<PollPart>, failed: [PollPart: ProbeError], _ outcome: EndpointState.PollOutcome, _ answers: [PollAnswer], since: NIODeadline?
+    ) {
         schedule.ended(asked: asked, failed: failed, outcome, at: .now(), chance: .random(in: 0..<1))
         // An operator's maintenance began meanwhile.
         guard machine.isPolled else { return }
         if !answers.isEmpty { answered.withLockedValue { $0 = .now() } }
         for answer in answers { answer.store(in: &report) }
-        machine.polled(outcome, at: .now())
-        // Whatever listens there next may be something else.
-        if machine.observed == .down { kindIsKnown = false }
+        let lastTraffic = NIODeadline.uptimeNanoseconds(traffic.load(ordering: .relaxed))
+        machine.polled(outcome, requestsWereAnswered: since.map { lastTraffic > $0 } ?? false, at: .now())
+        if machine.observed == .down {
+            // Whatever listens there next may be something else.
+            kindIsKnown = false
+            routesAreKnown = false
+        }
         publish()
     }
 
-    /// - Returns: why it is not known.
-    private func findKind(of endpoint: Endpoint) async -> ProbeError? {
-        var detection = KindDetection()
-        while let question = detection.next() {
-            do {
-                detection.answered(question, try await client.get(question.path, of: endpoint))
-            } catch {
-                detection.failed(question, error)
-            }
-        }
-        if let kind = detection.kind {
-            report.kind = kind
-            kindIsKnown = true
-        }
-        return detection.failure
-    }
-
     /// What one answer leads on to: the slots of llama-server's loaded models, the routes of a service of OpenAI's kind.
-    private func detailed(_ answer: PollAnswer, of endpoint: Endpoint) async -> PollAnswer {
+    private func detailed(_ answer: PollAnswer, by inquiry: PollInquiry) async -> PollAnswer {
         switch answer {
-        case .modelsAndLoaded(let models, var loaded):
-            var version = ""
-            for index in loaded.indices.prefix(Self.detailedModels) {
-                guard let body = try? await client.get(LlamaServerProbe.propsPath(loaded[index].name), of: endpoint),
-                    let props = try? LlamaServerProbe.props(body)
-                else { continue }
-                loaded[index].slots = props.slots
-                loaded[index].contextLength = props.contextLength ?? loaded[index].contextLength
-                loaded[index].isSleeping = loaded[index].isSleeping || props.isSleeping
-                version = props.build
-                if props.slots == nil, !loaded[index].isSleeping,
-                    let body = try? await client.get(LlamaServerProbe.slotsPath(loaded[index].name), of: endpoint)
-                {
-                    loaded[index].slots = try? LlamaServerProbe.slots(body)
-                }
-            }
-            return .llamaServer(models, loaded, version: version)
-        case .models(let models) where kind == .openAI && (machine.observed != .up || !routesAreKnown):
-            var found: Capabilities = []
-            for (path, capability) in OpenAIProbe.optionalRoutes {
-                guard let answer = try? await client.ask(.POST, path, body: Array("{}".utf8), of: endpoint) else { continue }
-                if OpenAIProbe.hasRoute(status: answer.status) { found.insert(capability) }
-            }
-            routesAreKnown = true
+        case .modelsAndLoaded(let models, let loaded):
+            return await inquiry.loadedModels(models, loaded)
+        case .models(let models) where kind == .openAI && !routesAreKnown:
+            let (found, isCertain) = await inquiry.optionalRoutes(known: report.found)
+            routesAreKnown = isCertain
             return .modelsAndRoutes(models, found)
         default:
             return answer
         }
     }
-
-    /// A server has few models in memory; more than this would make a round of polls too long.
-    private static let detailedModels = 16
 
     /// Tells of the report if it is not what was told last. The sink runs within the actor, so that nothing overtakes.
     private func publish() {
@@ -243,7 +240,9 @@ actor Poller {
         if machine.observed == .down || machine.observed == .loading { next.loaded = [] }
         let before = published ?? report
         report = next
-        guard !isStopped, published != next else { return }
+        guard !isStopped else { return }
+        downSink(endpoint.id, machine.downReason)
+        guard published != next else { return }
         published = next
         if before.state.phase != next.state.phase { log(from: before.state, to: next.state) }
         sink(endpoint.id, next)

@@ -15,7 +15,7 @@ struct PreloadService: Service {
 
     let wishes: AsyncStream<Wish>
     let fleet: Fleet
-    let client: ProbeClient
+    let client: EndpointClient
     let scheduler: SchedulerBox
     /// Whether the configuration says that the model stays on the endpoint of that name.
     let isPinned: @Sendable (_ model: String, _ endpoint: String) -> Bool

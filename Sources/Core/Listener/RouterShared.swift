@@ -11,12 +11,12 @@ final class RouterShared: Sendable {
     let scheduler: SchedulerBox
     let fleet: Fleet
     let pages: FleetPages
-    let tls: TLSClients
+    let dialer: Dialer
     let tokens: TokenCounter
     let cache: ResponseCache
     let contexts = KnownContexts()
     /// For requests of our own.
-    let client: ProbeClient
+    let client: EndpointClient
     /// Pages that take a question to the storage or to the workers. Set once, before the first request.
     let reports = NIOLockedValueBox<ReportPages?>(nil)
     /// Different for each start of the daemon.
@@ -26,13 +26,13 @@ final class RouterShared: Sendable {
     let connections = Atomic<Int>(0)
 
     init(
-        scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, tls: TLSClients, tokens: TokenCounter, cache: ResponseCache, client: ProbeClient,
+        scheduler: SchedulerBox, fleet: Fleet, pages: FleetPages, dialer: Dialer, tokens: TokenCounter, cache: ResponseCache, client: EndpointClient,
         logger: Logger
     ) {
         self.scheduler = scheduler
         self.fleet = fleet
         self.pages = pages
-        self.tls = tls
+        self.dialer = dialer
         self.tokens = tokens
         self.cache = cache
         self.client = client

@@ -35,6 +35,8 @@ final class Worker {
     private var withoutClient: [UInt64: Exchange] = [:]
     /// As of the last tick: endpoints that polls call down, and why.
     private(set) var downEndpoints: [EndpointID: String] = [:]
+    /// Endpoints that have answered requests since the last tick, and when.
+    private var answered: [EndpointID: NIODeadline] = [:]
     private var nextID: UInt64
     private let idStep: UInt64
     private var ticker: RepeatedTask?
@@ -127,6 +129,9 @@ final class Worker {
         }
     }
 
+    /// An endpoint has answered a request, well enough to be alive.
+    func noteAnswer(_ endpoint: EndpointID) { if answered[endpoint] == nil { answered[endpoint] = coarseNow } }
+
     func detached(_ exchange: Exchange) { withoutClient[exchange.id] = exchange }
 
     func forget(_ exchange: Exchange) { withoutClient[exchange.id] = nil }
@@ -136,6 +141,10 @@ final class Worker {
     private func sweep() {
         let now = NIODeadline.now()
         coarseNow = now
+        if !answered.isEmpty {
+            shared.fleet.trafficAnswered(answered)
+            answered.removeAll(keepingCapacity: true)
+        }
         downEndpoints = shared.fleet.downEndpoints()
         // A sweep may close connections and end exchanges, which changes the lists.
         for connection in connections { connection.sweep(now: now) }

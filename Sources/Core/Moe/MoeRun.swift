@@ -12,7 +12,7 @@ struct MoeRun: Sendable {
     let tenant: Tenant
     let scheduler: SchedulerBox
     let fleet: Fleet
-    let client: ProbeClient
+    let client: EndpointClient
     let tokens: TokenCounter
     /// How long an endpoint may take for one of them.
     let patience: TimeAmount
@@ -82,7 +82,7 @@ struct MoeRun: Sendable {
         } catch {
             throw RouterError.untranslatable(TranslationFault(error))
         }
-        let answer: ProbeClient.Answer
+        let answer: EndpointClient.Answer
         do {
             answer = try await client.ask(.POST, "/v1/chat/completions", body: json.bytes, timeout: patience, of: endpoint)
         } catch ProbeError.cancelled {

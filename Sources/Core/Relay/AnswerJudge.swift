@@ -46,9 +46,6 @@ enum Verdict: Equatable, Sendable {
 }
 
 enum AnswerJudge {
-    /// A service that asks for more is taken at this: whoever waits longer has been told so by its own deadline.
-    static let longestRetryAfter = TimeAmount.minutes(10)
-
     /// - Parameters:
     ///   - body: what came of it, the beginning at least.
     ///   - usesOwnKey: the endpoint's key from the configuration went with the request.
@@ -82,14 +79,8 @@ enum AnswerJudge {
         return begin.hasPrefix("{\"error\":") && !begin.hasPrefix("{\"error\":null")
     }
 
-    /// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
-    static func retryAfter(_ head: ResponseHead, now: Int) -> TimeAmount? {
-        head.withField("retry-after") { value in
-            let text = String(decoding: value, as: UTF8.self)
-            let seconds = Double(text) ?? HTTPDate.unixSeconds(text).map { Double($0 - now) }
-            guard let seconds, seconds.isFinite, seconds >= 0 else { return nil }
-            return min(longestRetryAfter, .nanoseconds(Int64(min(seconds, 1e9) * 1e9)))
-        } ?? nil
+    private static func retryAfter(_ head: ResponseHead, now: Int) -> TimeAmount? {
+        head.withField("retry-after") { RetryAfter.parse(String(decoding: $0, as: UTF8.self), unixNow: now) } ?? nil
     }
 
     /// Ollama, llama-server, vLLM, OpenAI: each says it in its own way, and each says "model".

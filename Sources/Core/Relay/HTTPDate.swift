@@ -5,7 +5,7 @@
     import Glibc
 #endif
 
-/// The `Date` field (RFC 9110, section 5.6.7): always GMT, always English, whatever the locale.
+/// Dates in fields (RFC 9110, section 5.6.7): always GMT, always English, whatever the locale.
 enum HTTPDate {
     private static let days = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"]
     private static let months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -22,19 +22,17 @@ enum HTTPDate {
             "\(day), \(two(fields.tm_mday)) \(month) \(fields.tm_year + 1900) \(two(fields.tm_hour)):\(two(fields.tm_min)):\(two(fields.tm_sec)) GMT"
     }
 
-    /// The time of an `IMF-fixdate`, the one form that is still written; nil for anything else.
+    /// Reads the one form that is written today: `Sun, 06 Nov 1994 08:49:37 GMT`. Nil for anything else.
     static func unixSeconds(_ text: String) -> Int? {
-        let parts = text.split(separator: " ")
-        guard parts.count == 6, parts[5] == "GMT", let day = Int(parts[1]), let month = months.firstIndex(of: String(parts[2])),
-            let year = Int(parts[3]), (1970...9999).contains(year), (1...31).contains(day)
+        let words = text.split { $0 == " " || $0 == "," || $0 == ":" }
+        guard words.count == 8, words[7] == "GMT", let month = months.firstIndex(of: String(words[2])) else { return nil }
+        let numbers = [words[1], words[3], words[4], words[5], words[6]].compactMap { Int32($0) }
+        guard numbers.count == 5, numbers.allSatisfy({ $0 >= 0 }), numbers[0] <= 31, (1970...9999).contains(numbers[1]), numbers[2] < 24,
+            numbers[3] < 60, numbers[4] <= 60
         else { return nil }
-        let time = parts[4].split(separator: ":").compactMap { Int($0) }
-        guard time.count == 3, (0..<24).contains(time[0]), (0..<60).contains(time[1]), (0...60).contains(time[2]) else { return nil }
         var fields = tm()
-        fields.tm_year = Int32(year - 1900)
-        fields.tm_mon = Int32(month)
-        fields.tm_mday = Int32(day)
-        (fields.tm_hour, fields.tm_min, fields.tm_sec) = (Int32(time[0]), Int32(time[1]), Int32(time[2]))
+        (fields.tm_mday, fields.tm_mon, fields.tm_year) = (numbers[0], Int32(month), numbers[1] - 1900)
+        (fields.tm_hour, fields.tm_min, fields.tm_sec) = (numbers[2], numbers[3], numbers[4])
         return timegm(&fields)
     }
 

@@ -50,7 +50,7 @@ extension Exchange {
         guard let endpoint = attempt?.endpoint else { return }
         enter(.connecting, now: .now())
         let timeout = worker.settings.limits.connectTimeout
-        UpstreamConnector.connect(to: endpoint, tls: worker.shared.tls, timeout: timeout, pool: worker.pool, on: worker.eventLoop).whenComplete {
+        UpstreamConnector.connect(to: endpoint, by: worker.shared.dialer, within: timeout, pool: worker.pool, on: worker.eventLoop).whenComplete {
             result in
             // Meanwhile the client may have left, or the request gone elsewhere: the connection is as good for the next request.
             guard self.life.stage == .connecting, self.attempt?.endpoint.id == endpoint.id else {
@@ -59,7 +59,7 @@ extension Exchange {
             }
             switch result {
             case .success(let connection): self.send(over: connection)
-            case .failure(let error): self.unreachable(IOErrorText.reason(error))
+            case .failure(let error): self.unreachable(error)
             }
         }
     }

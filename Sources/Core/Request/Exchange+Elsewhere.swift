@@ -7,10 +7,15 @@ import NIOCore
 extension Exchange {
     // MARK: An endpoint fails
 
-    func unreachable(_ reason: String) {
+    func unreachable(_ error: any Error) {
         guard let endpoint = attempt?.endpoint else { return }
-        worker.shared.fleet.reportFailure(endpoint.id, reason)
-        tryElsewhere(.unreachable, reason, .error(.unreachable(endpoint: endpoint.name, reason: reason)))
+        switch IOFault(error) {
+        case .endpoint(let reason):
+            worker.shared.fleet.reportFailure(endpoint.id, reason)
+            tryElsewhere(.unreachable, reason, .error(.unreachable(endpoint: endpoint.name, reason: reason)))
+        // What this host lacks would meet any other endpoint, too, and is not held against this one.
+        case .ours(let reason): answer(.internalFault("no connection to endpoint \(endpoint.name): \(reason)"))
+        }
     }
 
     /// Gives the slot back and asks for another, if that may help; else the client gets the most telling answer so far.

@@ -7,7 +7,7 @@ import NIOHTTP1
 
 /// Carries `pull`, `create`, `copy` and `delete` to several endpoints at once, and tells the client of all of them.
 struct ModelManager: Sendable {
-    let client: ProbeClient
+    let client: EndpointClient
     let fleet: Fleet
 
     /// Unpacking and checking a large model takes long, and says nothing meanwhile.

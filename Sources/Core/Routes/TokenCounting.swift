@@ -8,7 +8,7 @@ import NIOHTTP1
 
 /// Counts tokens of messages by the endpoint's own `/tokenize`, where it has one, and trims by that.
 struct TokenCounting: Sendable {
-    let client: ProbeClient
+    let client: EndpointClient
     let endpoint: Endpoint
     let model: String
     let canAsk: Bool

@@ -39,7 +39,7 @@ extension Exchange {
         }
     }
 
-    private static func lacking(_ path: String, _ targets: [Endpoint], _ client: ProbeClient) async -> [Endpoint] {
+    private static func lacking(_ path: String, _ targets: [Endpoint], _ client: EndpointClient) async -> [Endpoint] {
         await withTaskGroup(of: (Int, Bool).self) { group in
             for (index, endpoint) in targets.enumerated() {
                 group.addTask { (index, (try? await client.ask(.HEAD, path, of: endpoint))?.status == 200) }
@@ -56,7 +56,7 @@ extension Exchange {
         // Not while its callers are still at work with it.
         upload.onReady = { [weak self] in self?.client?.resumeReads() }
         upload.onEnd = { [weak self] outcome, created in self?.uploadEnded(outcome, created: created) }
-        upload.start(lacking, having: targets.map(\.name).filter { !names.contains($0) }, tls: worker.shared.tls)
+        upload.start(lacking, having: targets.map(\.name).filter { !names.contains($0) }, dialer: worker.shared.dialer)
         if lacking.isEmpty { client?.resumeReads() }
     }
 

@@ -3,7 +3,6 @@
 
 import NIOCore
 import NIOHTTP1
-import NIOPosix
 
 /// A body of any size on its way from one client to several endpoints: nothing of it is kept, and the client is read no faster
 /// than the slowest of them takes it.
@@ -48,40 +47,27 @@ final class BlobUpload {
     }
 
     /// Connects to those that lack the blob; those that have it count as done.
-    func start(_ lacking: [Endpoint], having: [String], tls: TLSClients) {
+    func start(_ lacking: [Endpoint], having: [String], dialer: Dialer) {
         hasStarted = true
         names = having + lacking.map(\.name)
         for name in having { failures[name] = .some(nil) }
         targets = lacking.map { Target($0.name) }
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        for (target, endpoint) in zip(targets, lacking) { connect(target.name, endpoint, tls, bound) }
+        for (target, endpoint) in zip(targets, lacking) { connect(target.name, endpoint, dialer, bound) }
         finishIfDone()
     }
 
-    private func connect(_ name: String, _ endpoint: Endpoint, _ tls: TLSClients, _ bound: NIOLoopBound<BlobUpload>) {
-        let context: TLSContext?
-        do throws(TLSError) {
-            context = try tls.context(for: endpoint)
-        } catch {
-            return failed(name, error.description)
+    private func connect(_ name: String, _ endpoint: Endpoint, _ dialer: Dialer, _ bound: NIOLoopBound<BlobUpload>) {
+        let connection = dialer.connect(to: endpoint, within: settings.connectTimeout, on: eventLoop) { operations in
+            try operations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
+            try operations.addHandler(UploadHandler(name, bound))
         }
-        let host = endpoint.address.host
-        ClientBootstrap(group: eventLoop)
-            .connectTimeout(settings.connectTimeout)
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    if let context { try channel.pipeline.syncOperations.addHandler(TLSHandler(client: context, host: host)) }
-                    try channel.pipeline.syncOperations.addHTTPClientHandlers(leftOverBytesStrategy: .dropBytes)
-                    try channel.pipeline.syncOperations.addHandler(UploadHandler(name, bound))
-                }
+        connection.assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel): self.connected(name, channel, endpoint)
+            case .failure(let error): self.failed(name, IOErrorText.reason(error))
             }
-            .connect(host: endpoint.address.host, port: endpoint.address.port)
-            .assumeIsolated().whenComplete { result in
-                switch result {
-                case .success(let channel): self.connected(name, channel, endpoint)
-                case .failure(let error): self.failed(name, IOErrorText.reason(error))
-                }
-            }
+        }
     }
 
     private func connected(_ name: String, _ channel: any Channel, _ endpoint: Endpoint) {

@@ -8,7 +8,7 @@ import NIOPosix
     import Glibc
 #endif
 
-/// Network errors as an operator would say them.
+/// Network errors as an operator would say them: the one place that words them.
 enum IOErrorText {
     static func reason(_ error: any Error) -> String {
         switch error {
@@ -28,15 +28,26 @@ enum IOErrorText {
         case EHOSTUNREACH: "no route to host"
         case ENETUNREACH: "network unreachable"
         case ETIMEDOUT: "connection timed out"
-        case EMFILE, ENFILE: "too many open files"
+        case EMFILE, ENFILE: "the router has too many open files"
+        case ENOMEM, ENOBUFS: "the router is out of memory for connections"
+        case EADDRNOTAVAIL: "no such local address, or no local port left"
         default: String(cString: strerror(error.errnoCode))
         }
     }
 
     private static func reason(_ error: NIOConnectionError) -> String {
-        if let first = error.connectionErrors.first { return reason(first.error) }
+        if !error.connectionErrors.isEmpty { return reason(cause(error)) }
         if error.dnsAError != nil || error.dnsAAAAError != nil { return "cannot resolve \(error.host)" }
         return "cannot connect"
+    }
+
+    /// A name may stand for several addresses. What is told is what the first of them met that tells anything: our own trouble says
+    /// least, and that nobody listens less than anything else.
+    static func cause(_ error: NIOConnectionError) -> any Error {
+        let causes = error.connectionErrors.map(\.error)
+        let endpoints = causes.filter { !IOFault.isOurs($0) }
+        let telling = endpoints.first { ($0 as? IOError)?.errnoCode != ECONNREFUSED }
+        return telling ?? endpoints.first ?? causes.first ?? error
     }
 
     private static func reason(_ error: ChannelError) -> String {

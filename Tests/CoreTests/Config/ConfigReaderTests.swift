@@ -116,6 +116,8 @@ import Testing
             poll_models_interval: 11s
             poll_timeout: 12s
             poll_max_backoff: 13s
+            poll_fall: 14
+            poll_rise: 15
             control_socket: /run/x.sock
             control_socket_mode: 0660
             control_group: ops
@@ -174,6 +176,7 @@ import Testing
         let polling = config.polling
         #expect(polling.loadedInterval == .seconds(10) && polling.modelsInterval == .seconds(11))
         #expect(polling.timeout == .seconds(12) && polling.maxBackoff == .seconds(13))
+        #expect(polling.fall == 14 && polling.rise == 15)
         #expect(config.control.socketPath == "/run/x.sock" && config.control.mode == 0o660)
         #expect(config.control.group == "ops" && config.control.readGroup == "eyes")
         #expect(config.shutdownTimeout == .zero && config.logLevel == "debug")

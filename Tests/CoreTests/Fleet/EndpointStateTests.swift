@@ -15,6 +15,11 @@ private func runningMachine() -> EndpointState.Machine {
     return machine
 }
 
+/// What one poll may come to at a moment's load.
+private let softFailures: [ProbeError] = [
+    .timedOut(.seconds(5)), .status(500, message: "boom"), .status(503, message: ""), .badAnswer("no JSON"), .tooLarge(limit: 1),
+]
+
 private let timeout = EndpointState.PollOutcome.failed(.timedOut(.seconds(5)))
 
 @Suite struct EndpointStateTests {
@@ -35,12 +40,86 @@ private let timeout = EndpointState.PollOutcome.failed(.timedOut(.seconds(5)))
         #expect(machine.state == EndpointState(phase: .down, reason: "no route", since: at(3)))
     }
 
-    @Test func oneTimeoutDegradesAndTheSecondTakesDown() {
+    @Test(arguments: softFailures) func aFailureBelowTheLimitDegradesAndTheLastTakesDown(failure: ProbeError) {
         var machine = runningMachine()
-        machine.polled(timeout, at: at(2))
-        #expect(machine.state == EndpointState(phase: .degraded, reason: "no answer within 5 s", since: at(2)))
-        machine.polled(timeout, at: at(3))
-        #expect(machine.state == EndpointState(phase: .down, reason: "no answer within 5 s", since: at(3)))
+        for second in 2...3 as ClosedRange<Int64> {
+            machine.polled(.failed(failure), at: at(second))
+            #expect(machine.state == EndpointState(phase: .degraded, reason: failure.description, since: at(2)))
+        }
+        machine.polled(.failed(failure), at: at(4))
+        #expect(machine.state == EndpointState(phase: .down, reason: failure.description, since: at(4)))
+    }
+
+    /// Breaks when an endpoint that serves its clients is taken away from them because a list was late.
+    @Test(arguments: softFailures) func whatAnswersRequestsIsNeverDownForFailedPolls(failure: ProbeError) {
+        var machine = runningMachine()
+        for second in 2..<100 as Range<Int64> {
+            machine.polled(.failed(failure), requestsWereAnswered: true, at: at(second))
+            #expect(machine.state == EndpointState(phase: .degraded, reason: "\(failure); requests are answered", since: at(2)))
+        }
+        // The failures of all that time count as soon as nothing speaks for it any more.
+        machine.polled(.failed(failure), requestsWereAnswered: false, at: at(100))
+        #expect(machine.state.phase == .down)
+        // What is down needs a good poll; an answer that began before it fell is none.
+        machine.polled(.failed(failure), requestsWereAnswered: true, at: at(101))
+        #expect(machine.state.phase == .down)
+    }
+
+    @Test(arguments: [ProbeError.refused, .unreachable("no route to host"), .status(401, message: ""), .status(403, message: "")])
+    func whatCannotServeIsDownAtOnceWhateverIsStillAnswered(failure: ProbeError) {
+        var machine = runningMachine()
+        machine.polled(.failed(failure), requestsWereAnswered: true, at: at(2))
+        #expect(machine.state == EndpointState(phase: .down, reason: failure.description, since: at(2)))
+    }
+
+    /// Breaks when an endpoint is blamed for the router's own lack of descriptors.
+    @Test func theRoutersOwnTroubleSaysNothingOfAnEndpoint() {
+        for outcome in [EndpointState.PollOutcome.succeeded, .partlyFailed("x"), .loading("y"), .failed(.refused)] {
+            var machine = EndpointState.Machine(at: at(0))
+            machine.polled(outcome, at: at(1))
+            let before = machine
+            for second in 2..<20 as Range<Int64> { machine.polled(.failed(.ours("the router has too many open files")), at: at(second)) }
+            #expect(machine == before)
+        }
+        // What was never reached must not make requests wait for ever.
+        var unknown = EndpointState.Machine(at: at(0))
+        for second in 1...3 as ClosedRange<Int64> {
+            #expect(unknown.state.phase == .starting)
+            unknown.polled(.failed(.ours("the router has too many open files")), at: at(second))
+        }
+        #expect(unknown.state == EndpointState(phase: .down, reason: "the router has too many open files", since: at(3)))
+    }
+
+    /// Breaks when one lucky poll brings back what `poll_rise` wants to see twice.
+    @Test func whatWasDownComesBackAfterSoManyGoodRounds() {
+        var machine = runningMachine()
+        machine.rise = 3
+        machine.polled(.failed(.refused), at: at(2))
+        for outcome in [EndpointState.PollOutcome.succeeded, .partlyFailed("x"), .failed(.timedOut(.seconds(5))), .succeeded, .succeeded] {
+            machine.polled(outcome, at: at(3))
+            #expect(machine.state.phase == .down, "\(outcome)")
+        }
+        machine.polled(.partlyFailed("x"), at: at(4))
+        #expect(machine.state == EndpointState(phase: .degraded, reason: "x", since: at(4)))
+        machine.polled(.succeeded, at: at(5))
+        #expect(machine.state.phase == .up)
+        // A start is no return.
+        var fresh = EndpointState.Machine(at: at(0))
+        fresh.rise = 3
+        fresh.polled(.succeeded, at: at(1))
+        #expect(fresh.state.phase == .up)
+    }
+
+    @Test func theReasonForBeingDownIsKnownWhateverTheOperatorWishes() {
+        var machine = runningMachine()
+        #expect(machine.downReason == nil)
+        machine.polled(.failed(.refused), at: at(2))
+        #expect(machine.downReason == "connection refused")
+        machine.wished(.drain, at: at(3))
+        #expect(machine.downReason == "connection refused")
+        // What runs ends there, and nobody looks.
+        machine.wished(.maintenance, at: at(4))
+        #expect(machine.downReason == nil)
     }
 
     /// Breaks when timeouts are counted over a success.
@@ -57,9 +136,11 @@ private let timeout = EndpointState.PollOutcome.failed(.timedOut(.seconds(5)))
     /// Breaks when an endpoint that has never answered would be given work after a timeout.
     @Test func aTimeoutNeverMakesAnUnknownEndpointUsable() {
         var machine = EndpointState.Machine(at: at(0))
-        machine.polled(timeout, at: at(1))
-        #expect(machine.state.phase == .starting)
-        machine.polled(timeout, at: at(2))
+        for second in 1...2 as ClosedRange<Int64> {
+            machine.polled(timeout, at: at(second))
+            #expect(machine.state.phase == .starting)
+        }
+        machine.polled(timeout, at: at(3))
         #expect(machine.state.phase == .down)
     }
 

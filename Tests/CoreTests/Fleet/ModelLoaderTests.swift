@@ -33,7 +33,7 @@ import Testing
         let endpoint = Endpoint(
             id: EndpointID(1), name: "llama", address: EndpointAddress(host: "127.0.0.1", port: server.port, url: server.url), kind: .llamaServer,
             limit: 1)
-        let loader = ModelLoader(client: ProbeClient(group: MultiThreadedEventLoopGroup.singleton), endpoint: endpoint, model: "big")
+        let loader = ModelLoader(client: EndpointClient(group: MultiThreadedEventLoopGroup.singleton), endpoint: endpoint, model: "big")
         let failure = await loader.load(isLoaded: false, keepAlive: nil)
         #expect(server.requests.first?.path == "/models/load" && server.requests.first?.string("model") == "big")
         return failure

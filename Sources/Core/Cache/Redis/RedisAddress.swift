@@ -3,12 +3,7 @@
 
 /// Where a Redis server is and how one gets in: `redis[s]://[user:password@]host[:port][/database]`, or `unix:///path[?db=N]`.
 struct RedisAddress: Sendable, Hashable {
-    enum Place: Sendable, Hashable {
-        case tcp(host: String, port: Int)
-        case unix(path: String)
-    }
-
-    var place: Place
+    var place: Dialer.Place
     var isSecure = false
     var user: String?
     var password: Secret?

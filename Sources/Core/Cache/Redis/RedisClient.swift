@@ -23,15 +23,17 @@ final class RedisClient: @unchecked Sendable {
 
     let address: RedisAddress
     private let eventLoop: any EventLoop
+    private let dialer: Dialer
     private let logger: Logger
     private var state = State.idle
     private var failures = 0
     private var notBefore = NIODeadline.uptimeNanoseconds(0)
     private var fault = ""
 
-    init(_ address: RedisAddress, group: any EventLoopGroup, logger: Logger) {
+    init(_ address: RedisAddress, group: any EventLoopGroup, dialer: Dialer = Dialer(), logger: Logger) {
         self.address = address
         self.eventLoop = group.next()
+        self.dialer = dialer
         self.logger = logger
     }
 
@@ -75,7 +77,7 @@ final class RedisClient: @unchecked Sendable {
     }
 
     private func connect() -> EventLoopFuture<RedisConnection>.Isolated {
-        let connected = Self.open(address, on: eventLoop) { [weak self] reason in self?.lost(reason) }
+        let connected = Self.open(address, by: dialer, on: eventLoop) { [weak self] reason in self?.lost(reason) }
         connected.whenComplete { result in
             switch result {
             case .success(let connection):
@@ -107,7 +109,7 @@ final class RedisClient: @unchecked Sendable {
 
     /// Connects, shakes hands, logs in.
     static func open(
-        _ address: RedisAddress, on eventLoop: any EventLoop, onClose: @escaping (String) -> Void
+        _ address: RedisAddress, by dialer: Dialer, on eventLoop: any EventLoop, onClose: @escaping (String) -> Void
     ) -> EventLoopFuture<RedisConnection>.Isolated {
         let tls: TLSContext?
         do throws(TLSError) {
@@ -116,24 +118,9 @@ final class RedisClient: @unchecked Sendable {
             return eventLoop.makeFailedFuture(error).assumeIsolated()
         }
         let handler = NIOLoopBound(RedisConnection(patience: patience, onClose: onClose), eventLoop: eventLoop)
-        let host = address.host
-        let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(patience).channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture {
-                let operations = channel.pipeline.syncOperations
-                if let tls { try operations.addHandler(TLSHandler(client: tls, host: host)) }
-                try operations.addHandler(ByteToMessageHandler(SingleStep()))
-                try operations.addHandler(handler.value)
-            }
-        }
-        let channel: EventLoopFuture<any Channel>
-        switch address.place {
-        case .tcp(let host, let port):
-            if let literal = try? SocketAddress(ipAddress: host, port: port) {
-                channel = bootstrap.connect(to: literal)
-            } else {
-                channel = bootstrap.connect(host: host, port: port)
-            }
-        case .unix(let path): channel = bootstrap.connect(unixDomainSocketPath: path)
+        let channel = dialer.connect(to: address.place, tls: tls.map { ($0, address.host) }, within: patience, on: eventLoop) { operations in
+            try operations.addHandler(ByteToMessageHandler(SingleStep()))
+            try operations.addHandler(handler.value)
         }
         return channel.assumeIsolated().flatMap { _ -> EventLoopFuture<NIOLoopBound<RedisConnection>> in
             let connection = handler.value

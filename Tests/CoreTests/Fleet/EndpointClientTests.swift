@@ -20,7 +20,7 @@ private func failure(
     _ answer: FakePollServer.Answer, timeout: TimeAmount = .seconds(5), bodyLimit: Int = 1024, key: String? = nil
 ) async throws -> ProbeError? {
     let server = try await FakePollServer.start(["/x": answer])
-    let client = ProbeClient(group: group, timeout: timeout, bodyLimit: bodyLimit)
+    let client = EndpointClient(group: group, timeout: timeout, bodyLimit: bodyLimit)
     var failure: ProbeError?
     do {
         _ = try await client.get("/x", of: endpoint(port: server.port, key: key))
@@ -31,10 +31,10 @@ private func failure(
     return failure
 }
 
-@Suite struct ProbeClientTests {
+@Suite struct EndpointClientTests {
     @Test func asksWithBasePathKeyAndName() async throws {
         let server = try await FakePollServer.start(["/base/x": .json("{}")])
-        let body = try await ProbeClient(group: group).get("/x", of: endpoint(port: server.port, basePath: "/base", key: "s3cret"))
+        let body = try await EndpointClient(group: group).get("/x", of: endpoint(port: server.port, basePath: "/base", key: "s3cret"))
         #expect(body == Array("{}".utf8))
         let request = try #require(server.requests.first).lowercased()
         #expect(request.hasPrefix("get /base/x http/1.1\r\n"))
@@ -47,7 +47,7 @@ private func failure(
 
     @Test func sendsNoAuthorizationWithoutAKey() async throws {
         let server = try await FakePollServer.start(["/x": .json("{}")])
-        _ = try await ProbeClient(group: group).get("/x", of: endpoint(port: server.port))
+        _ = try await EndpointClient(group: group).get("/x", of: endpoint(port: server.port))
         #expect(server.requests.first?.lowercased().contains("authorization") == false)
         await server.stop()
     }
@@ -58,7 +58,7 @@ private func failure(
             "/uncounted": .raw("HTTP/1.1 200 OK\r\n\r\n{} "),
         ])
         for path in ["/chunked", "/uncounted"] {
-            let body = try await ProbeClient(group: group).get(path, of: endpoint(port: server.port))
+            let body = try await EndpointClient(group: group).get(path, of: endpoint(port: server.port))
             #expect(body == Array("{} ".utf8))
         }
         await server.stop()
@@ -69,7 +69,7 @@ private func failure(
         let server = try await FakePollServer.start([:])
         let port = server.port
         await server.stop()
-        await #expect(throws: ProbeError.refused) { try await ProbeClient(group: group).get("/x", of: endpoint(port: port, host: host)) }
+        await #expect(throws: ProbeError.refused) { try await EndpointClient(group: group).get("/x", of: endpoint(port: port, host: host)) }
     }
 
     /// The server stays silent for good: whoever does not keep the deadline never gets here.
@@ -122,7 +122,7 @@ private func failure(
     @Test func cancellationEndsACallAtOnce() async throws {
         let server = try await FakePollServer.start(["/x": .silence])
         let port = server.port
-        let call = Task { try await ProbeClient(group: group, timeout: .seconds(60)).get("/x", of: endpoint(port: port)) }
+        let call = Task { try await EndpointClient(group: group, timeout: .seconds(60)).get("/x", of: endpoint(port: port)) }
         #expect(await eventually { server.requests.count == 1 })
         call.cancel()
         await #expect(throws: ProbeError.cancelled) { try await call.value }
