@@ -137,7 +137,7 @@ extension Exchange: UpstreamDelegate {
     private func bodyBegan() {
         let now = NIODeadline.now()
         attempt?.bodyBegan(now)
-        if let endpoint = attempt?.endpoint.id, status < 500 { worker.noteAnswer(endpoint) }
+        if let attempt, attempt.tap?.status ?? 500 < 500 { worker.noteAnswer(attempt.endpoint.id) }
         noteToken(now)
         // A stream that has begun and says nothing yet is still waited for.
         if attempt?.tap?.framing == nil { enter(.streaming, now: now) }
