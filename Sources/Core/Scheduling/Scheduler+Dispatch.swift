@@ -23,10 +23,9 @@ extension Scheduler {
         residentsChanged()
         if hasClaims { dropOldClaims(now: now) }
         if !line.isEmpty { actions += dispatchAll(now: now) }
+        actions += refuseInVain(now: now)
         return actions + preloads(now: now)
     }
-
-    public var nextDeadline: NIODeadline? { line.nextDeadline }
 
     /// After a change of the fleet: who waits for what no longer comes is told, who can go goes.
     mutating func redecide(now: NIODeadline) -> [SchedulerAction] {

@@ -105,6 +105,8 @@ public struct Grant: Sendable, Equatable {
     /// How many other endpoints could serve the request, now or later: they are in service, have the model, speak the route and have not
     /// failed it. Zero means that whatever this one answers is the answer.
     public var alternatives: Int
+    /// It goes where the last answers failed: how it ends decides whether others follow.
+    public var isProbe: Bool
 
     /// Their raw values stand in access logs and in the operator's tables: they do not change.
     public enum Reason: String, Sendable, CaseIterable {
@@ -125,7 +127,7 @@ public struct Grant: Sendable, Equatable {
     public init(
         lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
         fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil, warmTokens: Int = 0,
-        alternatives: Int = 0
+        alternatives: Int = 0, isProbe: Bool = false
     ) {
         self.lease = lease
         self.endpoint = endpoint
@@ -139,6 +141,7 @@ public struct Grant: Sendable, Equatable {
         self.expected = expected
         self.warmTokens = warmTokens
         self.alternatives = alternatives
+        self.isProbe = isProbe
     }
 
     public var placement: Placement {

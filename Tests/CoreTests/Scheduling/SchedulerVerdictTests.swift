@@ -79,7 +79,7 @@ import Testing
         bench.now = bench.now + .seconds(6)
         func ask() -> Ask { Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"), since: came) }
         let ticket = try #require(bench.scheduler.submit(ask(), now: bench.now).ticket)
-        #expect(bench.scheduler.queue().map(\.since) == [came])
+        #expect(bench.scheduler.queue(now: bench.now).map(\.since) == [came])
         #expect(bench.scheduler.expire(now: came + .seconds(9)).isEmpty)
         #expect(bench.scheduler.expire(now: came + .seconds(10)) == [.refuse(ticket, .waitedTooLong(seconds: 10))])
         bench.now = came + .seconds(10)
