@@ -32,12 +32,13 @@ import Testing
                 }
                 operatorEnded.signal()
             }
-            defer { isOver.set(true) }
+            defer {
+                isOver.set(true)
+                #expect(operatorEnded.wait(timeout: .now() + 10) == .success)
+            }
             let watch = Stopwatch()
             let result = try Self.shell(daemon, "routerctl \(command) | head -n 1")
             #expect(!result.output.isEmpty && watch.seconds < 10, "\(result)")
-            isOver.set(true)
-            #expect(operatorEnded.wait(timeout: .now() + 10) == .success)
         }
     }
 

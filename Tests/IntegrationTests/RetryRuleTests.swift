@@ -30,11 +30,15 @@ import Testing
         }
     }
 
+    /// Neither elsewhere nor again: the first answer is the answer, also where it says that it is busy.
     @Test func retriesMayBeTurnedOff() throws {
         let endpoints = try Self.fleet([.broken, .good])
         try RunningDaemon.run(endpoints, "retries: 0\n") { daemon in
             try #expect(RawClient.post(port: daemon.port, "/api/chat", Chat.body()).status == 500)
-            #expect(endpoints.map(\.requestCount) == [1, 0])
+            endpoints[0].setAnswer(.busy(retryAfter: "1"))
+            let busy = try RawClient.post(port: daemon.port, "/api/chat?endpoint=e0", Chat.body())
+            #expect(busy.status == 503 && busy.head["retry-after"] == "1")
+            #expect(endpoints.map(\.requestCount) == [2, 0])
         }
     }
 
