@@ -25,7 +25,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Release binaries, under .build/**/release/; installs the packages that a build needs
@@ -103,6 +103,11 @@ bench: ## Cost beside nginx, the cache, then a decision of the scheduler (BENCH=
 	  [ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache || status=$$?; \
 	  $(MAKE) --no-print-directory fleet-sim SIM=--cost || status=$$?; \
 	  exit $$status
+
+.PHONY: bench-instructions
+bench-instructions: ## Instructions per request and per token, counted by valgrind, beside nginx's and the bars (BENCH="--profile FILE": where they go)
+	@scripts/install-packages.sh bench
+	@Benchmarks/Instructions/run.sh $(BENCH)
 
 .PHONY: fleet-sim
 fleet-sim: ## Simulated fleets under the real scheduler and under other rules: the table and the bars (about 5 minutes after the build)

@@ -39,9 +39,9 @@ import Testing
             if exchanges[number].closes { connection.close() }
         }
         defer { endpoint.die() }
-        // The fields that the router adds to answers can be turned off, and are here. An endpoint that says that it is busy is waited for as
-        // long as a request may wait; its answer is compared all the same, when that time is over.
-        try RunningDaemon.run([endpoint], "response_headers: false\nqueue_timeout: 1s\n") { daemon in
+        // The fields that the router adds to answers can be turned off, and are here. The refusals of the table ask their clients to come back in
+        // seven seconds, which is longer than anybody may wait here: nothing is gained by not passing them on.
+        try RunningDaemon.run([endpoint], "response_headers: false\nqueue_timeout: 5s\n") { daemon in
             for (number, exchange) in exchanges.enumerated() {
                 let request = exchange.request(number: number)
                 endpoint.forgetRequests()
