@@ -48,6 +48,13 @@ extension Exchange {
     var upload: BlobUpload? { existingDetour?.upload }
     var isTranslated: Bool { existingDetour?.translated != nil }
 
+    /// What becomes of the endpoint's answer here.
+    var answerUse: ForwardedHeaders.AnswerUse {
+        if isTranslated { return .translated }
+        if case .forward(let operation) = route.action, operation.answersAreRead { return .read }
+        return .passedOn
+    }
+
     /// The exchange is over: nobody waits for what the task may still make, nor for what is still uploaded.
     func endDetour() {
         guard let detour = existingDetour else { return }

@@ -83,7 +83,7 @@ extension ExchangeHandler: UpstreamDelegate {
         ForwardedHeaders.writeRequest(
             exchange.head, method: request.method, path: request.path, endpoint: endpoint,
             framing: request.isChunked ? .chunked : .counted(body.readableBytes),
-            dropsAuthorization: worker.settings.keys.isRequired, isRewritten: exchange.isTranslated, into: &head)
+            dropsAuthorization: worker.settings.keys.isRequired, answer: exchange.answerUse, into: &head)
         if request.isChunked, body.readableBytes > 0 { ResponseSerializer.writeChunkSize(body.readableBytes, into: &head) }
         if isSmall { head.writeImmutableBuffer(body) }
         var tail: ByteBuffer?
