@@ -16,7 +16,10 @@ struct Routerd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "routerd",
         abstract: "One address in front of a fleet of language model servers.",
-        discussion: "SIGHUP reads the configuration again. SIGTERM and SIGINT let running streams end and stop; a second one stops at once.",
+        discussion: """
+            SIGHUP reads the configuration again. SIGTERM and SIGINT let running streams end and stop; a second one, a second later or more, \
+            stops at once.
+            """,
         version: "routerd \(ProductVersion.current)")
 
     @Option(
@@ -44,6 +47,8 @@ struct Routerd: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Nor does a file that may grow no further end us: the write fails, and is told.
         signal(SIGXFSZ, SIG_IGN)
+        // Before there is anything that a signal could leave behind, and before there is anybody to hear it.
+        if !check, !SignalPipe.install() { fail("no pipe for signals: \(String(cString: strerror(errno)))") }
         let source = ConfigSource(option: config, listen: listen)
         let loaded: Config
         do {
