@@ -6,6 +6,11 @@ import Core
 import Logging
 import Protocol
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -56,15 +61,21 @@ struct Routerd: AsyncParsableCommand {
         } catch {
             fail("\(error)")
         }
+        let socketPath = SocketPath.search(
+            option: control, configured: loaded.control.socketPath, environment: ProcessInfo.processInfo.environment)
+        let findings = Preflight.findings(loaded, controlPath: socketPath, controlOption: control)
         if check {
             for notice in loaded.notices { print(notice) }
+            if !findings.isEmpty { fail(findings.map(\.description).joined(separator: "\n")) }
             print("\(source.path): good")
             return
         }
+        let obstacles = findings.filter { $0.consequence == .noStart }
+        if !obstacles.isEmpty { fail(obstacles.map(\.description).joined(separator: "\n")) }
         let events = EventLog()
         LogSetup.start(level: logLevel ?? loaded.logLevel.flatMap(Logger.Level.init(rawValue:)) ?? .info, format: logFormat, events: events)
         do {
-            try await Daemon.run(loaded, source: source, controlOption: control, events: events)
+            try await Daemon.run(loaded, source: source, socketPath: socketPath, findings: findings, events: events)
         } catch {
             fail("\(error)")
         }
