@@ -54,7 +54,7 @@ import Testing
             version: "0.1.0", pid: 1, uptimeS: 2.5, state: "running", listen: ["127.0.0.1:1"], configPath: "/c", connections: 3,
             endpoints: [endpoint], queue: .init(waiting: 1, oldestMs: 2, limit: 3, timeoutS: 4),
             requests: .init(inFlight: 1, waiting: 2, total: 3, completed: 4, failed: 5, aborted: 6, rejected: 7), cache: cache,
-            storage: .init(fault: "x", setAside: "y"))
+            storage: .init(fault: "x", setAside: "y"), accessLog: .init(path: "p", fault: "z", lostLines: 9))
         status.requests.perSecond = 1.5
         var request = RequestInfo(
             id: "r", client: "c", method: "POST", route: "/r", model: "m", endpoint: "e", phase: .loading, ageMs: 1, phaseMs: 2, tokens: 3,

@@ -58,6 +58,7 @@ public struct Config: Sendable, Equatable {
     public var logLevel: String?
     /// What is worth a warning though it is no error, each with its line.
     public var notices: [String] = []
+    var origins = ConfigOrigins()
 
     public init() {}
 

@@ -22,6 +22,7 @@ final class RouterShared: Sendable {
     /// Different for each start of the daemon.
     let bootID = UInt64.random(in: 0..<1 << 31)
     let logger: Logger
+    let accessLogHealth: AccessLogHealth
     /// Client connections of all workers.
     let connections = Atomic<Int>(0)
 
@@ -37,6 +38,7 @@ final class RouterShared: Sendable {
         self.cache = cache
         self.client = client
         self.logger = logger
+        accessLogHealth = AccessLogHealth(logger: logger)
     }
 }
 
@@ -67,10 +69,10 @@ final class RuntimeSettings: Sendable {
     let cache: CacheSettings
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
-    init(config: Config, endpoints: [Endpoint]) throws {
+    init(config: Config, endpoints: [Endpoint], accessLogHealth: AccessLogHealth) throws {
         limits = config.limits
         keys = RouterKeys(config.routerKey)
-        accessLog = AccessLog(config.accessLog)
+        accessLog = AccessLog(config.accessLog, health: accessLogHealth)
         addsResponseHeaders = config.responseHeaders
         cors = CORS(origins: config.corsOrigins)
         modelManagement = config.modelManagement

@@ -35,7 +35,7 @@ struct OutgoingRequest {
         head = ByteBufferAllocator().buffer(capacity: 512 + (isSmall ? length : 0))
         ForwardedHeaders.writeRequest(
             original, method: method, path: path, endpoint: attempt.endpoint, framing: isChunked ? .chunked : .counted(length),
-            dropsAuthorization: dropsAuthorization, isRewritten: attempt.rewritten != nil, into: &head)
+            dropsAuthorization: dropsAuthorization, answer: Self.use(exchange, attempt), into: &head)
         if isChunked, length > 0 { ResponseSerializer.writeChunkSize(length, into: &head) }
         if isSmall { head.writeImmutableBuffer(content) } else { body = content }
         if isChunked {
@@ -44,6 +44,13 @@ struct OutgoingRequest {
             ResponseSerializer.writeLastChunk(trailers: exchange.trailers, into: &end)
             tail = end
         }
+    }
+
+    /// What becomes of the endpoint's answer here.
+    private static func use(_ exchange: Exchange, _ attempt: Attempt) -> ForwardedHeaders.AnswerUse {
+        if attempt.rewritten != nil { return .translated }
+        if case .forward(let operation) = exchange.route.action, operation.answersAreRead { return .read }
+        return .passedOn
     }
 
     private static func body(_ exchange: Exchange, _ attempt: inout Attempt) -> ByteBuffer {

@@ -71,17 +71,4 @@ import Testing
         one.rename { _ in "renamed" }
         #expect(one.places[3]?.endpointName == "renamed")
     }
-
-    @Test func theLogIsWrittenAndOpenedAnew() throws {
-        let folder = try TemporaryFolder()
-        let log = AccessLog(.init(path: folder.path + "/access.log", format: .text))
-        log.write(Array("one\n".utf8))
-        log.flush()
-        #expect(folder.read("access.log") == "one\n")
-        try #require(rename(folder.path + "/access.log", folder.path + "/old.log") == 0)
-        log.reopen()
-        log.write(Array("two\n".utf8))
-        log.flush()
-        #expect(folder.read("access.log") == "two\n" && folder.read("old.log") == "one\n")
-    }
 }
