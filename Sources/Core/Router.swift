@@ -58,7 +58,8 @@ public final class Router: Sendable {
             })
         self.wishes = wishes
         let pages = FleetPages()
-        let dialer = Dialer()
+        let names = NameResolver()
+        let dialer = Dialer(names: names)
         let client = EndpointClient(
             group: group, dialer: dialer, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
         let fleet = Fleet(client: client, logger: logger) { id, report in
@@ -77,6 +78,9 @@ public final class Router: Sendable {
         shared = RouterShared(
             scheduler: scheduler, fleet: fleet, pages: pages, dialer: dialer, tokens: tokens, cache: cache, client: client, logger: logger)
         workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
+        names.whenMoved { [weak fleet, weak workers] host, from, to in
+            fleet?.hostMoved(host, from: from, to: to) { workers?.dropIdle($0) }
+        }
         history = HistoryKeeper(fleet: fleet, scheduler: scheduler, workers: workers, cache: cache)
         shared.reports.withLockedValue {
             $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, cache: cache, workers: workers, requiresKey: config.routerKey != nil)

@@ -112,6 +112,7 @@ import Testing
             request_timeout: 7s
             upstream_idle_timeout: 8s
             upstream_idle_connections: 9
+            upstream_max_age: 16s
             poll_interval: 10s
             poll_models_interval: 11s
             poll_timeout: 12s
@@ -166,6 +167,7 @@ import Testing
         #expect(limits.headerTimeout == .seconds(1) && limits.bodyTimeout == .seconds(2) && limits.keepaliveTimeout == .minutes(3))
         #expect(limits.connectTimeout == .hours(4) && limits.firstByteTimeout == .seconds(5) && limits.idleTimeout == .seconds(6))
         #expect(limits.requestTimeout == .seconds(7) && limits.upstreamIdleTimeout == .seconds(8) && limits.upstreamIdleConnections == 9)
+        #expect(limits.upstreamMaxAge == .seconds(16))
         let polling = config.polling
         #expect(polling.loadedInterval == .seconds(10) && polling.modelsInterval == .seconds(11))
         #expect(polling.timeout == .seconds(12) && polling.maxBackoff == .seconds(13))
