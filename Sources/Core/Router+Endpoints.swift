@@ -12,7 +12,7 @@ extension Router {
         return EndpointList(endpoints: all.filter { $0.name == name })
     }
 
-    /// Drain, maintenance, or nil for neither.
+    /// Drain, maintenance, or nil for neither: then breakers are closed, too.
     ///
     /// - Parameter dryRun: only tells the warnings.
     func setWish(_ wish: EndpointState.Wish?, _ selector: String, dryRun: Bool = false) async throws -> EndpointList {
@@ -22,7 +22,9 @@ extension Router {
             switch wish {
             case .drain: await shared.fleet.drain(endpoint.id)
             case .maintenance: await shared.fleet.maintenance(endpoint.id)
-            case nil: await shared.fleet.resume(endpoint.id)
+            case nil:
+                await shared.fleet.resume(endpoint.id)
+                shared.scheduler.resume(endpoint.id)
             }
         }
         var list = try await endpoints(endpoint.name)

@@ -55,7 +55,8 @@ public final class Router: Sendable {
             settings: config.schedulerSettings, seed: .random(in: .min ... .max),
             onLoad: { endpoint, model in
                 wish.yield(.init(endpoint: endpoint, model: model))
-            })
+            },
+            onBreaker: { $0.log(to: logger) })
         self.wishes = wishes
         let pages = FleetPages()
         let names = NameResolver()

@@ -28,6 +28,25 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
         }
     }
 
+    /// What gets no requests for now, as its answers fail or it takes nothing.
+    public struct SetAside: Codable, Sendable, Equatable {
+        /// Empty for the endpoint as a whole.
+        public var model: String
+        /// For people, with the figures.
+        public var reason: String
+        /// RFC 3339 in UTC.
+        public var since: String
+        /// When the next request may go there to see how it is, RFC 3339 in UTC; nil while one is there.
+        public var retryAt: String?
+
+        public init(model: String, reason: String, since: String, retryAt: String? = nil) {
+            self.model = model
+            self.reason = reason
+            self.since = since
+            self.retryAt = retryAt
+        }
+    }
+
     public var name: String
     public var url: String
     /// `ollama`, `llama-server` or `openai`.
@@ -70,6 +89,8 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
     public var clientErrorsTotal = 0
     /// The models in memory there, by name.
     public var loadedModels: [Loaded] = []
+    /// The endpoint itself, if it is, then models.
+    public var setAside: [SetAside] = []
     /// Memory for models, bytes, where the configuration says; nil if not.
     public var vramBytes: Int?
     /// Whether the endpoint gets a key of its own. The key itself is never told.

@@ -92,6 +92,22 @@ import Testing
         #expect(!text.contains("Tokens/s"))
     }
 
+    /// What breaks without it: an operator sees that requests go elsewhere, and not why or for how long.
+    @Test func whatIsSetAsideIsOnThePage() {
+        var endpoint = Sample.endpoints[0]
+        let wallS = Timestamp.seconds("2026-11-24T03:00:00Z") ?? 0
+        endpoint.setAside = [
+            .init(model: "", reason: "cannot be reached: refused", since: "2026-11-24T02:59:00Z", retryAt: "2026-11-24T03:00:04Z"),
+            .init(model: "m:1", reason: "3 of the last 8 answers failed: 503", since: "2026-11-24T02:59:50Z", retryAt: "2026-11-24T02:59:58Z"),
+            .init(model: "n:1", reason: "busy: left alone for 2 s", since: "2026-11-24T02:59:50Z"),
+        ]
+        let lines = EndpointPage(endpoint: endpoint, wallS: wallS).lines(columns: 90, rows: 24, Self.plain).map(\.text)
+        let first = lines.firstIndex { $0.contains("Set aside") } ?? 0
+        #expect(lines[first + 2].contains("all") && lines[first + 2].contains("cannot be reached: refused") && lines[first + 2].hasSuffix("in 4s"))
+        #expect(lines[first + 3].contains("m:1") && lines[first + 3].hasSuffix("next"))
+        #expect(lines[first + 4].contains("n:1") && lines[first + 4].hasSuffix("now"))
+    }
+
     @Test func theFactsOfAnEventBeginWithWhatTells() {
         func summary(_ facts: [String: String], ascii: Bool = false) -> String {
             let event = EventInfo(sequence: 1, at: "", level: "info", message: "m", facts: facts)

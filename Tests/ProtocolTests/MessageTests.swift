@@ -48,7 +48,7 @@ import Testing
     @Test func anEndpoint() throws {
         #expect(
             try json(Sample.endpoints[2])
-                == #"{"aborts_total":0,"available":[],"client_errors_total":0,"failures_total":7,"has_key":false,"in_flight":0,"in_flight_by_model":{},"kind":"llama-server","limit":2,"loaded":[],"loaded_models":[],"name":"cpu-box","reason":"connection refused","requests_per_second":0,"requests_total":0,"retries_total":0,"since":"2026-11-24T02:00:00Z","slots":2,"state":"down","tokens_per_second":0,"tokens_total":0,"url":"http://10.0.0.9:8080","version":"","waiting":0,"weight":1}"#
+                == #"{"aborts_total":0,"available":[],"client_errors_total":0,"failures_total":7,"has_key":false,"in_flight":0,"in_flight_by_model":{},"kind":"llama-server","limit":2,"loaded":[],"loaded_models":[],"name":"cpu-box","reason":"connection refused","requests_per_second":0,"requests_total":0,"retries_total":0,"set_aside":[],"since":"2026-11-24T02:00:00Z","slots":2,"state":"down","tokens_per_second":0,"tokens_total":0,"url":"http://10.0.0.9:8080","version":"","waiting":0,"weight":1}"#
         )
     }
 

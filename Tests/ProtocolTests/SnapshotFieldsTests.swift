@@ -19,6 +19,7 @@ import Testing
         endpoint.retriesTotal = 9
         endpoint.clientErrorsTotal = 10
         endpoint.loadedModels = [.init(name: "a", sizeVramBytes: 11, expiresAt: "e", contextLength: 12, inFlight: 13, slots: 14)]
+        endpoint.setAside = [.init(model: "a", reason: "r", since: "s", retryAt: "t")]
         endpoint.slots = 17
         endpoint.vramBytes = 14
         endpoint.hasKey = true

@@ -43,7 +43,7 @@ enum DecisionCost {
             }
             break
         }
-        let end = LeaseEnd(outcome: .completed, timeToFirstByte: .milliseconds(300), serviceTime: .seconds(5), tokens: 100)
+        let end = LeaseEnd(outcome: .completed, timeToFirstToken: .milliseconds(300), serviceTime: .seconds(5), tokens: 100)
         var decisions = 0
         var granted = 0
         // Made before: to read a request is no part of deciding about it.

@@ -73,7 +73,7 @@ public final class SchedulerRule: RoutingRule {
     public func ended(_ request: Int, _ end: RequestEnd, _ view: FleetView) -> [RoutingOrder] {
         guard let grant = leases.removeValue(forKey: request) else { return [] }
         let told = LeaseEnd(
-            outcome: end.hasLeft ? .aborted : .completed, timeToFirstByte: end.firstToken.map(Self.amount), serviceTime: Self.amount(end.whole),
+            outcome: end.hasLeft ? .aborted : .completed, timeToFirstToken: end.firstToken.map(Self.amount), serviceTime: Self.amount(end.whole),
             tokens: end.hasLeft ? 0 : view.trace[request].outputTokens,
             loadTime: grant.wasLoaded ? nil : Self.amount(view.servers[grant.endpoint.rawValue].loadTime(view.trace[request].model)))
         return orders(scheduler.release(grant.lease, told, now: Self.deadline(view.now)))

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import NIOCore
+
 /// The page that Prometheus reads (text exposition format 0.0.4). Pure: text from values.
 struct MetricsText {
     static let contentType = "text/plain; version=0.0.4; charset=utf-8"
@@ -53,7 +55,7 @@ extension MetricsText {
     /// Everything that the router tells.
     init(
         _ metrics: WorkerMetrics, counters: WorkerCounters, fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, connections: Int,
-        version: String
+        version: String, now: NIODeadline = .now()
     ) {
         family("routerd_build_info", "gauge", "What runs here.")
         sample("routerd_build_info", [("version", version)], 1)
@@ -67,12 +69,7 @@ extension MetricsText {
                 sample("routerd_in_flight", [("endpoint", endpoint.name), ("model", model)], Double(count))
             }
         }
-        family("routerd_endpoint_state", "gauge", "1 for the state that the endpoint is in.")
-        for (endpoint, report) in fleet {
-            for phase in EndpointState.Phase.allCases {
-                sample("routerd_endpoint_state", [("endpoint", endpoint.name), ("state", phase.rawValue)], phase == report.state.phase ? 1 : 0)
-            }
-        }
+        endpoints(fleet, scheduler, now: now)
         family("routerd_model_loaded", "gauge", "1 for each model in an endpoint's memory.")
         for (endpoint, report) in fleet {
             for model in report.loaded { sample("routerd_model_loaded", [("endpoint", endpoint.name), ("model", model.name)], 1) }

@@ -48,9 +48,10 @@ struct OperatorView {
         return fleet.map { endpoint, report in
             let books = scheduler.endpoints[endpoint.id] ?? SchedulerSnapshot.OfEndpoint()
             let totals = counters[endpoint.id] ?? History.Counters()
+            let state = report.state.shown(with: books.setAside, now: now)
             var info = EndpointInfo(
-                name: endpoint.name, url: endpoint.address.url, kind: endpoint.kind.rawValue, state: report.state.phase.rawValue,
-                reason: report.state.reason, since: time(of: report.state.since), version: report.version, inFlight: books.inFlight,
+                name: endpoint.name, url: endpoint.address.url, kind: endpoint.kind.rawValue, state: state.phase.rawValue,
+                reason: state.reason, since: time(of: state.since), version: report.version, inFlight: books.inFlight,
                 limit: endpoint.limit, waiting: books.waiting, weight: endpoint.weight, loaded: report.loaded.map(\.name).sorted(),
                 available: report.models.map(\.name).sorted(), inFlightByModel: books.inFlightByModel, requestsTotal: books.counters.granted,
                 tokensTotal: totals.tokens,
@@ -66,6 +67,11 @@ struct OperatorView {
             info.slots = slots > 0 ? slots : endpoint.limit
             info.vramBytes = endpoint.vramBytes
             info.hasKey = endpoint.key != nil
+            info.setAside = books.setAside.map { row in
+                var retryAt: String?
+                if case .due(let due) = row.probe { retryAt = time(of: due) }
+                return EndpointInfo.SetAside(model: row.model ?? "", reason: row.reason, since: time(of: row.since), retryAt: retryAt)
+            }
             let figures = figures[endpoint.id] ?? WorkerMetrics.OfEndpoint()
             info.retriesTotal = figures.retries
             info.clientErrorsTotal = figures.clientErrors

@@ -44,6 +44,7 @@ struct EndpointEmbedder: TextEmbedder {
             let numbers = whole["data"]?.array?.first?["embedding"]?.array?.compactMap({ $0.double.map { Float($0) } }), !numbers.isEmpty
         else { throw Failed(description: "endpoint \(endpoint.name) gave no vector (status \(answer.status))") }
         end.outcome = .completed
+        end.teaches = true
         return MiniLM.normalised(numbers)
     }
 }

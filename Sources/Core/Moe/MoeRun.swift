@@ -88,15 +88,18 @@ struct MoeRun: Sendable {
             throw CancellationError()
         } catch {
             end.outcome = .failed
+            end.reason = "\(error)"
             throw RouterError.connectionLost(endpoint: endpoint.name, reason: "\(error)")
         }
         guard answer.status == 200, let whole = try? JSONValue(parsing: answer.body), let choice = whole["choices"]?.array?.first else {
-            end.outcome = answer.status >= 500 ? .failed : .completed
+            end.outcome = (400..<500).contains(answer.status) ? .refused : .failed
+            end.reason = answer.status == 200 ? "no answer in its body" : "\(answer.status)"
             let status = answer.status == 200 ? 502 : answer.status
             throw RouterError.endpointRefused(
                 status: status, message: TranslatedAnswer.message(answer.body) ?? "endpoint \(endpoint.name) gave no answer")
         }
         end.outcome = .completed
+        end.teaches = true
         let usage = whole["usage"]
         let spent = TokenSum(input: usage?["prompt_tokens"]?.integer ?? 0, output: usage?["completion_tokens"]?.integer ?? 0)
         end.tokens = spent.output

@@ -108,13 +108,19 @@ final class Exchange {
         if load != nil { endLoad(outcome) }
         why = lease.grant.why.rawValue
         let sent = sentAt ?? now
+        let timeToHead = firstByteAt.map { $0 - sent }
+        let tokens = self.tokens
+        // The client's fault, which is no achievement of the endpoint's.
+        let isRefusal = outcome == .completed && status >= 400
         lease.release(
             LeaseEnd(
-                outcome: outcome,
-                timeToFirstByte: firstByteAt.map { $0 - sent },
+                outcome: isRefusal ? .refused : outcome,
+                timeToHead: timeToHead,
+                timeToFirstToken: tap?.framing != nil ? timeToHead : nil,
                 serviceTime: now - sent,
-                tokens: tap?.tokens ?? 0,
-                loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) }))
+                tokens: tokens.output,
+                loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) },
+                teaches: outcome == .completed && !isRefusal && tokens.input + tokens.output > 0))
     }
 
     /// Its answer has not begun, and will not.

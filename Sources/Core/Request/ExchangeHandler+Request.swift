@@ -238,7 +238,7 @@ extension ExchangeHandler {
         // What is not there now may have come since the last poll: the next request shall find it.
         switch refusal {
         case .unknownModel, .noEndpointUp: worker.shared.fleet.pollAllSoon()
-        case .unsupportedRoute, .lineFull, .waitedTooLong, .allFailed: break
+        case .unsupportedRoute, .lineFull, .waitedTooLong, .allFailed, .allBusy: break
         }
         if substitutes(exchange, after: refusal) { return }
         if let name = exchange.chosenName, exchange.lastFailure == nil, refusal == .allFailed {
@@ -254,7 +254,7 @@ extension ExchangeHandler {
     /// Asks for the next model that the configuration names instead of one that cannot be had.
     private func substitutes(_ exchange: Exchange, after refusal: Refusal) -> Bool {
         switch refusal {
-        case .unknownModel, .noEndpointUp, .allFailed: break
+        case .unknownModel, .noEndpointUp, .allFailed, .allBusy: break
         case .unsupportedRoute, .lineFull, .waitedTooLong: return false
         }
         guard let asked = exchange.facts?.model, let others = worker.settings.fallbacks[asked], exchange.detour.substitutions < others.count else {

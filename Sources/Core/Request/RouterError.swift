@@ -191,6 +191,7 @@ extension Refusal {
         case .lineFull: "line_full"
         case .waitedTooLong: "waited_too_long"
         case .allFailed: "all_failed"
+        case .allBusy: "all_busy"
         }
     }
 
@@ -198,7 +199,7 @@ extension Refusal {
         switch self {
         case .unknownModel: .notFound
         case .unsupportedRoute: .notImplemented
-        case .noEndpointUp, .lineFull, .waitedTooLong: .serviceUnavailable
+        case .noEndpointUp, .lineFull, .waitedTooLong, .allBusy: .serviceUnavailable
         case .allFailed: .badGateway
         }
     }
@@ -207,6 +208,7 @@ extension Refusal {
         switch self {
         case .noEndpointUp: 5
         case .lineFull, .waitedTooLong: 10
+        case .allBusy(let seconds): Self.whole(seconds)
         case .unknownModel, .unsupportedRoute, .allFailed: nil
         }
     }
@@ -229,8 +231,13 @@ extension Refusal {
             "server busy, please try again. No slot became free for model '\(model)' within \(Int(seconds.rounded())) s (queue_timeout)"
         case .allFailed:
             "every endpoint that has model '\(model)' has failed this request"
+        case .allBusy(let seconds):
+            "server busy, please try again. Every endpoint that has model '\(model)' is busy for the next \(Self.whole(seconds)) s"
         }
     }
+
+    /// As `Retry-After` counts: whoever comes back after so many seconds is not too early.
+    private static func whole(_ seconds: Double) -> Int { Int(min(max(1, seconds.rounded(.up)), 86_400)) }
 
     private static let namesShown = 10
 

@@ -12,19 +12,21 @@ public struct Learned: Sendable, Equatable {
 
     /// From sending a request to its end, seconds.
     public private(set) var serviceTime: Double?
-    /// From sending a request to the first byte of its answer where the model was loaded, seconds.
-    public private(set) var timeToFirstByte: Double?
-    /// To load the model, seconds: as the endpoint told, else as the first byte of a cold model took.
+    /// From sending a request to the first token of its answer where the model was loaded, seconds.
+    public private(set) var timeToFirstToken: Double?
+    /// To load the model, seconds: as the endpoint told, else as the first token of a cold model took.
     public private(set) var loadTime: Double?
     /// Tokens per second of service.
     public private(set) var tokenRate: Double?
 
     mutating func record(_ end: LeaseEnd, wasLoaded: Bool) {
-        guard end.outcome == .completed else { return }
+        guard end.teaches else { return }
         let service = end.serviceTime.seconds
         Self.mix(&serviceTime, service)
-        if let first = end.timeToFirstByte?.seconds {
-            if wasLoaded { Self.mix(&timeToFirstByte, first) } else { Self.mix(&loadTime, end.loadTime?.seconds ?? first) }
+        if wasLoaded {
+            if let first = end.timeToFirstToken?.seconds { Self.mix(&timeToFirstToken, first) }
+        } else if let load = (end.loadTime ?? end.timeToFirstToken)?.seconds {
+            Self.mix(&loadTime, load)
         }
         if end.tokens > 0, service > 0 { Self.mix(&tokenRate, Double(end.tokens) / service) }
     }

@@ -15,9 +15,10 @@ final class Lease: Sendable {
         self.box = box
     }
 
-    /// The first byte of the answer has come. The scheduler wants to know only where the model had to be loaded.
+    /// The answer has begun, with the status 200. To be told for each answer: the scheduler is asked only where it
+    /// wants to know.
     func began() {
-        if !grant.wasLoaded { box.began(grant.lease) }
+        if !grant.wasLoaded || grant.isProbe { box.began(grant.lease) }
     }
 
     /// Later calls change nothing.

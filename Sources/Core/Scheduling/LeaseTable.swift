@@ -9,6 +9,16 @@ struct LeaseTable: Sendable {
         var loads: Bool
         /// Tokens of the prompt that were not expected to be warm; 0 if unknown.
         var coldTokens = 0
+        /// What it asked for.
+        var needs = RouteNeeds([])
+        /// The openings of the breakers that let it in.
+        var openings = Openings()
+    }
+
+    struct Openings: Sendable {
+        var pair: UInt32 = 0
+        var place: UInt32 = 0
+        var absence: UInt32 = 0
     }
 
     private var entries: [(generation: UInt32, record: Record?)] = []

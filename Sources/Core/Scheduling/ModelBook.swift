@@ -39,16 +39,22 @@ struct ModelBook: Sendable {
 
     /// - Parameter coldTokens: of the prompt, what was not warm; 0 if unknown.
     mutating func record(_ end: LeaseEnd, speed: Double, wasLoaded: Bool, coldTokens: Int) {
-        guard end.outcome == .completed else { return }
+        guard end.teaches else { return }
         let whole = end.serviceTime.seconds
-        guard let first = end.timeToFirstByte?.seconds else { return service.add(whole * speed) }
-        if wasLoaded {
-            service.add(whole * speed)
-            firstToken.add(first * speed)
-            if coldTokens > 0 { secondsPerToken.add(first * speed / Double(max(coldTokens, 32))) }
-        } else {
-            service.add(max(0, whole - first) * speed + firstToken.value)
+        guard wasLoaded else {
+            // The load is no part of the service. Where nothing tells how long it took, the rest is not known either.
+            if let first = end.timeToFirstToken?.seconds {
+                service.add(max(0, whole - first) * speed + firstToken.value)
+            } else if let load = end.loadTime?.seconds {
+                service.add(max(0, whole - load) * speed)
+            }
+            return
         }
+        service.add(whole * speed)
+        // An answer that comes whole does not tell when its first token was made.
+        guard let first = end.timeToFirstToken?.seconds else { return }
+        firstToken.add(first * speed)
+        if coldTokens > 0 { secondsPerToken.add(first * speed / Double(max(coldTokens, 32))) }
     }
 
     /// - Returns: how fast the endpoint was beside others with this model.

@@ -33,6 +33,8 @@ struct Place: Sendable {
     var bandwidth: Double?
     /// When its last load ahead of need failed: some time passes before the next.
     var loadFailed: NIODeadline?
+    /// Of which models the failures are since it last answered.
+    var failing = FailingModels.none
     var counters = EndpointCounters()
 
     init(endpoint: Endpoint) {
@@ -46,15 +48,35 @@ struct Place: Sendable {
     static let slowing = 0.25
 }
 
+/// Whether an endpoint fails with one model or with whatever it is asked for.
+enum FailingModels: Sendable, Equatable {
+    case none
+    case one(pair: Int)
+    case several
+
+    mutating func add(_ pair: Int) {
+        switch self {
+        case .none: self = .one(pair: pair)
+        case .one(pair): break
+        case .one, .several: self = .several
+        }
+    }
+}
+
 /// What an endpoint has done since the daemon started.
 public struct EndpointCounters: Sendable, Equatable {
     public var granted = 0
     public var completed = 0
+    public var refused = 0
+    public var notHere = 0
+    public var busy = 0
     public var failed = 0
     public var unreachable = 0
     public var aborted = 0
     public var lost = 0
     public var tokens = 0
+    /// How often its breaker, or one of its models', has opened; probes that failed are no openings.
+    public var breakerOpenings = 0
 }
 
 /// One model on one endpoint: what has slots.
@@ -68,6 +90,8 @@ struct Pair: Sendable {
     var isPresent = true
     var isLoaded = false
     var isPinned = false
+    /// Its breaker, its endpoint's, or the one of a route that it does not serve is not closed: whether it is asked is looked at closely.
+    var isSetAside = false
     /// Leases whose grant made the endpoint load the model, and that are not back yet.
     var loading = 0
     var inFlight = 0
@@ -75,6 +99,9 @@ struct Pair: Sendable {
     var slots: Int?
     /// A load ahead of need was asked for, and counts until then.
     var aheadUntil: NIODeadline?
+    /// 1, and more where some of the last answers failed: it makes whatever the request would cost there dearer, so that an endpoint that
+    /// fails fast does not look like the one with least to do.
+    var mistrust = 1.0
     /// It gets nothing new until then: a waiting request needs its memory, and which.
     var claim: (book: Int, until: NIODeadline)?
     /// Bytes on disk.

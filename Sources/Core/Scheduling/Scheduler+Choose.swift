@@ -34,11 +34,12 @@ extension Scheduler {
     ///   - before: how many of the same model wait before it.
     ///   - loads: others than these are left out; slots where the model is in memory always count.
     mutating func choose(_ target: Target, _ ask: Ask, before: Int, loads: Loads = .all, now: NIODeadline) -> Decision {
+        if let choice = lastResort(target, ask, now: now) { return .go(choice) }
         if loads != .none { refreshResidents() }
         let mayWait = settings.placement != .off && !settings.overcommits
         let line =
             mayWait && loads != .none
-            ? costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: before, now: now)?.weighed : nil
+            ? costOfLine(target, ask, before: before, now: now)?.weighed : nil
         var search = Search(bound: line ?? .infinity)
         if let book = target.book, !target.byPlace.isEmpty {
             // Few, and found without looking at all.
@@ -98,6 +99,11 @@ extension Scheduler {
     /// What it would cost to give the request to a candidate now; nil where that is impossible.
     /// - Parameter bound: a load that costs more is as good as impossible.
     func weigh(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
+        admits(candidate.pair, ask.needs, now: now) ? appraise(candidate, ask, bound: bound, now: now) : nil
+    }
+
+    /// As `weigh`, whatever the breakers say.
+    func appraise(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
         let pair = candidate.pair
         let place = pairs[pair].place
         guard takesWork(place), pairs[pair].inFlight < limit(pair),
@@ -118,9 +124,9 @@ extension Scheduler {
         return (Choice(candidate: candidate, why: cost.fits ? .fits : .load, fit: fit, cost: cost), order(cost.weighed, pair, fit))
     }
 
-    /// Where all else is equal: fewest in flight for the model, and rather without a translation.
+    /// Where all else is equal: fewest in flight for the model, and rather without a translation; and not where answers have failed.
     private func order(_ cost: Double, _ pair: Int, _ fit: RouteFit) -> Double {
-        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03)
+        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03) * pairs[pair].mistrust
     }
 
     /// Where the configuration says not to wait: the least busy of those that hold the model, else of all.
@@ -129,7 +135,8 @@ extension Scheduler {
         var best: (candidate: Candidate, fit: RouteFit, rank: (Int, Int, Int))?
         for candidate in target.candidates {
             let place = pairs[candidate.pair].place
-            guard takesWork(place), let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id)
+            guard takesWork(place), let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id),
+                admits(candidate.pair, ask.needs, now: now)
             else { continue }
             let rank = (isUsable(candidate.pair) ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
             if best.map({ rank < $0.rank }) ?? true { best = (candidate, fit, rank) }

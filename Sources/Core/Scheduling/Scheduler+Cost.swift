@@ -144,16 +144,14 @@ extension Scheduler {
     }
 
     /// To wait for the next slot of those who hold the model; nil if nobody does.
-    func costOfLine(_ target: Target, needs: RouteNeeds, excluding: [EndpointID], before: Int, now: NIODeadline) -> LineCost? {
+    func costOfLine(_ target: Target, _ ask: Ask, before: Int, now: NIODeadline) -> LineCost? {
         var slots = 0
         var speeds = 0.0
         var holders = 0.0
         var load = Double.infinity
         func count(_ pair: Int) {
             let place = pairs[pair].place
-            guard pairs[pair].claim == nil, takesWork(place), excluding.isEmpty || !excluding.contains(places[place].endpoint.id),
-                needs.fit(of: places[place].capabilities) != nil
-            else { return }
+            guard pairs[pair].claim == nil, couldServe(pair, ask), admits(pair, ask.needs, now: now) else { return }
             slots += limit(pair)
             speeds += places[place].speed / (1 + Place.slowing * Double(max(0, places[place].inFlight - 1)))
             holders += 1

@@ -23,10 +23,9 @@ extension Scheduler {
         residentsChanged()
         if hasClaims { dropOldClaims(now: now) }
         if !line.isEmpty { actions += dispatchAll(now: now) }
+        actions += refuseInVain(now: now)
         return actions + preloads(now: now)
     }
-
-    public var nextDeadline: NIODeadline? { line.nextDeadline }
 
     /// After a change of the fleet: who waits for what no longer comes is told, who can go goes.
     mutating func redecide(now: NIODeadline) -> [SchedulerAction] {
@@ -95,14 +94,14 @@ extension Scheduler {
         while true {
             let before = line.waiting(for: book) - 1
             guard before >= 0 else { break }
-            var best: (waiter: WaitingLine.Waiter, turn: WaitingLine.Turn, choice: Choice)?
+            var best: (waiter: WaitingLine.Waiter, turn: WaitingLine.Turn, choice: Choice, target: Target)?
             var wish: (pair: Int, turn: WaitingLine.Turn)?
             for group in line.groups(of: book) {
                 guard let next = line.next(in: group), best.map({ next.turn < $0.turn }) ?? true,
                     case .candidates(let target) = resolve(line[group])
                 else { continue }
                 switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
-                case .go(let choice): best = (next.waiter, next.turn, choice)
+                case .go(let choice): best = (next.waiter, next.turn, choice, target)
                 case .claim(let pair): if wish.map({ next.turn < $0.turn }) ?? true { wish = (pair, next.turn) }
                 case .wait: break
                 }
@@ -112,7 +111,7 @@ extension Scheduler {
                 break
             }
             line.serve(best.waiter.ticket)
-            actions.append(.grant(best.waiter.ticket, grant(best.choice, best.waiter.ask, now: now)))
+            actions.append(.grant(best.waiter.ticket, grant(best.choice, best.waiter.ask, best.target, now: now)))
         }
         return actions
     }

@@ -15,7 +15,7 @@ extension Scheduler {
         result.demand = target.book.map { books[$0].rate } ?? 0
         refreshResidents()
         result.options = target.candidates.map { option($0, ask, now: now) }
-        if let cost = costOfLine(target, needs: ask.needs, excluding: ask.excluding, before: waiting, now: now) {
+        if let cost = costOfLine(target, ask, before: waiting, now: now) {
             result.options.append(lineOption(target, cost, waiting: waiting))
         }
         result.options.sort { ($0.cost ?? .infinity) < ($1.cost ?? .infinity) }
@@ -54,7 +54,7 @@ extension Scheduler {
         let place = places[pair.place]
         var option = Explanation.Option(endpoint: place.endpoint.id, endpointName: place.endpoint.name, model: pair.name)
         guard let (choice, cost) = weigh(candidate, ask, now: now) else {
-            option.obstacle = obstacle(candidate.pair, ask)
+            option.obstacle = obstacle(candidate.pair, ask, now: now)
             option.words = option.obstacle
             return option
         }
@@ -69,11 +69,12 @@ extension Scheduler {
         return option
     }
 
-    private func obstacle(_ index: Int, _ ask: Ask) -> String {
+    private func obstacle(_ index: Int, _ ask: Ask, now: NIODeadline) -> String {
         let place = places[pairs[index].place]
         if !place.takesWork { return place.isRemoved ? "removed" : place.phase.rawValue }
         if ask.needs.fit(of: place.capabilities) == nil { return "does not speak the route" }
         if ask.excluding.contains(place.endpoint.id) { return "has failed this request" }
+        if let why = whySetAside(index, ask.needs, now: now) { return why }
         if let claim = pairs[index].claim { return "its memory is claimed for \(ModelName.shortKey(books[claim.book].key))" }
         return "every slot is taken"
     }

@@ -16,7 +16,10 @@ extension Scheduler {
     /// The configured endpoints: new ones come, old ones keep their books, missing ones get nothing new.
     public mutating func setEndpoints(_ endpoints: [Endpoint], now: NIODeadline) -> [SchedulerAction] {
         let kept = Set(endpoints.map(\.id))
-        for index in places.indices where !kept.contains(places[index].endpoint.id) { places[index].isRemoved = true }
+        for index in places.indices where !kept.contains(places[index].endpoint.id) {
+            places[index].isRemoved = true
+            closeBreakers(of: index, now: now)
+        }
         for endpoint in endpoints {
             if let index = indexOf[endpoint.id] {
                 places[index].endpoint = endpoint
@@ -25,6 +28,7 @@ extension Scheduler {
             } else {
                 indexOf[endpoint.id] = places.count
                 places.append(Place(endpoint: endpoint))
+                placeBreakers.append(Breaker())
                 residents.append(Residents())
                 staleResidents.append(places.count - 1)
             }
@@ -62,8 +66,10 @@ extension Scheduler {
         var changed = before != (places[index].phase, places[index].endpoint.kind, places[index].capabilities, places[index].reason)
         if report.state.phase.takesWork || !report.models.isEmpty, places[index].listing != report.models || places[index].pairs.isEmpty {
             setModels(report, of: index)
+            retryAbsences(index, now: now)
             changed = true
         }
+        if !before.0.takesWork, report.state.phase.takesWork { retry(index, now: now) }
         setLoaded(report, of: index, now: now)
         return changed
     }
@@ -84,6 +90,7 @@ extension Scheduler {
                 pair.loading = 0
                 pair.aheadUntil = nil
             }
+            forgetBreaker(pair)
             for form in Self.forms(pairs[pair].name) {
                 pairsByForm[form]?.removeAll { $0 == pair }
                 if pairsByForm[form]?.isEmpty ?? false { pairsByForm[form] = nil }
@@ -101,6 +108,8 @@ extension Scheduler {
             books.append(ModelBook(key: key))
         }
         pairs.append(Pair(place: place, name: name, book: book))
+        pairBreakers.append(Breaker())
+        mark(pairs.count - 1)
         places[place].pairs.append(pairs.count - 1)
         for form in Self.forms(name) { pairsByForm[form, default: []].append(pairs.count - 1) }
         return pairs.count - 1

@@ -20,7 +20,7 @@ extension Scheduler {
     private static let shownBefore = 3
 
     /// Everybody in line, who has waited longest first.
-    public mutating func queue() -> [LinePlace] {
+    public mutating func queue(now: NIODeadline) -> [LinePlace] {
         guard !line.isEmpty else { return [] }
         var byModel: [String: [Int]] = [:]
         var blocked: [Int: [String]] = [:]
@@ -30,7 +30,7 @@ extension Scheduler {
             switch resolve(group) {
             case .candidates(let target):
                 key = target.key
-                blocked[number] = obstacles(target, group)
+                blocked[number] = obstacles(target, group, now: now)
             case .later: blocked[number] = places.filter { $0.phase == .starting && !$0.isRemoved }.map { "\($0.endpoint.name): not asked yet" }
             case .refused: break
             }
@@ -49,7 +49,7 @@ extension Scheduler {
         return result.sorted { ($0.since, $0.ticket.rawValue) < ($1.since, $1.ticket.rawValue) }
     }
 
-    private func obstacles(_ target: Target, _ group: WaitingLine.Group) -> [String] {
+    private func obstacles(_ target: Target, _ group: WaitingLine.Group, now: NIODeadline) -> [String] {
         target.candidates.compactMap { candidate -> String? in
             let pair = pairs[candidate.pair]
             let place = places[pair.place]
@@ -60,6 +60,8 @@ extension Scheduler {
                     "has failed this request"
                 } else if !place.takesWork {
                     Self.why(place).why
+                } else if let why = whySetAside(candidate.pair, group.needs, now: now) {
+                    why
                 } else if pair.inFlight >= limit {
                     "\(pair.inFlight) of \(limit) slots taken"
                 } else {

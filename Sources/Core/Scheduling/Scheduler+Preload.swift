@@ -58,7 +58,7 @@ extension Scheduler {
 
     /// One load at a time; what was asked for and never came is given up.
     private mutating func mayLoad(_ place: Int, now: NIODeadline) -> Bool {
-        guard places[place].takesWork, places[place].endpoint.kind.loadsModels else { return false }
+        guard places[place].takesWork, places[place].endpoint.kind.loadsModels, placeBreakers[place].isClosed else { return false }
         for pair in places[place].resident {
             if let until = pairs[pair].aheadUntil, until <= now {
                 setUse(pair) { pair in pair.aheadUntil = nil }
@@ -71,13 +71,13 @@ extension Scheduler {
     }
 
     private func pinnedAndMissing(_ place: Int) -> Int? {
-        places[place].pairs.first { pairs[$0].isPinned && pairs[$0].isPresent && !pairs[$0].isUsable }
+        places[place].pairs.first { pairs[$0].isPinned && pairs[$0].isPresent && !pairs[$0].isUsable && !pairs[$0].isSetAside }
     }
 
     /// The model for which a load there would save most waiting, if it is worth it.
     private func mostWanted(_ place: Int) -> Int? {
         var best: (pair: Int, gain: Double)?
-        for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable {
+        for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable && !pairs[pair].isSetAside {
             var gain = gain(pair)
             var cost = Self.payback * loadTime(pair)
             if used(with: pair) > places[place].largestSeen, places[place].endpoint.vramBytes == nil {

@@ -12,6 +12,9 @@ final class SchedulerBox: Sendable {
     /// An endpoint and a model as the endpoint spells it; called on any thread, never under the lock.
     typealias LoadWish = @Sendable (EndpointID, String) -> Void
 
+    /// Called on any thread, never under the lock.
+    typealias BreakerSink = @Sendable (BreakerEvent) -> Void
+
     enum Answer {
         case granted(Lease)
         case queued(TicketID, position: Int)
@@ -26,13 +29,17 @@ final class SchedulerBox: Sendable {
     private let state: NIOLockedValueBox<State>
     private let clock: @Sendable () -> NIODeadline
     private let onLoad: LoadWish
+    private let onBreaker: BreakerSink
 
-    /// - Parameter onLoad: told of models to load ahead of need; whoever carries it out answers with `loadEnded`.
+    /// - Parameters:
+    ///   - onLoad: told of models to load ahead of need; whoever carries it out answers with `loadEnded`.
+    ///   - onBreaker: told of breakers that open and close.
     init(
         settings: SchedulerSettings, seed: UInt64, clock: @escaping @Sendable () -> NIODeadline = { .now() },
-        onLoad: @escaping LoadWish = { _, _ in }
+        onLoad: @escaping LoadWish = { _, _ in }, onBreaker: @escaping BreakerSink = { _ in }
     ) {
         self.onLoad = onLoad
+        self.onBreaker = onBreaker
         state = NIOLockedValueBox(State(scheduler: Scheduler(settings: settings, seed: seed)))
         self.clock = clock
     }
@@ -40,11 +47,12 @@ final class SchedulerBox: Sendable {
     /// - Parameter onDecision: called only if the answer is `queued`, and not after a `withdraw` that returned true.
     func submit(_ ask: Ask, onDecision: @escaping Decision) -> Answer {
         let now = clock()
-        let admission = state.withLockedValue { state in
+        let (admission, news) = state.withLockedValue { state in
             let admission = state.scheduler.submit(ask, now: now)
             if case .queued(let ticket, position: _) = admission { state.waiting[ticket] = onDecision }
-            return admission
+            return (admission, state.scheduler.takeBreakerEvents())
         }
+        for event in news { onBreaker(event) }
         switch admission {
         case .granted(let grant): return .granted(Lease(grant, box: self))
         case .queued(let ticket, let position): return .queued(ticket, position: position)
@@ -75,6 +83,9 @@ final class SchedulerBox: Sendable {
 
     func loadEnded(_ id: EndpointID, model: String, _ end: LoadEnd) { run { $0.loadEnded(id, model: model, end, now: $1) } }
 
+    /// Closes the breakers of the endpoint and of its models.
+    func resume(_ id: EndpointID) { run { $0.resume(id, now: $1) } }
+
     func explain(_ ask: Ask) -> Explanation {
         let now = clock()
         return state.withLockedValue { $0.scheduler.explain(ask, now: now) }
@@ -83,7 +94,10 @@ final class SchedulerBox: Sendable {
     /// The sweep: refuses who has waited for too long, decides anew for the others.
     func expire() { run { $0.expire(now: $1) } }
 
-    func queue() -> [LinePlace] { state.withLockedValue { $0.scheduler.queue() } }
+    func queue() -> [LinePlace] {
+        let now = clock()
+        return state.withLockedValue { $0.scheduler.queue(now: now) }
+    }
 
     func whereTo(_ ask: Ask) -> Result<Placement, RefusalError> {
         let now = clock()
@@ -99,7 +113,7 @@ final class SchedulerBox: Sendable {
 
     private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {
         let now = clock()
-        let (told, loads) = state.withLockedValue { state -> ([(Decision, SchedulerAction)], [(EndpointID, String)]) in
+        let (told, loads, news) = state.withLockedValue { state -> ([(Decision, SchedulerAction)], [(EndpointID, String)], [BreakerEvent]) in
             let actions = event(&state.scheduler, now)
             var told: [(Decision, SchedulerAction)] = []
             var loads: [(EndpointID, String)] = []
@@ -110,7 +124,7 @@ final class SchedulerBox: Sendable {
                 case .load(let endpoint, let model): loads.append((endpoint, model))
                 }
             }
-            return (told, loads)
+            return (told, loads, state.scheduler.takeBreakerEvents())
         }
         for (decide, action) in told {
             switch action {
@@ -120,5 +134,6 @@ final class SchedulerBox: Sendable {
             }
         }
         for (endpoint, model) in loads { onLoad(endpoint, model) }
+        for event in news { onBreaker(event) }
     }
 }

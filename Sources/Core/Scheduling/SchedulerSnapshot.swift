@@ -14,6 +14,8 @@ public struct SchedulerSnapshot: Sendable, Equatable {
         /// Models that it is loading for us.
         public var loading: Set<String> = []
         public var counters = EndpointCounters()
+        /// What of it gets no requests for now.
+        public var setAside: [SetAside] = []
     }
 
     public var endpoints: [EndpointID: OfEndpoint] = [:]
@@ -35,10 +37,11 @@ extension EndpointCounters {
 extension Scheduler {
     public mutating func snapshot() -> SchedulerSnapshot {
         var result = SchedulerSnapshot()
-        for place in places {
+        for (number, place) in places.enumerated() {
             var row = SchedulerSnapshot.OfEndpoint()
             row.inFlight = place.inFlight
             row.counters = place.counters
+            row.setAside = setAside(on: number)
             for index in place.pairs {
                 if pairs[index].inFlight > 0 { row.inFlightByModel[pairs[index].name] = pairs[index].inFlight }
                 if !pairs[index].isLoaded, pairs[index].isUsable { row.loading.insert(pairs[index].name) }

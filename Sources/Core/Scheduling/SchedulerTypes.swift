@@ -19,10 +19,13 @@ public struct Ask: Sendable {
     public var session: UInt64?
     /// About how many tokens the whole prompt has; 0 where nobody has counted.
     public var promptTokens: Int
+    /// When it began to wait, if that was not just now: a request that comes back to the line after an endpoint has failed it gets no new
+    /// deadline.
+    public var since: NIODeadline?
 
     public init(
         model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = [], prefix: PrefixChain = PrefixChain(), session: UInt64? = nil,
-        promptTokens: Int? = nil
+        promptTokens: Int? = nil, since: NIODeadline? = nil
     ) {
         self.model = model
         self.needs = needs
@@ -31,6 +34,7 @@ public struct Ask: Sendable {
         self.prefix = prefix
         self.session = session
         self.promptTokens = promptTokens ?? prefix.tokens
+        self.since = since
     }
 }
 
@@ -98,6 +102,11 @@ public struct Grant: Sendable, Equatable {
     public var expected: Double?
     /// Tokens of the prompt that are likely to be known there already.
     public var warmTokens: Int
+    /// How many other endpoints could serve the request, now or later: they are in service, have the model, speak the route and have not
+    /// failed it. Zero means that whatever this one answers is the answer.
+    public var alternatives: Int
+    /// It goes where the last answers failed: how it ends decides whether others follow.
+    public var isProbe: Bool
 
     /// Their raw values stand in access logs and in the operator's tables: they do not change.
     public enum Reason: String, Sendable, CaseIterable {
@@ -117,7 +126,8 @@ public struct Grant: Sendable, Equatable {
 
     public init(
         lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
-        fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil, warmTokens: Int = 0
+        fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil, warmTokens: Int = 0,
+        alternatives: Int = 0, isProbe: Bool = false
     ) {
         self.lease = lease
         self.endpoint = endpoint
@@ -130,6 +140,8 @@ public struct Grant: Sendable, Equatable {
         self.pair = pair
         self.expected = expected
         self.warmTokens = warmTokens
+        self.alternatives = alternatives
+        self.isProbe = isProbe
     }
 
     public var placement: Placement {
@@ -151,6 +163,8 @@ public enum Refusal: Sendable, Equatable {
     case waitedTooLong(seconds: Double)
     /// Every endpoint that has the model has failed this request.
     case allFailed
+    /// Every endpoint that has the model has asked to be left alone, the first of them for so long that the request's wait would be over.
+    case allBusy(seconds: Double)
 
     public struct Candidate: Sendable, Equatable {
         public var endpoint: String
@@ -186,42 +200,6 @@ public enum LoadEnd: Sendable, Equatable {
     case loaded(TimeAmount)
     /// It did not come: the scheduler lets some time pass before it asks for it again.
     case failed
-}
-
-/// How a lease ended, for the counters and for what the scheduler learns.
-public struct LeaseEnd: Sendable, Equatable {
-    public enum Outcome: String, Sendable, CaseIterable {
-        /// Answered whole, whatever the status.
-        case completed
-        /// The endpoint's doing: cut stream, timeout, garbage, 5xx without a body of its own.
-        case failed
-        /// No connection could be made: nothing was sent.
-        case unreachable
-        /// The client went away.
-        case aborted
-        /// Given back by the safety net instead of its owner: a fault of ours, counted so that it is seen.
-        case lost
-    }
-
-    public var outcome: Outcome
-    /// From sending the request to the first byte of the answer; nil if there was none.
-    public var timeToFirstByte: TimeAmount?
-    /// From sending the request to its end.
-    public var serviceTime: TimeAmount
-    /// Tokens in the answer, as far as they are known.
-    public var tokens: Int
-    /// Time to load the model, where the endpoint told (`load_duration`).
-    public var loadTime: TimeAmount?
-
-    public init(
-        outcome: Outcome, timeToFirstByte: TimeAmount? = nil, serviceTime: TimeAmount = .zero, tokens: Int = 0, loadTime: TimeAmount? = nil
-    ) {
-        self.outcome = outcome
-        self.timeToFirstByte = timeToFirstByte
-        self.serviceTime = serviceTime
-        self.tokens = tokens
-        self.loadTime = loadTime
-    }
 }
 
 /// A refusal as an error, for `Result`.

@@ -88,9 +88,14 @@ struct WaitingLine: Sendable {
         let group = Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)
         let number = numberOf[group] ?? open(group)
         let tenant = tenants.enter(ask.tenant)
-        let waiter = Waiter(ticket: ticket, ask: ask, since: now, deadline: now + timeout)
+        var ask = ask
+        let since = ask.since ?? now
+        ask.since = since
+        let waiter = Waiter(ticket: ticket, ask: ask, since: since, deadline: since + timeout)
         if let lane = entries[number].lanes.firstIndex(where: { $0.tenant == tenant }) {
-            entries[number].lanes[lane].waiters.append(waiter)
+            // Whoever comes back to the line stands where it stood, about.
+            let place = entries[number].lanes[lane].waiters.lastIndex { $0.since <= since }.map { $0 + 1 } ?? 0
+            entries[number].lanes[lane].waiters.insert(waiter, at: place)
         } else {
             entries[number].lanes.append(Lane(tenant: tenant, waiters: [waiter]))
         }
@@ -168,10 +173,18 @@ struct WaitingLine: Sendable {
     /// The least goes first.
     struct Turn: Comparable {
         var time: Double
+        var since: NIODeadline
         var ticket: UInt64
 
+        init(time: Double, _ waiter: Waiter) {
+            self.time = time
+            since = waiter.since
+            ticket = waiter.ticket.rawValue
+        }
+
         static func < (left: Turn, right: Turn) -> Bool {
-            left.time != right.time ? left.time < right.time : left.ticket < right.ticket
+            if left.time != right.time { return left.time < right.time }
+            return left.since != right.since ? left.since < right.since : left.ticket < right.ticket
         }
     }
 
@@ -180,7 +193,7 @@ struct WaitingLine: Sendable {
         var best: (waiter: Waiter, turn: Turn)?
         for lane in entries[group].lanes {
             guard let first = lane.waiters.first else { continue }
-            let turn = Turn(time: tenants.time(lane.tenant), ticket: first.ticket.rawValue)
+            let turn = Turn(time: tenants.time(lane.tenant), first)
             if best.map({ turn < $0.turn }) ?? true { best = (first, turn) }
         }
         return best
@@ -225,7 +238,7 @@ struct WaitingLine: Sendable {
             var best: (index: Int, turn: Turn)?
             for (index, (_, lane)) in lanes.enumerated() {
                 guard let first = lane.waiters.first, let time = times[lane.tenant] else { continue }
-                let turn = Turn(time: time, ticket: first.ticket.rawValue)
+                let turn = Turn(time: time, first)
                 if best.map({ turn < $0.turn }) ?? true { best = (index, turn) }
             }
             guard let best, let next = lanes[best.index].lane.waiters.popFirst() else { return result }
@@ -237,11 +250,12 @@ struct WaitingLine: Sendable {
 
     func tickets(in group: Int) -> [TicketID] { entries[group].lanes.flatMap { $0.waiters.map(\.ticket) }.sorted { $0.rawValue < $1.rawValue } }
 
+    func waiters(in group: Int) -> [Waiter] { entries[group].lanes.flatMap { $0.waiters } }
+
     func overdue(now: NIODeadline) -> [TicketID] {
         isEmpty ? [] : all.filter { $0.deadline <= now }.map(\.ticket).sorted { $0.rawValue < $1.rawValue }
     }
 
-    var nextDeadline: NIODeadline? { all.map(\.deadline).min() }
     var oldest: NIODeadline? { all.map(\.since).min() }
 
     private var all: some Sequence<Waiter> { entries.lazy.flatMap { $0.lanes.lazy.flatMap { $0.waiters } } }

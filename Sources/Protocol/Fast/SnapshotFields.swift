@@ -73,6 +73,14 @@ extension EndpointInfo.Loaded: WireRow {
     static let blank = EndpointInfo.Loaded(name: "")
 }
 
+extension EndpointInfo.SetAside: WireRow {
+    static let fields: [WireField<EndpointInfo.SetAside>] = [
+        WireField("model", \.model), WireField("reason", \.reason), WireField("retry_at", \.retryAt), WireField("since", \.since),
+    ]
+
+    static let blank = EndpointInfo.SetAside(model: "", reason: "", since: "")
+}
+
 extension EndpointInfo: WireRow {
     static let fields: [WireField<EndpointInfo>] = [
         WireField("aborts_total", \.abortsTotal), WireField("available", \.available), WireField("client_errors_total", \.clientErrorsTotal),
@@ -80,8 +88,8 @@ extension EndpointInfo: WireRow {
         WireField("in_flight_by_model", \.inFlightByModel), WireField("kind", \.kind), WireField("limit", \.limit),
         WireField("loaded", \.loaded), WireField("loaded_models", \.loadedModels), WireField("name", \.name),
         WireField("polled_ago_ms", \.polledAgoMs), WireField("reason", \.reason), WireField("requests_per_second", \.requestsPerSecond),
-        WireField("requests_total", \.requestsTotal), WireField("retries_total", \.retriesTotal), WireField("since", \.since),
-        WireField("slots", \.slots),
+        WireField("requests_total", \.requestsTotal), WireField("retries_total", \.retriesTotal),
+        WireField("set_aside", \.setAside), WireField("since", \.since), WireField("slots", \.slots),
         WireField("state", \.state), WireField("tokens_per_second", \.tokensPerSecond), WireField("tokens_total", \.tokensTotal),
         WireField("ttft_p50_ms", \.ttftP50Ms), WireField("ttft_p95_ms", \.ttftP95Ms), WireField("url", \.url),
         WireField("version", \.version), WireField("vram_bytes", \.vramBytes), WireField("waiting", \.waiting), WireField("weight", \.weight),

@@ -76,7 +76,7 @@ struct MaintenanceCommand: ParsableCommand {
 /// `routerctl resume NAME...`
 struct ResumeCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "resume", abstract: "Put drained endpoints, and those in maintenance, back into service.")
+        commandName: "resume", abstract: "Put endpoints that get no requests back into service.")
 
     @OptionGroup var endpoints: EndpointNames
     @OptionGroup var selection: AllBut

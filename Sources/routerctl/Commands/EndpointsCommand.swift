@@ -77,6 +77,7 @@ struct EndpointsCommand: ParsableCommand {
             ("State", endpoint.state, Tone.state(endpoint.state)),
             ("Reason", endpoint.reason.isEmpty ? "-" : endpoint.reason, .plain),
             ("Since", endpoint.since, .plain),
+            ("Set aside", setAside(endpoint), endpoint.setAside.isEmpty ? .plain : .warning),
             ("In flight", "\(endpoint.inFlight) of \(endpoint.capacity) slots", .plain),
             ("By model", byModel.isEmpty ? "-" : byModel.joined(separator: ", "), .plain),
             ("Limit", "\(endpoint.limit) for each model", .plain),
@@ -100,6 +101,14 @@ struct EndpointsCommand: ParsableCommand {
     private static func firstByte(_ endpoint: EndpointInfo) -> String {
         guard let median = endpoint.ttftP50Ms else { return "-" }
         return "half within \(milliseconds(median)), 95% within \(milliseconds(endpoint.ttftP95Ms))"
+    }
+
+    private static func setAside(_ endpoint: EndpointInfo) -> String {
+        guard !endpoint.setAside.isEmpty else { return "-" }
+        return endpoint.setAside.map { row in
+            let next = row.retryAt.map { "probed after \(Timestamp.whole($0))" } ?? "probed now"
+            return "\(row.model.isEmpty ? "all" : row.model): \(row.reason), \(next)"
+        }.joined(separator: "; ")
     }
 
     /// With memory and expiry where the endpoint tells them.

@@ -27,6 +27,7 @@ struct EndpointPage: Sendable {
         }
         lines += indented(StyledLine.facts(figures(theme), columns: columns - 2, theme), theme)
         if history != nil { lines += charts(columns: columns, rows: rows, theme) }
+        lines += setAside(columns: columns, theme)
         lines += models(columns: columns, theme)
         lines += requestLines(columns: columns, theme)
         lines += eventLines(columns: columns, theme)
@@ -102,6 +103,29 @@ struct EndpointPage: Sendable {
             lines += indented(StyledLine.beside(blocks, columns: width, gap: gap, theme), theme)
         }
         return lines
+    }
+
+    /// What gets no requests for now; nothing where all is well.
+    private func setAside(columns: Int, _ theme: Theme) -> [StyledLine] {
+        guard !endpoint.setAside.isEmpty else { return [] }
+        let listing = Listing(
+            columns: [
+                TableColumn("MODEL", minimum: 8, rank: 90), TableColumn("WHY", minimum: 16, rank: 100),
+                TableColumn("FOR", right: true, rank: 60), TableColumn("PROBED", right: true, rank: 80),
+            ],
+            rows: endpoint.setAside.map { row in
+                [
+                    .init(row.model.isEmpty ? "all" : row.model, .value), .init(row.reason, .warning),
+                    .init(Timestamp.ago(row.since, wallS: wallS), .dim), .init(row.retryAt.map { probe($0) } ?? "now"),
+                ]
+            })
+        return [StyledLine.section("Set aside", "\(endpoint.setAside.count)", columns: columns, theme)] + listing.lines(columns: columns, theme)
+    }
+
+    /// When the next request may see how it is: `in 4s`, or with the next one.
+    private func probe(_ at: String) -> String {
+        guard let due = Timestamp.seconds(at), due > wallS else { return "next" }
+        return "in \(Timestamp.until(at, wallS: wallS))"
     }
 
     private func models(columns: Int, _ theme: Theme) -> [StyledLine] {

@@ -97,7 +97,7 @@ extension Model {
             switch ask {
             case .drain: endpoint.state != "draining"
             case .maintenance: endpoint.state != "maintenance"
-            default: endpoint.state == "draining" || endpoint.state == "maintenance"
+            default: endpoint.state == "draining" || endpoint.state == "maintenance" || !endpoint.setAside.isEmpty
             }
         }
         guard !fit.isEmpty else {

@@ -48,6 +48,63 @@ import Testing
         #expect(!"\(info)".contains("s3cret"))
     }
 
+    private static func breaker(_ cause: LeaseEnd.Outcome, at now: NIODeadline) -> Breaker {
+        var breaker = Breaker()
+        for _ in 0..<3 {
+            _ =
+                cause == .busy
+                ? breaker.busy(breaker.letIn(), retryAfter: .seconds(30), now: now) : breaker.failed(breaker.letIn(), "503", now: now)
+        }
+        return breaker
+    }
+
+    /// What breaks without it: the console says that an endpoint is up while every request that goes there fails.
+    @Test func whatFailsItsRequestsIsDegraded() throws {
+        let broken = try #require(SetAside(Self.breaker(.failed, at: Self.now - .milliseconds(500)), model: "m"))
+        let busy = try #require(SetAside(Self.breaker(.busy, at: Self.now - .seconds(10)), model: "n"))
+        let up = EndpointState(phase: .up, since: Self.now - .hours(1))
+        let one = up.shown(with: [broken], now: Self.now)
+        #expect(one == EndpointState(phase: .degraded, reason: "3 of the last 3 answers failed: 503 (m)", since: broken.since))
+        let two = up.shown(with: [busy, broken], now: Self.now)
+        #expect(two.reason == "busy: asked to be left alone for 30 s (n and 1 other model)" && two.since == busy.since)
+        // When it may be asked again, nothing but the reason is left, and that of what is still left alone comes first.
+        let later = up.shown(with: [broken, busy], now: Self.now + .seconds(1))
+        #expect(later.phase == .degraded && later.reason.hasPrefix("busy"))
+        let next = up.shown(with: [broken], now: Self.now + .seconds(1))
+        #expect(next.phase == .up && next.since == up.since && next.reason == one.reason)
+        // What polls say stays.
+        let polls = EndpointState(phase: .degraded, reason: "/api/ps: status 500", since: Self.now)
+        #expect(polls.shown(with: [broken], now: Self.now).reason == "/api/ps: status 500; 3 of the last 3 answers failed: 503 (m)")
+        let down = EndpointState(phase: .down, reason: "refused", since: Self.now)
+        #expect(down.shown(with: [broken], now: Self.now) == down && up.shown(with: [], now: Self.now) == up)
+        #expect(SetAside(Breaker()) == nil)
+    }
+
+    @Test func whatIsSetAsideIsListed() throws {
+        var books = SchedulerSnapshot()
+        books.endpoints[EndpointID(1)] = SchedulerSnapshot.OfEndpoint(setAside: [
+            try #require(SetAside(Self.breaker(.failed, at: Self.now))), try #require(SetAside(Self.breaker(.busy, at: Self.now), model: "m")),
+        ])
+        let view = OperatorView(
+            fleet: [(Self.endpoint(1), Self.report(["m"]))], scheduler: books, requests: [], counters: WorkerCounters(), now: Self.now,
+            date: Date(timeIntervalSince1970: 0))
+        let info = view.endpoints[0]
+        #expect(info.state == "degraded")
+        #expect(
+            info.setAside == [
+                .init(model: "", reason: "3 of the last 3 answers failed: 503", since: "1970-01-01T00:00:00Z", retryAt: "1970-01-01T00:00:01Z"),
+                .init(model: "m", reason: "busy: asked to be left alone for 30 s", since: "1970-01-01T00:00:00Z", retryAt: "1970-01-01T00:00:30Z"),
+            ])
+        let metrics = MetricsText(
+            WorkerMetrics(), counters: WorkerCounters(), fleet: view.fleet, scheduler: books, connections: 0, version: "v", now: Self.now
+        ).text
+        for line in [
+            #"routerd_endpoint_state{endpoint="e1",state="degraded"} 1"#, #"routerd_endpoint_state{endpoint="e1",state="up"} 0"#,
+            #"routerd_breaker_state{endpoint="e1",model=""} 2"#, #"routerd_breaker_state{endpoint="e1",model="m"} 2"#,
+            #"routerd_breaker_openings_total{endpoint="e1"} 0"#, #"routerd_verdicts_total{endpoint="e1",verdict="not_here"} 0"#,
+        ] { #expect(metrics.contains(line + "\n"), "\(line)") }
+    }
+
     @Test func slotsAreThoseOfTheModelsThatAreThere() {
         func slots(_ loaded: [LoadedModel], inFlight: [String: Int], isOwn: Bool = false) -> Int {
             var endpoint = Self.endpoint(1)

@@ -89,9 +89,10 @@ final class FleetModel {
                 throw Impossible(description: "the sum of \(id.rawValue) is \(row.inFlight)")
             }
         }
-        // The rule may say "wait" although a slot is free where the model would have to be loaded; never where it is in memory.
+        // The rule may say "wait" although a slot is free where the model would have to be loaded, or where answers fail; never where it is in
+        // memory and all is well.
         for model in Set(waiting.values.map(\.model)) {
-            for pair in scheduler.pairs where pair.name == model && pair.isLoaded && pair.isPresent && pair.claim == nil {
+            for pair in scheduler.pairs where pair.name == model && pair.isLoaded && pair.isPresent && pair.claim == nil && !pair.isSetAside {
                 let number = scheduler.places[pair.place].endpoint.id.rawValue
                 guard let server = servers[number], server.takesWork, server.models.contains(model), inFlight(number, model) < server.limit else {
                     continue
@@ -101,10 +102,46 @@ final class FleetModel {
         }
     }
 
+    /// One request at a time goes to what is set aside, unless everybody is.
+    func checkProbe(_ grant: Grant, model: String, _ scheduler: Scheduler) throws {
+        guard let record = scheduler.leases.record(of: grant.lease) else { throw Impossible(description: "\(grant.lease) is not out") }
+        var most = 0
+        for breaker in [scheduler.pairBreakers[record.pair], scheduler.placeBreakers[scheduler.pairs[record.pair].place]] {
+            guard case .setAside = breaker.state else {
+                if case .probing(_, let requests) = breaker.state { most = max(most, requests) }
+                continue
+            }
+            throw Impossible(description: "\(grant.lease) went to \(grant.endpoint), and its breaker does not know")
+        }
+        guard grant.isProbe || most == 0 else { throw Impossible(description: "\(grant.lease) is a probe and does not know") }
+        let others = scheduler.pairs.contains { pair in
+            pair.name == model && pair.isPresent && scheduler.places[pair.place].takesWork && !pair.isSetAside
+        }
+        guard most < 2 || !others else { throw Impossible(description: "\(most) probes are at \(grant.endpoint), although others are well") }
+    }
+
+    /// A fleet of which everybody is broken is asked all the same.
+    func checkSomebodyIsAsked(_ scheduler: Scheduler, now: NIODeadline) throws {
+        for model in Set(waiting.values.map(\.model)) {
+            let able = scheduler.pairs.indices.filter { pair in
+                scheduler.pairs[pair].name == model && scheduler.pairs[pair].isPresent && scheduler.places[scheduler.pairs[pair].place].takesWork
+            }
+            let areAllBroken = able.allSatisfy { pair in
+                let breakers = [scheduler.pairBreakers[pair], scheduler.placeBreakers[scheduler.pairs[pair].place]]
+                return breakers.contains { $0.cause == .broken } && !breakers.contains { $0.cause == .busy }
+            }
+            let isFree = able.contains { scheduler.pairs[$0].inFlight < scheduler.limit($0) && scheduler.pairs[$0].claim == nil }
+            if areAllBroken, isFree { throw Impossible(description: "\(model) is waited for, all that have it are broken, and nobody is asked") }
+        }
+    }
+
     /// After the timer nobody waits for a model that nobody holds while an endpoint that has it does nothing.
     func checkNobodyIsForgotten(_ scheduler: Scheduler) throws {
         for model in Set(waiting.values.map(\.model)) where !scheduler.pairs.contains(where: { $0.name == model && $0.isUsable && $0.isPresent }) {
             for (number, server) in servers where server.takesWork && server.models.contains(model) {
+                let place = scheduler.indexOf[EndpointID(number)]
+                let isSetAside = scheduler.pairs.contains { $0.name == model && $0.isPresent && $0.isSetAside && $0.place == place }
+                guard !isSetAside else { continue }
                 guard held.values.contains(where: { $0.server == number }) else {
                     throw Impossible(description: "\(model) is waited for although \(number) does nothing")
                 }

@@ -17,6 +17,11 @@ import Testing
         let model = FleetModel()
         var now = NIODeadline.uptimeNanoseconds(1_000_000_000)
         let servers: Int
+        /// Those whose answers fail at the moment.
+        var ill: Set<Int> = []
+
+        private static let successes: [LeaseEnd.Outcome] = [.completed, .completed, .completed, .completed, .refused, .aborted]
+        private static let failures: [LeaseEnd.Outcome] = [.failed, .failed, .failed, .busy, .notHere, .unreachable, .refused, .aborted]
 
         init(seed: UInt64) {
             random = SplitMix64(seed: seed)
@@ -59,7 +64,9 @@ import Testing
             // Any spelling of the name is the same model.
             let asked = [name, String(name.dropLast(7)), name.uppercased()][pick(3)]
             switch scheduler.submit(Ask(model: asked, needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t\(pick(3))")), now: now) {
-            case .granted(let grant): try model.take(grant, model: name)
+            case .granted(let grant):
+                try model.take(grant, model: name)
+                try model.checkProbe(grant, model: name, scheduler)
             case .queued(let ticket, position: _): try model.wait(ticket, model: name, since: now)
             case .refused: break
             }
@@ -67,9 +74,13 @@ import Testing
 
         mutating func end() throws {
             guard let lease = model.held.keys.sorted(by: { $0.rawValue < $1.rawValue }).randomElement(using: &random) else { return }
+            // A server is well or ill for a while; nothing but what clients do is left to chance.
+            let isIll = model.held[lease].map { ill.contains($0.server) } ?? false
+            let outcome = (isIll ? Self.failures : Self.successes).randomElement(using: &random) ?? .completed
             try model.giveBack(lease)
-            let outcome = LeaseEnd.Outcome.allCases[pick(4)]
-            try model.apply(scheduler.release(lease, LeaseEnd(outcome: outcome, serviceTime: .milliseconds(Int64(pick(900)))), now: now))
+            let end = LeaseEnd(
+                outcome: outcome, serviceTime: .milliseconds(Int64(pick(900))), retryAfter: pick(3) == 0 ? .milliseconds(Int64(pick(9000))) : nil)
+            try model.apply(scheduler.release(lease, end, now: now))
             // Now and then somebody gives it back again.
             if pick(20) == 0 { try model.apply(scheduler.release(lease, LeaseEnd(outcome: .completed), now: now)) }
         }
@@ -82,13 +93,14 @@ import Testing
 
         mutating func change() throws {
             let number = pick(servers)
-            switch pick(8) {
+            switch pick(9) {
             case 0: model.servers[number]?.phase = .down
             case 1: model.servers[number]?.phase = .draining
             case 2: model.servers[number]?.phase = .maintenance
             case 3, 4: model.servers[number]?.phase = .up
             case 5: model.servers[number]?.models = someModels()
             case 6: model.servers[number]?.loaded = someModels()
+            case 7 where pick(4) == 0: return try model.apply(scheduler.resume(EndpointID(number), now: now))
             default:
                 model.servers[number]?.limit = 1 + pick(4)
                 model.servers[number]?.isConfigured = pick(4) > 0
@@ -101,8 +113,10 @@ import Testing
 
         mutating func pass() throws {
             now = now + .milliseconds(Int64(pick(1500)))
+            if pick(20) == 0 { ill.formSymmetricDifference([pick(servers)]) }
             try model.apply(scheduler.expire(now: now))
             try model.checkNobodyIsForgotten(scheduler)
+            try model.checkSomebodyIsAsked(scheduler, now: now)
             for (ticket, waiter) in model.waiting where now - waiter.since >= .seconds(5) {
                 throw FleetModel.Impossible(description: "\(ticket) waits beyond its deadline")
             }
@@ -133,6 +147,21 @@ import Testing
                 snapshot.endpoints.values.allSatisfy({ $0.inFlight == 0 && $0.waiting == 0 && $0.loading.isEmpty })
             else {
                 throw FleetModel.Impossible(description: "not at zero: \(snapshot)")
+            }
+            try letAllBackIn()
+        }
+
+        /// However ill it was: after a minute everybody may be asked again, and one answer is enough.
+        mutating func letAllBackIn() throws {
+            now = now + Breaker.longestBackOff
+            for pair in scheduler.pairs.indices where scheduler.pairs[pair].isPresent {
+                guard scheduler.admits(pair, RouteNeeds(.ollamaAPI), now: now) else {
+                    throw FleetModel.Impossible(description: "\(scheduler.pairs[pair].name) is left out after a minute")
+                }
+            }
+            let isSetAside = scheduler.pairs.indices.filter { scheduler.pairs[$0].isSetAside }
+            guard isSetAside.count == scheduler.setAsideCount else {
+                throw FleetModel.Impossible(description: "it counts \(scheduler.setAsideCount) that are set aside, not \(isSetAside.count)")
             }
         }
     }

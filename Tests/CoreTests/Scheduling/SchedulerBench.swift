@@ -56,7 +56,7 @@ final class SchedulerBench {
     func release(
         _ grant: Grant, _ outcome: LeaseEnd.Outcome = .completed, service: TimeAmount = .milliseconds(50)
     ) -> [SchedulerAction] {
-        scheduler.release(grant.lease, LeaseEnd(outcome: outcome, timeToFirstByte: .milliseconds(5), serviceTime: service, tokens: 3), now: now)
+        scheduler.release(grant.lease, LeaseEnd(outcome: outcome, timeToFirstToken: .milliseconds(5), serviceTime: service, tokens: 3), now: now)
     }
 
     /// The endpoint that a request would get, or why none.

@@ -26,7 +26,7 @@ import Testing
         let second = try #require(Self.queue(bench, Self.ask("m:latest", "a")))
         let third = try #require(Self.queue(bench, Self.ask("m", "a")))
         let other = try #require(Self.queue(bench, Self.ask("m", "b")))
-        let queue = bench.scheduler.queue()
+        let queue = bench.scheduler.queue(now: bench.now)
         #expect(queue.map(\.ticket) == [first, second, third, other], "who has waited longest first")
         #expect(queue.map(\.position) == [0, 2, 3, 1])
         #expect(queue[2].behind == [first, other, second])
@@ -40,7 +40,7 @@ import Testing
         bench.add(["m"], loaded: ["m"], limit: 1)
         _ = bench.scheduler.submit(Self.ask("m", "a", excluding: [EndpointID(2)]), now: bench.now)
         _ = try #require(Self.queue(bench, Self.ask("m", "a", excluding: [EndpointID(2)])))
-        #expect(bench.scheduler.queue().first?.blockedBy == ["e0: 1 of 1 slots taken", "e1: draining", "e2: has failed this request"])
+        #expect(bench.scheduler.queue(now: bench.now).first?.blockedBy == ["e0: 1 of 1 slots taken", "e1: draining", "e2: has failed this request"])
     }
 
     @Test func askingWhereChangesNothing() throws {

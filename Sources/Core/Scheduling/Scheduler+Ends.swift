@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// What the end of a request changes, and the beginning of its answer.
+extension Scheduler {
+    /// A slot comes back: exactly once, or nothing changes.
+    public mutating func release(_ lease: LeaseID, _ end: LeaseEnd, now: NIODeadline) -> [SchedulerAction] {
+        guard let record = leases.remove(lease) else {
+            doubleReleases += 1
+            return []
+        }
+        let pair = record.pair
+        let index = pairs[pair].place
+        learn(record, end)
+        let setAside = setAsideCount
+        judge(record, end, now: now)
+        pairs[pair].inFlight -= 1
+        places[index].inFlight -= 1
+        pairs[pair].lastUsed = now
+        if record.loads {
+            let isUp = places[index].phase.takesWork
+            // An answer proves that it is in memory; the next report may say otherwise.
+            setUse(pair) { pair in
+                pair.loading -= 1
+                if end.teaches, isUp { pair.isLoaded = true }
+            }
+        }
+        setUse(pair) { _ in }
+        places[index].counters.count(end)
+        if line.isEmpty { return [] }
+        // More than this pair may be let in again.
+        return setAsideCount < setAside ? dispatchAll(now: now) : dispatch(freed: pair, now: now)
+    }
+
+    private mutating func learn(_ record: LeaseTable.Record, _ end: LeaseEnd) {
+        let pair = record.pair
+        let place = pairs[pair].place
+        pairs[pair].learned.record(end, wasLoaded: !record.loads)
+        guard end.teaches else { return }
+        // The others that ran there slowed it down by as much, about.
+        let shared = 1 + Place.slowing * Double(max(0, places[place].inFlight - 1))
+        books[pairs[pair].book].record(
+            end, speed: places[place].speed / shared, wasLoaded: !record.loads, coldTokens: record.coldTokens)
+        if end.tokens > 10, let first = end.timeToFirstToken, end.serviceTime > first {
+            let rate = Double(end.tokens) / (end.serviceTime - first).seconds * shared
+            let ratio = books[pairs[pair].book].recordRate(rate, speed: places[place].speed)
+            places[place].speed = min(20, max(0.05, places[place].speed * (1 + 0.05 * (min(2, max(0.5, ratio)) - 1))))
+        }
+        if record.loads, let seconds = end.loadTime?.seconds { learnLoad(pair, seconds) }
+    }
+
+    mutating func learnLoad(_ pair: Int, _ seconds: Double) {
+        guard let size = pairs[pair].expectedSize, seconds > 0.1 else { return }
+        let rate = Double(size) / seconds
+        let place = pairs[pair].place
+        places[place].bandwidth = places[place].bandwidth.map { $0 + 0.2 * (rate - $0) } ?? rate
+    }
+
+    /// An answer has begun, with the status 200: its model is in memory. To be told for grants whose `wasLoaded` is false
+    /// and for probes; for others it changes nothing.
+    public mutating func began(_ lease: LeaseID, now: NIODeadline) -> [SchedulerAction] {
+        guard let record = leases.record(of: lease) else { return [] }
+        let isNews = (record.loads || !pairs[record.pair].isLoaded) && places[pairs[record.pair].place].phase.takesWork
+        guard isNews || pairs[record.pair].isSetAside else { return [] }
+        let setAside = setAsideCount
+        began(record, now: now)
+        if isNews { hasLoaded(record, now: now) }
+        if line.isEmpty { return [] }
+        return setAsideCount < setAside ? dispatchAll(now: now) : dispatch(freed: record.pair, now: now)
+    }
+
+    private mutating func hasLoaded(_ record: LeaseTable.Record, now: NIODeadline) {
+        let place = pairs[record.pair].place
+        // So late that it must have waited for something to go: all of it does not fit.
+        if !pairs[record.pair].isLoaded, pairs[record.pair].usedAtLoad > places[place].largestSeen,
+            (now - pairs[record.pair].readyAt).seconds > max(5, loadTime(record.pair))
+        {
+            places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)
+        }
+        setUse(record.pair) { pair in pair.isLoaded = true }
+    }
+}
+
+extension EndpointCounters {
+    func count(of outcome: LeaseEnd.Outcome) -> Int {
+        switch outcome {
+        case .completed: completed
+        case .refused: refused
+        case .notHere: notHere
+        case .busy: busy
+        case .failed: failed
+        case .unreachable: unreachable
+        case .aborted: aborted
+        case .lost: lost
+        }
+    }
+
+    fileprivate mutating func count(_ end: LeaseEnd) {
+        tokens += end.tokens
+        switch end.outcome {
+        case .completed: completed += 1
+        case .refused: refused += 1
+        case .notHere: notHere += 1
+        case .busy: busy += 1
+        case .failed: failed += 1
+        case .unreachable: unreachable += 1
+        case .aborted: aborted += 1
+        case .lost: lost += 1
+        }
+    }
+}
