@@ -132,7 +132,7 @@ final class Worker {
         for connection in connections { connection.sweep(now: now) }
         pool.prune(now: now)
         flush()
-        shared.scheduler.expire()
+        shared.scheduler.sweep()
     }
 
     // MARK: Control

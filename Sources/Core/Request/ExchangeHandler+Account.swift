@@ -22,12 +22,14 @@ extension ExchangeHandler {
         let endpoint = exchange.endpoint
         let kind = WorkerMetrics.Kind(action: exchange.route.action, status: status)
         if let endpoint, let placement = exchange.placement, placement.pair >= 0 {
-            let firstByte = exchange.firstByteAt
-            var perToken: Double?
-            if let firstByte, exchange.tap?.framing != nil, tokens.output > 1 { perToken = (now - firstByte).seconds / Double(tokens.output - 1) }
-            worker.metrics.count(
-                kind, placement, endpoint, timeToFirstByte: exchange.sentAt.flatMap { sent in firstByte.map { ($0 - sent).seconds } },
-                timePerToken: perToken, tokens: tokens)
+            var timings: AnswerTimings?
+            if let sent = exchange.sentAt, let first = exchange.firstByteAt, case .forward(let operation) = exchange.route.action,
+                let manner = AnswerTimings.Manner(operation, isStreamed: exchange.tap?.framing != nil)
+            {
+                timings = AnswerTimings(
+                    manner, sent: sent, head: first, firstToken: first, ended: status == Self.clientLeft ? nil : now, tokens: tokens.output)
+            }
+            worker.metrics.count(kind, placement, endpoint, timings, tokens: tokens)
         } else {
             worker.metrics.count(kind)
         }

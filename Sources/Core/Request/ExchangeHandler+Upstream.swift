@@ -137,7 +137,7 @@ extension ExchangeHandler: UpstreamDelegate {
         exchange.enter(.streaming, now: now)
         exchange.tap = ResponseTap(response: head, lineLimit: worker.settings.limits.maxLineBytes)
         if let lease = exchange.lease {
-            if let sent = exchange.sentAt { worker.metrics.firstByte(lease.grant.endpoint, after: now - sent) }
+            if let sent = exchange.sentAt, exchange.tap?.framing != nil { worker.metrics.firstToken(lease.grant.endpoint, after: now - sent) }
             // The model has just been loaded for us: what is in memory there has changed.
             if !lease.grant.wasLoaded {
                 if head.status == 200 {
