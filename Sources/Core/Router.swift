@@ -59,7 +59,8 @@ public final class Router: Sendable {
             onBreaker: { $0.log(to: logger) })
         self.wishes = wishes
         let pages = FleetPages()
-        let dialer = Dialer()
+        let names = NameResolver()
+        let dialer = Dialer(names: names)
         let client = EndpointClient(
             group: group, dialer: dialer, connectTimeout: config.limits.connectTimeout, timeout: config.polling.timeout)
         let fleet = Fleet(client: client, logger: logger) { id, report in
@@ -80,6 +81,9 @@ public final class Router: Sendable {
         workers = try await Workers(
             group: group, shared: shared,
             settings: try RuntimeSettings(config: config, endpoints: endpoints, accessLogHealth: shared.accessLogHealth))
+        names.whenMoved { [weak fleet, weak workers] host, from, to in
+            fleet?.hostMoved(host, from: from, to: to) { workers?.dropIdle($0) }
+        }
         history = HistoryKeeper(fleet: fleet, scheduler: scheduler, workers: workers, cache: cache)
         shared.reports.withLockedValue {
             $0 = ReportPages(

@@ -12,8 +12,10 @@ public struct HistoryInfo: Codable, Sendable, Equatable {
         public var failures: [Double] = []
         public var inFlight: [Int] = []
         public var waiting: [Int] = []
-        /// Median time from sending a request to its first byte, milliseconds; nil in steps without one.
+        /// Median time from sending a request to the first token of a streamed answer, milliseconds; nil in steps without one.
         public var ttftMs: [Double?] = []
+        /// The same to the end of an answer that is not streamed, embeddings aside.
+        public var answerMs: [Double?] = []
 
         public init() {}
     }

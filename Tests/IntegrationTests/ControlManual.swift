@@ -131,7 +131,9 @@ struct ControlManual {
     /// Fields that may be absent.
     private static let optional: Set<String> = [
         "size_vram_bytes", "expires_at", "context_length", "tokens_per_second", "ttft_p50_ms", "ttft_p95_ms", "polled_ago_ms", "vram_bytes", "rate",
-        "oldest_s", "parameter_size", "retry_at", "quantization", "size_bytes", "storage",
+        "oldest_s", "parameter_size", "retry_at",
+        "head_p50_ms", "head_p95_ms", "answer_p50_ms", "answer_p95_ms", "embeddings_p50_ms", "embeddings_p95_ms", "quantization", "size_bytes",
+        "storage",
     ]
     /// Objects whose keys are names of things.
     private static let maps: Set<String> = ["in_flight_by_model", "guarded", "bypasses", "not_kept", "facts", "endpoints"]

@@ -67,12 +67,18 @@ import Testing
     @Test func theLastMinutesAreTold() throws {
         let endpoint = try FakeEndpoint("gpu", available: ["m"], loaded: ["m"])
         try RunningDaemon.run([endpoint]) { daemon in
-            for _ in 0..<5 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200) }
+            let streamed = Self.chat.replacing("false", with: "true")
+            for _ in 0..<5 {
+                try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200)
+                try #expect(RawClient.post(port: daemon.port, "/api/chat", streamed).status == 200)
+            }
+            try #expect(RawClient.post(port: daemon.port, "/v1/embeddings", #"{"model":"m","input":"x"}"#).status == 200)
             endpoint.setScript { connection, _ in connection.answer(#"{"error":"no"}"#, status: "400 Bad Request") }
             try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 400)
             let history = try eventualValue("a step with requests") { () -> HistoryInfo? in
                 let history = try daemon.control().history()
-                return history.fleet.requests.contains { $0 > 0 } && history.fleet.ttftMs.contains { $0 != nil } ? history : nil
+                let hasTimes = history.fleet.ttftMs.contains { $0 != nil } && history.fleet.answerMs.contains { $0 != nil }
+                return history.fleet.requests.contains { $0 > 0 } && hasTimes ? history : nil
             }
             #expect(history.stepS == 2)
             let gpu = try #require(history.endpoints["gpu"])
@@ -80,13 +86,13 @@ import Testing
             #expect(gpu.tokens.contains { $0 > 0 })
             let shown = try eventualValue("figures of the endpoint") { () -> EndpointInfo? in
                 let info = try daemon.endpoint("gpu")
-                return info.ttftP50Ms != nil ? info : nil
+                return info.ttftP50Ms != nil && info.answerP50Ms != nil && info.embeddingsP50Ms != nil && info.headP50Ms != nil ? info : nil
             }
             #expect(shown.requestsPerSecond > 0 && shown.tokensPerSecond > 0 && shown.ttftP95Ms ?? 0 >= shown.ttftP50Ms ?? .infinity)
             #expect(shown.clientErrorsTotal == 1 && shown.polledAgoMs ?? .max < 10_000)
             #expect(shown.loadedModels.map(\.name) == ["m:latest"] && shown.loadedModels.first?.sizeVramBytes == 3_019_393_189)
             let model = try daemon.control().models("m").models.first
-            #expect(model?.requestsTotal == 6 && model?.tokensTotal ?? 0 > 0 && model?.contextLength == 4096)
+            #expect(model?.requestsTotal == 12 && model?.tokensTotal ?? 0 > 0 && model?.contextLength == 4096)
         }
     }
 

@@ -26,6 +26,9 @@ import Testing
         endpoint.hasKey = true
         endpoint.requestsPerSecond = 15.25
         endpoint.tokensPerSecond = 1.0 / 3
+        (endpoint.headP50Ms, endpoint.headP95Ms) = (1, 2)
+        (endpoint.answerP50Ms, endpoint.answerP95Ms) = (3, 4)
+        (endpoint.embeddingsP50Ms, endpoint.embeddingsP95Ms) = (5, 6)
         endpoint.ttftP50Ms = 1e-7
         endpoint.ttftP95Ms = 1e22
         endpoint.polledAgoMs = -16

@@ -148,7 +148,9 @@ struct AccessRecord: Sendable {
     var status: Int
     var bytes: Int
     var waitMs: Int
+    /// To the head of the answer, and to the first token of a streamed one.
     var firstByteMs: Int?
+    var firstTokenMs: Int?
     var durationMs: Int
     var tokens: TokenSum
     var cache = ""
@@ -162,6 +164,7 @@ struct AccessRecord: Sendable {
             return
                 "\(time) \(id) \(shown(peer)) \(shown(keyName)) \"\(method) \(Self.printable(path))\" \(status) model=\(shown(Self.printable(model))) "
                 + "endpoint=\(shown(endpoint)) why=\(shown(why)) bytes=\(bytes) wait_ms=\(waitMs) first_byte_ms=\(firstByteMs.map(String.init) ?? "-") "
+                + "first_token_ms=\(firstTokenMs.map(String.init) ?? "-") "
                 + "duration_ms=\(durationMs) tokens=\(tokens.input)/\(tokens.output) cache=\(shown(cache)) "
                 + "retries=\(shown(Self.printable(retries)))\n"
         case .json:
@@ -169,6 +172,7 @@ struct AccessRecord: Sendable {
                 "time": .string(time), "id": .string(id), "peer": .string(peer), "key": .string(keyName), "method": .string(method),
                 "path": .string(path), "model": .string(model), "endpoint": .string(endpoint), "why": .string(why), "status": .integer(status),
                 "bytes": .integer(bytes), "wait_ms": .integer(waitMs), "first_byte_ms": firstByteMs.map(JSONValue.integer),
+                "first_token_ms": firstTokenMs.map(JSONValue.integer),
                 "duration_ms": .integer(durationMs), "prompt_tokens": .integer(tokens.input), "answer_tokens": .integer(tokens.output),
                 "cache": .string(cache), "retries": .string(retries),
             ]

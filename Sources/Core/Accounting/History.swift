@@ -30,8 +30,7 @@ struct History: Sendable {
         var at: NIODeadline
         var fleet = Counters()
         var endpoints: [EndpointID: Counters] = [:]
-        /// Times to the first byte since the start.
-        var firstBytes: [EndpointID: LogHistogram] = [:]
+        var times: [EndpointID: AnswerTimes] = [:]
         /// Of requests on routes with a cache.
         var hits = 0
         var misses = 0
@@ -44,16 +43,18 @@ struct History: Sendable {
         var inFlight = 0
         var waiting = 0
         var ttftMs: Double?
+        var answerMs: Double?
 
         init() {}
 
-        init(from before: Counters, to now: Counters, seconds: Double, firstBytes: LogHistogram) {
+        init(from before: Counters, to now: Counters, seconds: Double, times: AnswerTimes) {
             requests = History.rate(before.requests, now.requests, seconds)
             tokens = History.rate(before.tokens, now.tokens, seconds)
             failures = History.rate(before.failures, now.failures, seconds)
             inFlight = now.inFlight
             waiting = now.waiting
-            ttftMs = firstBytes.percentile(0.5)
+            ttftMs = times.firstTokens.percentile(0.5)
+            answerMs = times.wholes.percentile(0.5)
         }
     }
 
@@ -67,30 +68,30 @@ struct History: Sendable {
     private var steps: Deque<Step> = []
     /// A little more than the window of rates.
     private var looks: Deque<Look> = []
-    private var histograms: Deque<(at: NIODeadline, of: [EndpointID: LogHistogram])> = []
+    private var histograms: Deque<(at: NIODeadline, of: [EndpointID: AnswerTimes])> = []
 
     mutating func record(_ look: Look) {
         if let before = looks.last {
             let seconds = (look.at - before.at).seconds
             guard seconds > 0 else { return }
-            var all = LogHistogram()
+            var all = AnswerTimes()
             var endpoints: [EndpointID: Values] = [:]
             for (id, counters) in look.endpoints {
-                let lately = (look.firstBytes[id] ?? LogHistogram()) - (before.firstBytes[id] ?? LogHistogram())
+                let lately = (look.times[id] ?? AnswerTimes()) - (before.times[id] ?? AnswerTimes())
                 all += lately
-                endpoints[id] = Values(from: before.endpoints[id] ?? counters, to: counters, seconds: seconds, firstBytes: lately)
+                endpoints[id] = Values(from: before.endpoints[id] ?? counters, to: counters, seconds: seconds, times: lately)
             }
             let hits = look.hits - before.hits
             let asked = hits + look.misses - before.misses
             steps.append(
                 Step(
-                    fleet: Values(from: before.fleet, to: look.fleet, seconds: seconds, firstBytes: all), endpoints: endpoints,
+                    fleet: Values(from: before.fleet, to: look.fleet, seconds: seconds, times: all), endpoints: endpoints,
                     hitRate: asked > 0 ? Double(hits) / Double(asked) : nil))
             if steps.count > Self.length { steps.removeFirst() }
         }
         looks.append(look)
         while looks.count > 2, look.at - looks[1].at >= Self.rateWindow { looks.removeFirst() }
-        if histograms.last.map({ look.at - $0.at >= Self.histogramStep }) ?? true { histograms.append((look.at, look.firstBytes)) }
+        if histograms.last.map({ look.at - $0.at >= Self.histogramStep }) ?? true { histograms.append((look.at, look.times)) }
         while histograms.count > 1, look.at - histograms[1].at >= Self.percentileWindow { histograms.removeFirst() }
     }
 
@@ -114,13 +115,11 @@ struct History: Sendable {
         return seconds >= 0.5 ? Self.rate(then.fleet.requests, count, seconds) : 0
     }
 
-    /// Of the times to the first byte over the last five minutes, as of the last look; milliseconds.
-    ///
-    /// - Parameter share: 0 to 1.
-    func percentile(_ share: Double, of id: EndpointID) -> Double? {
-        guard let now = looks.last?.firstBytes[id] else { return nil }
+    /// How long answers took over the last five minutes, as of the last look.
+    func times(of id: EndpointID) -> AnswerTimes {
+        guard let now = looks.last?.times[id] else { return AnswerTimes() }
         // What was there at the first look was recorded before it.
-        return (now - (histograms.first?.of[id] ?? LogHistogram())).percentile(share)
+        return now - (histograms.first?.of[id] ?? AnswerTimes())
     }
 
     /// - Parameter names: of the endpoints that are to be in it.
@@ -140,6 +139,7 @@ struct History: Sendable {
         series.inFlight = values.map(\.inFlight)
         series.waiting = values.map(\.waiting)
         series.ttftMs = values.map(\.ttftMs)
+        series.answerMs = values.map(\.answerMs)
         return series
     }
 

@@ -44,7 +44,7 @@ final class HistoryKeeper: Service {
         let kept = cache.counters.info()
         var look = History.Look(at: .now())
         look.endpoints = OperatorView.counters(fleet: fleet.reports(), books, requests: rows.map(\.info))
-        look.firstBytes = figures.mapValues(\.firstBytes)
+        look.times = figures.mapValues(\.times)
         look.fleet = History.Counters(
             requests: counters.total, tokens: look.endpoints.values.reduce(0) { $0 + $1.tokens }, failures: counters.failed,
             inFlight: books.inFlight, waiting: books.waiting)

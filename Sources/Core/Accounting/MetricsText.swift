@@ -100,9 +100,6 @@ extension MetricsText {
             sample("routerd_tokens_total", labels(place) + [("type", "prompt")], Double(place.tokens.input))
             sample("routerd_tokens_total", labels(place) + [("type", "answer")], Double(place.tokens.output))
         }
-        family("routerd_time_to_first_byte_seconds", "histogram", "From sending a request to an endpoint to the first byte of its answer.")
-        for place in places { histogram("routerd_time_to_first_byte_seconds", labels(place), place.timeToFirstByte) }
-        family("routerd_time_per_output_token_seconds", "histogram", "Of a stream, after its first byte: its length by its tokens.")
-        for place in places { histogram("routerd_time_per_output_token_seconds", labels(place), place.timePerToken) }
+        times(places.map { (labels($0), $0) })
     }
 }

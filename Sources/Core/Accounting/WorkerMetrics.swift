@@ -12,6 +12,9 @@ struct WorkerMetrics: Sendable {
         var action: Route.Action
         /// 499 for a client that left.
         var status: Int
+
+        /// How fast an endpoint refuses or fails says nothing about how fast it answers.
+        fileprivate var hasTimes: Bool { status < 400 || status == 499 }
     }
 
     /// One model on one endpoint.
@@ -22,7 +25,11 @@ struct WorkerMetrics: Sendable {
         let model: String
         let tokenKey: TokenKey
         var requests: [Kind: Int] = [:]
-        var timeToFirstByte = Histogram(bounds: Histogram.seconds)
+        var timeToHead = Histogram(bounds: Histogram.seconds)
+        var timeToFirstToken = Histogram(bounds: Histogram.seconds)
+        /// Whole answers, and whole answers of vectors.
+        var wholeTime = Histogram(bounds: Histogram.seconds)
+        var embeddingsTime = Histogram(bounds: Histogram.seconds)
         var timePerToken = Histogram(bounds: Histogram.tokenSeconds)
         var tokens = TokenSum()
         /// What the token counter has not been told yet.
@@ -35,17 +42,30 @@ struct WorkerMetrics: Sendable {
             tokenKey = TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(placement.model, placement.kind))
         }
 
-        fileprivate mutating func count(_ kind: Kind, _ firstByte: Double?, _ perToken: Double?, _ tokens: TokenSum) {
+        fileprivate mutating func count(_ kind: Kind, _ timings: AnswerTimings?, _ tokens: TokenSum) {
             requests[kind, default: 0] += 1
-            if let firstByte { timeToFirstByte.record(firstByte) }
-            if let perToken { timePerToken.record(perToken) }
+            if let timings, kind.hasTimes { record(timings) }
             self.tokens += tokens
             untold += tokens
         }
 
+        private mutating func record(_ timings: AnswerTimings) {
+            if timings.manner == .embeddings {
+                if let whole = timings.whole { embeddingsTime.record(whole.seconds) }
+                return
+            }
+            if let head = timings.timeToHead { timeToHead.record(head.seconds) }
+            if let first = timings.timeToFirstToken { timeToFirstToken.record(first.seconds) }
+            if let whole = timings.whole { wholeTime.record(whole.seconds) }
+            if let perToken = timings.timePerToken { timePerToken.record(perToken.seconds) }
+        }
+
         fileprivate mutating func add(_ other: Place) {
             for (kind, count) in other.requests { requests[kind, default: 0] += count }
-            timeToFirstByte.add(other.timeToFirstByte)
+            timeToHead.add(other.timeToHead)
+            timeToFirstToken.add(other.timeToFirstToken)
+            wholeTime.add(other.wholeTime)
+            embeddingsTime.add(other.embeddingsTime)
             timePerToken.add(other.timePerToken)
             tokens += other.tokens
         }
@@ -53,8 +73,7 @@ struct WorkerMetrics: Sendable {
 
     /// What an endpoint does, beyond the scheduler's books.
     struct OfEndpoint: Sendable {
-        /// From sending a request to the first byte of its answer.
-        var firstBytes = LogHistogram()
+        var times = AnswerTimes()
         /// Requests that were lost there and tried again elsewhere.
         var retries = 0
         /// Answers with a status of 400 to 499, a client's leaving aside.
@@ -62,7 +81,7 @@ struct WorkerMetrics: Sendable {
 
         static func + (left: OfEndpoint, right: OfEndpoint) -> OfEndpoint {
             var sum = left
-            sum.firstBytes += right.firstBytes
+            sum.times += right.times
             sum.retries += right.retries
             sum.clientErrors += right.clientErrors
             return sum
@@ -87,7 +106,10 @@ struct WorkerMetrics: Sendable {
     /// Requests that went to no model of an endpoint.
     private(set) var others: [Kind: Int] = [:]
 
-    mutating func firstByte(_ endpoint: EndpointID, after time: TimeAmount) { endpoints[endpoint, default: OfEndpoint()].firstBytes.record(time) }
+    /// The first token of a streamed answer has come. To be told then, and again with the other times when the answer has ended.
+    mutating func firstToken(_ endpoint: EndpointID, after time: TimeAmount) {
+        endpoints[endpoint, default: OfEndpoint()].times.firstTokens.record(time)
+    }
 
     mutating func retried(_ endpoint: EndpointID) { endpoints[endpoint, default: OfEndpoint()].retries += 1 }
 
@@ -101,11 +123,11 @@ struct WorkerMetrics: Sendable {
 
     mutating func count(_ kind: Kind) { others[kind, default: 0] += 1 }
 
-    mutating func count(
-        _ kind: Kind, _ placement: Placement, _ endpoint: Endpoint, timeToFirstByte: Double?, timePerToken: Double?, tokens: TokenSum
-    ) {
+    /// - Parameter timings: nil where there was no answer, or none of a model's.
+    mutating func count(_ kind: Kind, _ placement: Placement, _ endpoint: Endpoint, _ timings: AnswerTimings?, tokens: TokenSum) {
         // Looked up once: each access to a value in a dictionary moves it out and in again.
-        places[placement.pair, default: Place(placement, endpoint)].count(kind, timeToFirstByte, timePerToken, tokens)
+        places[placement.pair, default: Place(placement, endpoint)].count(kind, timings, tokens)
+        if let timings, kind.hasTimes { endpoints[endpoint.id, default: OfEndpoint()].times.record(timings) }
         if (400..<499).contains(kind.status) { endpoints[endpoint.id, default: OfEndpoint()].clientErrors += 1 }
     }
 

@@ -161,6 +161,8 @@ public struct Config: Sendable, Equatable {
         public var requestTimeout: TimeAmount = .zero
         /// An idle connection to an endpoint is kept this long.
         public var upstreamIdleTimeout: TimeAmount = .seconds(60)
+        /// A connection to an endpoint serves no further request after this; zero means no limit.
+        public var upstreamMaxAge: TimeAmount = .minutes(10)
         /// Idle connections kept for each endpoint and event loop.
         public var upstreamIdleConnections = 64
 

@@ -41,6 +41,7 @@ struct ConfigKey: Sendable {
         duration("idle_timeout", \.limits.idleTimeout, .milliseconds(1)...day),
         duration("request_timeout", \.limits.requestTimeout, .milliseconds(1)...day, zeroMeansNone: true),
         duration("upstream_idle_timeout", \.limits.upstreamIdleTimeout, .milliseconds(1)...day),
+        duration("upstream_max_age", \.limits.upstreamMaxAge, .milliseconds(1)...day, zeroMeansNone: true),
         integer("upstream_idle_connections", \.limits.upstreamIdleConnections, 0...100_000),
         duration("poll_interval", \.polling.loadedInterval, .milliseconds(50)...day),
         duration("poll_models_interval", \.polling.modelsInterval, .milliseconds(50)...day),

@@ -78,8 +78,11 @@ struct OperatorView {
             let rates = history.rates(of: endpoint.id, totals, now: now)
             info.requestsPerSecond = rates.requests
             info.tokensPerSecond = rates.tokens
-            info.ttftP50Ms = history.percentile(0.5, of: endpoint.id)
-            info.ttftP95Ms = history.percentile(0.95, of: endpoint.id)
+            let times = history.times(of: endpoint.id)
+            (info.headP50Ms, info.headP95Ms) = (times.heads.percentile(0.5), times.heads.percentile(0.95))
+            (info.ttftP50Ms, info.ttftP95Ms) = (times.firstTokens.percentile(0.5), times.firstTokens.percentile(0.95))
+            (info.answerP50Ms, info.answerP95Ms) = (times.wholes.percentile(0.5), times.wholes.percentile(0.95))
+            (info.embeddingsP50Ms, info.embeddingsP95Ms) = (times.embeddings.percentile(0.5), times.embeddings.percentile(0.95))
             info.polledAgoMs = lastAnswers[endpoint.id].map { max(0, (now - $0).milliseconds) }
             return info
         }

@@ -26,6 +26,8 @@ public final class Fleet: Sendable {
         var members: [EndpointID: Member] = [:]
         /// Those that are known to be down, and why.
         var down: [EndpointID: String] = [:]
+        /// When it was last told that a host moved, by its name.
+        var movesTold: [String: NIODeadline] = [:]
         var nextID = 1
     }
 
@@ -203,6 +205,30 @@ public final class Fleet: Sendable {
         let pollers = state.withLockedValue { $0.members.values.map(\.poller) }
         for poller in pollers { poller.pollSoon(.refused) }
     }
+
+    /// A name that endpoints are reached by points elsewhere. From any thread.
+    ///
+    /// - Parameter dropIdle: closes what leads to where the endpoint was.
+    func hostMoved(_ host: String, from: [String], to: [String], dropIdle: (EndpointID) -> Void) {
+        let now = NIODeadline.now()
+        let (moved, isNews) = state.withLockedValue { state in
+            let moved = state.order.compactMap { state.members[$0] }.filter { $0.endpoint.address.host == host }
+            // Some names point elsewhere all the time: that is told now and then.
+            let isNews = state.movesTold[host].map { now - $0 > Self.movesToldEvery } ?? true
+            if isNews, !moved.isEmpty { state.movesTold[host] = now }
+            return (moved, isNews)
+        }
+        for member in moved {
+            dropIdle(member.endpoint.id)
+            logger.log(
+                level: isNews ? .notice : .debug,
+                "\(member.endpoint.name) now resolves to \(to.joined(separator: ", ")) (was \(from.joined(separator: ", ")))",
+                metadata: ["endpoint": "\(member.endpoint.name)", "host": "\(host)"])
+            Task { await member.poller.moved() }
+        }
+    }
+
+    private static let movesToldEvery = TimeAmount.minutes(1)
 
     // MARK: The operator's wishes; in force when the call returns. False: there is no such endpoint.
 

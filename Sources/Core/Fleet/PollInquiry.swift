@@ -52,11 +52,15 @@ struct PollInquiry: Sendable {
     func optionalRoutes(known: Capabilities) async -> (found: Capabilities, isCertain: Bool) {
         var found = known
         for (path, capability) in OpenAIProbe.optionalRoutes {
-            // Who does not answer, or is asked too often already, is not asked more.
-            guard let answer = try? await client.ask(.POST, path, body: Array("{}".utf8), of: endpoint), answer.status != 429 else {
-                return (found, false)
+            do {
+                let answer = try await client.ask(.POST, path, body: Array("{}".utf8), of: endpoint)
+                // Who is asked too often already is not asked more.
+                if answer.status == 429 { return (found, false) }
+                if OpenAIProbe.hasRoute(status: answer.status) { found.insert(capability) } else { found.remove(capability) }
+            } catch {
+                if error.isConnectionFailure || error.isOurs { return (found, false) }
+                // It has no answer to this, and would have none the next time.
             }
-            if OpenAIProbe.hasRoute(status: answer.status) { found.insert(capability) } else { found.remove(capability) }
         }
         return (found, true)
     }

@@ -125,6 +125,15 @@ actor Poller {
         pause?.cancel()
     }
 
+    /// Its name points elsewhere: another server may listen there, with other models.
+    func moved() {
+        guard machine.isPolled else { return }
+        kindIsKnown = false
+        routesAreKnown = false
+        schedule.kick(.everything, now: .now())
+        pause?.cancel()
+    }
+
     func wish(_ wish: EndpointState.Wish?) {
         let wasPolled = machine.isPolled
         machine.wished(wish, at: .now())

@@ -52,7 +52,9 @@ final class Worker {
         coarseNow = .now()
         accessLog = settings.accessLog
         namePrefix = String(shared.bootID, radix: 36) + "-"
-        pool = UpstreamPool(idleTimeout: settings.limits.upstreamIdleTimeout, idleLimit: settings.limits.upstreamIdleConnections)
+        pool = UpstreamPool(
+            idleTimeout: settings.limits.upstreamIdleTimeout, idleLimit: settings.limits.upstreamIdleConnections,
+            maxAge: settings.limits.upstreamMaxAge)
     }
 
     func start() {
@@ -151,7 +153,7 @@ final class Worker {
         for exchange in Array(withoutClient.values) { exchange.sweep(now: now) }
         pool.prune(now: now)
         flush()
-        shared.scheduler.expire()
+        shared.scheduler.sweep()
     }
 
     // MARK: Control
@@ -164,6 +166,7 @@ final class Worker {
         metrics.rename { settings.endpoints[$0]?.name }
         pool.idleTimeout = settings.limits.upstreamIdleTimeout
         pool.idleLimit = settings.limits.upstreamIdleConnections
+        pool.maxAge = settings.limits.upstreamMaxAge
         for (id, endpoint) in old.endpoints where settings.endpoints[id]?.address != endpoint.address || settings.endpoints[id]?.tls != endpoint.tls {
             pool.drop(id)
         }

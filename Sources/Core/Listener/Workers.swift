@@ -76,6 +76,11 @@ final class Workers: Sendable {
         await each { $0.counters }.reduce(WorkerCounters(), +)
     }
 
+    /// No further request goes over a connection to the endpoint that is there now: it may lead to where the endpoint was.
+    func dropIdle(_ endpoint: EndpointID) {
+        for worker in bound { worker.eventLoop.execute { worker.value.pool.drop(endpoint) } }
+    }
+
     /// Everything that has been counted is in the common books.
     func flush() async { await each { $0.flush() } }
 

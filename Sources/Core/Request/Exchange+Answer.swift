@@ -151,6 +151,7 @@ extension Exchange: UpstreamDelegate {
         guard let tap = attempt?.tap, tap.framing != nil, tap.sawToken else { return }
         let now = time ?? .now()
         attempt?.firstTokenAt = now
+        if let attempt, let sent = attempt.sentAt, attempt.lease != nil { worker.metrics.firstToken(attempt.endpoint.id, after: now - sent) }
         enter(.streaming, now: now)
     }
 

@@ -18,14 +18,7 @@ enum ExchangeBooks {
         let tokens = attempt?.tokens ?? TokenSum()
         let kind = WorkerMetrics.Kind(action: exchange.route.action, status: status)
         if let attempt, attempt.placement.pair >= 0 {
-            let sent = attempt.sentAt
-            if let sent, let first = attempt.firstTokenAt ?? attempt.bodyAt { worker.metrics.firstByte(attempt.endpoint.id, after: first - sent) }
-            var perToken: Double?
-            if let first = attempt.firstTokenAt, tokens.output > 1 { perToken = (now - first).seconds / Double(tokens.output - 1) }
-            worker.metrics.count(
-                kind, attempt.placement, attempt.endpoint,
-                timeToFirstByte: sent.flatMap { sent in (attempt.firstTokenAt ?? attempt.bodyAt).map { ($0 - sent).seconds } },
-                timePerToken: perToken, tokens: tokens)
+            worker.metrics.count(kind, attempt.placement, attempt.endpoint, timings(exchange, attempt, clientLeft, now), tokens: tokens)
         } else {
             worker.metrics.count(kind)
         }
@@ -36,10 +29,19 @@ enum ExchangeBooks {
                 path: RouterKeys.pathWithoutKey(exchange.head.uri), model: exchange.facts?.model ?? "", endpoint: attempt?.endpoint.name ?? "",
                 why: exchange.why, status: status, bytes: exchange.bytesSent,
                 waitMs: ((exchange.grantedAt ?? now) - exchange.started).milliseconds,
-                firstByteMs: (attempt?.firstTokenAt ?? attempt?.bodyAt).map { ($0 - exchange.started).milliseconds },
+                firstByteMs: attempt?.bodyAt.map { ($0 - exchange.started).milliseconds },
+                firstTokenMs: attempt?.firstTokenAt.map { ($0 - exchange.started).milliseconds },
                 durationMs: (now - exchange.started).milliseconds,
                 tokens: tokens + (exchange.existingSideWork?.mixture?.outcome.spent ?? TokenSum()),
                 cache: exchange.cacheMark?.word ?? "", retries: exchange.retryNote))
+    }
+
+    private static func timings(_ exchange: Exchange, _ attempt: Attempt, _ clientLeft: Bool, _ now: NIODeadline) -> AnswerTimings? {
+        guard let sent = attempt.sentAt, let head = attempt.headAt, case .forward(let operation) = exchange.route.action,
+            let manner = AnswerTimings.Manner(operation, isStreamed: attempt.tap?.framing != nil)
+        else { return nil }
+        return AnswerTimings(
+            manner, sent: sent, head: head, firstToken: attempt.firstTokenAt, ended: clientLeft ? nil : now, tokens: attempt.tokens.output)
     }
 }
 

@@ -61,6 +61,14 @@ public enum Operation: String, Sendable, CaseIterable {
     /// Whether it waits for a slot of its model. What costs the endpoint next to nothing does not.
     public var takesSlot: Bool { self != .ollamaShow && self != .tokenize && self != .countTokens }
 
+    /// Whether its answer is made of tokens, rather than of vectors or scores.
+    public var makesTokens: Bool {
+        switch self {
+        case .ollamaEmbed, .ollamaEmbeddings, .embeddings, .rerank: false
+        default: true
+        }
+    }
+
     /// Streams of it say when they are complete; one that ends without having said so is cut.
     public var streamsTellTheirEnd: Bool {
         switch self {

@@ -70,17 +70,3 @@ struct ModelBook: Sendable {
         tokens > 0 ? secondsPerToken.value * Double(max(16, tokens - warm)) : firstToken.value
     }
 }
-
-/// A mean in which new values count more than old ones; at first it moves quickly from what was assumed.
-struct Mean: Sendable, Equatable {
-    private(set) var value: Double
-    private var count = 0.0
-
-    init(_ prior: Double) { value = prior }
-
-    /// About the last fifty count.
-    mutating func add(_ new: Double) {
-        count = min(count + 1, 50)
-        value += (new - value) / count
-    }
-}

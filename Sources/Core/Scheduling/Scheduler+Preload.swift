@@ -128,12 +128,6 @@ extension Scheduler {
         let slots = Double(holders * limit(pair))
         let use = min(0.95, book.rate * book.service.value / slots)
         guard use > 0.001 else { return 0 }
-        return book.service.value / slots * power(use, (2 * (slots + 1)).squareRoot() - 1) / (1 - use)
+        return book.service.value / slots * Arithmetic.power(use, (2 * (slots + 1)).squareRoot() - 1) / (1 - use)
     }
 }
-
-#if canImport(Glibc)
-    import Glibc
-
-    private func power(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }
-#endif

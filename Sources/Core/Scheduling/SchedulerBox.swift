@@ -24,7 +24,20 @@ final class SchedulerBox: Sendable {
     private struct State {
         var scheduler: Scheduler
         var waiting: [TicketID: Decision] = [:]
+        private var sweptAt: NIODeadline?
+
+        init(scheduler: Scheduler) { self.scheduler = scheduler }
+
+        /// True once in a while: whoever hears it sweeps.
+        mutating func isSweepDue(_ now: NIODeadline) -> Bool {
+            if let sweptAt, now < sweptAt + SchedulerBox.sweepInterval { return false }
+            sweptAt = now
+            return true
+        }
     }
+
+    /// A little less than an event loop's tick, so that with one loop each tick sweeps.
+    static let sweepInterval = TimeAmount.milliseconds(200)
 
     private let state: NIOLockedValueBox<State>
     private let clock: @Sendable () -> NIODeadline
@@ -91,8 +104,13 @@ final class SchedulerBox: Sendable {
         return state.withLockedValue { $0.scheduler.explain(ask, now: now) }
     }
 
-    /// The sweep: refuses who has waited for too long, decides anew for the others.
-    func expire() { run { $0.expire(now: $1) } }
+    /// Refuses who has waited for too long and decides anew for the others. To be called by every event loop at each of its ticks: one of
+    /// them does it, so that none that is late holds it up, and the others find it done.
+    func sweep() {
+        let now = clock()
+        guard state.withLockedValue({ $0.isSweepDue(now) }) else { return }
+        run { $0.expire(now: $1) }
+    }
 
     func queue() -> [LinePlace] {
         let now = clock()

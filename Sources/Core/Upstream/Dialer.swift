@@ -22,8 +22,12 @@ struct Dialer: Sendable {
     let tls: TLSClients
     private let open: Open
 
+    init(tls: TLSClients = TLSClients(), names: NameResolver = NameResolver()) {
+        self.init(tls: tls, open: Self.overNetwork(names))
+    }
+
     /// - Parameter open: instead of the network, for tests: the channels may be embedded ones.
-    init(tls: TLSClients = TLSClients(), open: @escaping Open = Self.overNetwork) {
+    init(tls: TLSClients = TLSClients(), open: @escaping Open) {
         self.tls = tls
         self.open = open
     }
@@ -81,16 +85,18 @@ struct Dialer: Sendable {
         return result.futureResult
     }
 
-    private static let overNetwork: Open = { place, timeout, eventLoop, prepare in
-        let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(timeout).channelInitializer { channel in
-            channel.eventLoop.makeCompletedFuture { try prepare(channel.pipeline.syncOperations) }
-        }
-        switch place {
-        case .unix(let path): return bootstrap.connect(unixDomainSocketPath: path)
-        case .tcp(let host, let port):
-            // A literal address spares the resolver.
-            guard let address = try? SocketAddress(ipAddress: host, port: port) else { return bootstrap.connect(host: host, port: port) }
-            return bootstrap.connect(to: address)
+    private static func overNetwork(_ names: NameResolver) -> Open {
+        { place, timeout, eventLoop, prepare in
+            let bootstrap = ClientBootstrap(group: eventLoop).connectTimeout(timeout).channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try prepare(channel.pipeline.syncOperations) }
+            }
+            switch place {
+            case .unix(let path): return bootstrap.connect(unixDomainSocketPath: path)
+            case .tcp(let host, let port):
+                // A literal address is never looked up.
+                if let address = try? SocketAddress(ipAddress: host, port: port) { return bootstrap.connect(to: address) }
+                return bootstrap.resolver(NameQuery(names, on: eventLoop)).connect(host: host, port: port)
+            }
         }
     }
 }

@@ -37,7 +37,7 @@ enum IOErrorText {
 
     private static func reason(_ error: NIOConnectionError) -> String {
         if !error.connectionErrors.isEmpty { return reason(cause(error)) }
-        if error.dnsAError != nil || error.dnsAAAAError != nil { return "cannot resolve \(error.host)" }
+        if let fault = error.dnsAError ?? error.dnsAAAAError { return "\(fault)" }
         return "cannot connect"
     }
 

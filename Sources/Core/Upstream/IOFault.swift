@@ -38,7 +38,9 @@ enum IOFault: Sendable, Equatable {
         case let error as IOError: return isOurs(errno: error.errnoCode)
         case let error as NIOConnectionError:
             // One address of several that was tried properly tells of the endpoint.
-            return !error.connectionErrors.isEmpty && error.connectionErrors.allSatisfy { isOurs($0.error) }
+            if !error.connectionErrors.isEmpty { return error.connectionErrors.allSatisfy { isOurs($0.error) } }
+            return (error.dnsAError ?? error.dnsAAAAError).map { isOurs($0) } ?? false
+        case NameFault.ours: return true
         default: return false
         }
     }

@@ -40,6 +40,8 @@ final class UpstreamHandler: ChannelDuplexHandler {
     private static let largeBody = 64 * 1024
 
     let endpoint: EndpointID
+    /// When its connection began to be made.
+    let dialledAt: NIODeadline
     /// When it became idle, for the pool.
     var idleSince: NIODeadline = .distantPast
     private let pool: UpstreamPool
@@ -55,8 +57,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
     /// What came back was no answer: never a reason to send the request again on the same endpoint.
     private var sentGarbage = false
 
-    init(endpoint: EndpointID, pool: UpstreamPool) {
+    init(endpoint: EndpointID, pool: UpstreamPool, dialledAt: NIODeadline = .now()) {
         self.endpoint = endpoint
+        self.dialledAt = dialledAt
         self.pool = pool
     }
 

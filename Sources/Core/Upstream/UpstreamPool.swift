@@ -9,30 +9,40 @@ import NIOCore
 /// Bound to its event loop, hence not `Sendable`.
 final class UpstreamPool {
     private var idle: [EndpointID: [UpstreamHandler]] = [:]
+    /// Of endpoints that moved or changed: nothing that was dialled before then serves another request.
+    private var validSince: [EndpointID: NIODeadline] = [:]
     private var isClosed = false
     var idleTimeout: TimeAmount
     var idleLimit: Int
+    /// Since it was dialled, however often it has been of use: sooner or later every name points elsewhere, and every connection is dead
+    /// without having been closed. Zero: no limit.
+    var maxAge: TimeAmount
 
-    init(idleTimeout: TimeAmount, idleLimit: Int) {
+    init(idleTimeout: TimeAmount, idleLimit: Int, maxAge: TimeAmount = .minutes(10)) {
         self.idleTimeout = idleTimeout
         self.idleLimit = idleLimit
+        self.maxAge = maxAge
     }
 
     /// An open connection, or nil if one has to be made.
     func take(_ endpoint: EndpointID) -> UpstreamHandler? {
+        guard idle[endpoint]?.isEmpty == false else { return nil }
+        let now = NIODeadline.now()
         while let connection = idle[endpoint]?.popLast() {
-            if connection.isOpen { return connection }
+            if connection.isOpen, isFit(connection, now) { return connection }
+            connection.close()
         }
         return nil
     }
 
     /// The connection's request has been answered whole.
     func give(_ connection: UpstreamHandler) {
-        guard !isClosed, idle[connection.endpoint, default: []].count < idleLimit else {
+        let now = NIODeadline.now()
+        guard !isClosed, isFit(connection, now), idle[connection.endpoint, default: []].count < idleLimit else {
             connection.close()
             return
         }
-        connection.idleSince = .now()
+        connection.idleSince = now
         idle[connection.endpoint, default: []].append(connection)
     }
 
@@ -42,18 +52,27 @@ final class UpstreamPool {
         idle[connection.endpoint]?.remove(at: index)
     }
 
-    /// Closes what has been idle for too long. The oldest are at the front.
+    /// Whether another request may go over it.
+    private func isFit(_ connection: UpstreamHandler, _ now: NIODeadline) -> Bool {
+        if maxAge > .zero, now - connection.dialledAt > maxAge { return false }
+        return validSince[connection.endpoint].map { connection.dialledAt > $0 } ?? true
+    }
+
+    /// Closes what has been idle for too long, or is too old.
     func prune(now: NIODeadline) {
-        for endpoint in idle.keys {
-            while let oldest = idle[endpoint]?.first, now - oldest.idleSince > idleTimeout {
-                idle[endpoint]?.removeFirst()
-                oldest.close()
-            }
+        for (endpoint, connections) in idle {
+            func isDue(_ connection: UpstreamHandler) -> Bool { now - connection.idleSince > idleTimeout || !isFit(connection, now) }
+            guard connections.contains(where: isDue) else { continue }
+            // Out of the pool first: closing tells the pool.
+            idle[endpoint] = connections.filter { !isDue($0) }
+            for connection in connections where isDue(connection) { connection.close() }
         }
     }
 
-    /// The endpoint has left the fleet, or its address or key has changed.
+    /// The endpoint has left the fleet, or its settings have changed, or its name points elsewhere: what is idle goes now, and what is in
+    /// use after its request.
     func drop(_ endpoint: EndpointID) {
+        validSince[endpoint] = .now()
         let dropped = idle.removeValue(forKey: endpoint) ?? []
         for connection in dropped { connection.close() }
     }
@@ -62,6 +81,4 @@ final class UpstreamPool {
         isClosed = true
         for endpoint in Array(idle.keys) { drop(endpoint) }
     }
-
-    var idleCount: Int { idle.values.reduce(0) { $0 + $1.count } }
 }

@@ -5,7 +5,8 @@
 
 extension HistoryInfo.Series: WireRow {
     static let fields: [WireField<HistoryInfo.Series>] = [
-        WireField("failures", \.failures), WireField("in_flight", \.inFlight), WireField("requests", \.requests), WireField("tokens", \.tokens),
+        WireField("answer_ms", \.answerMs), WireField("failures", \.failures), WireField("in_flight", \.inFlight), WireField("requests", \.requests),
+        WireField("tokens", \.tokens),
         WireField("ttft_ms", \.ttftMs), WireField("waiting", \.waiting),
     ]
 

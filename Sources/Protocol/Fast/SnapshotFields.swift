@@ -85,8 +85,11 @@ extension EndpointInfo.SetAside: WireRow {
 
 extension EndpointInfo: WireRow {
     static let fields: [WireField<EndpointInfo>] = [
-        WireField("aborts_total", \.abortsTotal), WireField("available", \.available), WireField("client_errors_total", \.clientErrorsTotal),
-        WireField("failures_total", \.failuresTotal), WireField("has_key", \.hasKey), WireField("in_flight", \.inFlight),
+        WireField("aborts_total", \.abortsTotal), WireField("answer_p50_ms", \.answerP50Ms), WireField("answer_p95_ms", \.answerP95Ms),
+        WireField("available", \.available), WireField("client_errors_total", \.clientErrorsTotal),
+        WireField("embeddings_p50_ms", \.embeddingsP50Ms), WireField("embeddings_p95_ms", \.embeddingsP95Ms),
+        WireField("failures_total", \.failuresTotal), WireField("has_key", \.hasKey), WireField("head_p50_ms", \.headP50Ms),
+        WireField("head_p95_ms", \.headP95Ms), WireField("in_flight", \.inFlight),
         WireField("in_flight_by_model", \.inFlightByModel), WireField("kind", \.kind), WireField("limit", \.limit),
         WireField("loaded", \.loaded), WireField("loaded_models", \.loadedModels), WireField("name", \.name),
         WireField("polled_ago_ms", \.polledAgoMs), WireField("reason", \.reason), WireField("requests_per_second", \.requestsPerSecond),

@@ -48,7 +48,7 @@ struct EndpointsCommand: ParsableCommand {
             more: [
                 "LIMIT", "SINCE", "WEIGHT", "AVAILABLE", "REQUESTS", "TOKENS", "FAILURES", "RETRIES", "ABORTS", "REQUESTS PER SECOND",
                 "TOKENS PER SECOND",
-                "TTFT P50", "TTFT P95", "VRAM",
+                "TTFT P50", "TTFT P95", "HEAD P50", "HEAD P95", "ANSWER P50", "ANSWER P95", "EMBEDDINGS P50", "EMBEDDINGS P95", "VRAM",
             ])
         table.rows = endpoints.map { endpoint in
             [
@@ -62,6 +62,9 @@ struct EndpointsCommand: ParsableCommand {
                 .init("\(endpoint.retriesTotal)"), .init("\(endpoint.abortsTotal)"),
                 .init(Quantity.rate(endpoint.requestsPerSecond)), .init(Quantity.rate(endpoint.tokensPerSecond)),
                 .init(milliseconds(endpoint.ttftP50Ms)), .init(milliseconds(endpoint.ttftP95Ms)),
+                .init(milliseconds(endpoint.headP50Ms)), .init(milliseconds(endpoint.headP95Ms)),
+                .init(milliseconds(endpoint.answerP50Ms)), .init(milliseconds(endpoint.answerP95Ms)),
+                .init(milliseconds(endpoint.embeddingsP50Ms)), .init(milliseconds(endpoint.embeddingsP95Ms)),
                 .init(endpoint.vramBytes.map(Quantity.bytes) ?? "-"),
             ]
         }
@@ -85,7 +88,10 @@ struct EndpointsCommand: ParsableCommand {
             ("Weight", weight(endpoint.weight), .plain),
             ("Requests", "\(endpoint.requestsTotal), \(Quantity.rate(endpoint.requestsPerSecond)) a second", .plain),
             ("Tokens", "\(endpoint.tokensTotal), \(Quantity.rate(endpoint.tokensPerSecond)) a second", .plain),
-            ("First byte", firstByte(endpoint), .plain),
+            ("First token", times(endpoint.ttftP50Ms, endpoint.ttftP95Ms), .plain),
+            ("Head", times(endpoint.headP50Ms, endpoint.headP95Ms), .plain),
+            ("Whole answer", times(endpoint.answerP50Ms, endpoint.answerP95Ms), .plain),
+            ("Embeddings", times(endpoint.embeddingsP50Ms, endpoint.embeddingsP95Ms), .plain),
             ("Failures", "\(endpoint.failuresTotal)", endpoint.failuresTotal > 0 ? .warning : .plain),
             ("Retries", "\(endpoint.retriesTotal)", .plain),
             ("Aborts", "\(endpoint.abortsTotal)", .plain),
@@ -98,9 +104,9 @@ struct EndpointsCommand: ParsableCommand {
 
     private static func milliseconds(_ value: Double?) -> String { value.map { "\(Int($0.rounded()))ms" } ?? "-" }
 
-    private static func firstByte(_ endpoint: EndpointInfo) -> String {
-        guard let median = endpoint.ttftP50Ms else { return "-" }
-        return "half within \(milliseconds(median)), 95% within \(milliseconds(endpoint.ttftP95Ms))"
+    private static func times(_ median: Double?, _ most: Double?) -> String {
+        guard let median else { return "-" }
+        return "half within \(milliseconds(median)), 95% within \(milliseconds(most))"
     }
 
     private static func setAside(_ endpoint: EndpointInfo) -> String {

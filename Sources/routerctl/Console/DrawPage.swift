@@ -23,7 +23,7 @@ extension HelpPage {
             [
                 ("IN FLIGHT", "Requests there, of the slots of all its models in memory: one model's may be taken while others are free"),
                 ("WAIT", "Requests in line that it could serve; one that several could serve counts at each"),
-                ("TTFT P95", "To the first byte of an answer, over the last 5 minutes: half within, and 95 of 100 within"),
+                ("TTFT P95", "To the first token of a streamed answer, over the last 5 minutes: half within, and 95 of 100 within"),
                 ("ERR", "Failed by its doing, since the daemon started; RETRY: tried again elsewhere; ABORT: the client left"),
             ]
         case .models:

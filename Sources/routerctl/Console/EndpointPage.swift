@@ -61,6 +61,11 @@ struct EndpointPage: Sendable {
         func count(_ value: Int, _ bad: Role = .value) -> (String, Role) { (Quantity.count(max(0, value)), value > 0 ? bad : .dim) }
         func figure(_ label: String, _ value: (String, Role)) -> LabelledValue { LabelledValue(label, value.0, value.1) }
         let isFull = endpoint.inFlight >= endpoint.capacity && endpoint.inFlight > 0
+        // Of what it does not do there is nothing to say.
+        let others: [LabelledValue] = [
+            ("head p50", endpoint.headP50Ms), ("answer p50", endpoint.answerP50Ms), ("answer p95", endpoint.answerP95Ms),
+            ("embed p50", endpoint.embeddingsP50Ms), ("embed p95", endpoint.embeddingsP95Ms),
+        ].filter { $0.1 != nil }.map { LabelledValue($0.0, Latency.text($0.1)) }
         return [
             LabelledValue("in flight", "\(endpoint.inFlight) of \(endpoint.capacity)", isFull ? .barFull : .value),
             figure("waiting", count(endpoint.waiting, .warning)),
@@ -74,7 +79,7 @@ struct EndpointPage: Sendable {
             figure("retried", count(endpoint.retriesTotal, .warning)),
             figure("aborted", count(endpoint.abortsTotal)),
             figure("refused", count(endpoint.clientErrorsTotal)),
-        ]
+        ] + others
     }
 
     /// Four charts: in a row on the widest screens, two by two, or below each other.

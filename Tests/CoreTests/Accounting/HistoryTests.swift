@@ -14,11 +14,11 @@ import Testing
 
     private static func at(_ seconds: Double) -> NIODeadline { .uptimeNanoseconds(1_000_000_000_000 + UInt64(seconds * 1e9)) }
 
-    private static func look(_ seconds: Double, requests: Int = 0, tokens: Int = 0, firstBytes: LogHistogram = LogHistogram()) -> History.Look {
+    private static func look(_ seconds: Double, requests: Int = 0, tokens: Int = 0, firstTokens: LogHistogram = LogHistogram()) -> History.Look {
         var look = History.Look(at: at(seconds))
         look.fleet = History.Counters(requests: requests, tokens: tokens)
         look.endpoints[gpu] = History.Counters(requests: requests, tokens: tokens, inFlight: 1)
-        look.firstBytes[gpu] = firstBytes
+        look.times[gpu] = AnswerTimes(firstTokens: firstTokens)
         return look
     }
 
@@ -77,18 +77,18 @@ import Testing
     @Test func percentilesForgetAfterFiveMinutes() throws {
         var history = History()
         var all = LogHistogram()
-        history.record(Self.look(0, firstBytes: all))
+        history.record(Self.look(0, firstTokens: all))
         for _ in 0..<100 { all.record(.seconds(10)) }
-        history.record(Self.look(2, firstBytes: all))
-        let slow = try #require(history.percentile(0.5, of: Self.gpu))
+        history.record(Self.look(2, firstTokens: all))
+        let slow = try #require(history.times(of: Self.gpu).firstTokens.percentile(0.5))
         #expect(abs(slow - 10_000) < 700)
         for step in 2...170 {
             all.record(.milliseconds(20))
-            history.record(Self.look(Double(step) * 2, firstBytes: all))
+            history.record(Self.look(Double(step) * 2, firstTokens: all))
         }
-        let later = try #require(history.percentile(0.95, of: Self.gpu))
+        let later = try #require(history.times(of: Self.gpu).firstTokens.percentile(0.95))
         #expect(abs(later - 20) < 2, "\(later)")
-        #expect(history.percentile(0.5, of: EndpointID(7)) == nil)
+        #expect(history.times(of: EndpointID(7)).firstTokens.percentile(0.5) == nil)
     }
 
     @Test func bucketsCoverEveryTime() {

@@ -112,6 +112,7 @@ import Testing
             request_timeout: 7s
             upstream_idle_timeout: 8s
             upstream_idle_connections: 9
+            upstream_max_age: 16s
             poll_interval: 10s
             poll_models_interval: 11s
             poll_timeout: 12s
@@ -173,6 +174,7 @@ import Testing
         #expect(limits.requestTimeout == .seconds(7) && limits.upstreamIdleTimeout == .seconds(8) && limits.upstreamIdleConnections == 9)
         #expect(config.retries.limit == 4 && config.retries.reasons == [.busy, .notHere] && config.holdHead == .seconds(8))
         #expect(config.overdue?.factor == 3.5 && config.overdue?.least == .seconds(2))
+        #expect(limits.upstreamMaxAge == .seconds(16))
         let polling = config.polling
         #expect(polling.loadedInterval == .seconds(10) && polling.modelsInterval == .seconds(11))
         #expect(polling.timeout == .seconds(12) && polling.maxBackoff == .seconds(13))

@@ -5,7 +5,8 @@ import NIOCore
 import NIOPosix
 import NIOConcurrencyHelpers
 
-/// A model server for polls: on loopback, on a port of its own, with scripted answers to each path. One request a connection.
+/// A model server for polls: on loopback, on a port of its own, with scripted answers to each path. One request a connection,
+/// whose body is `{}` if it has one.
 final class FakePollServer: Sendable {
     enum Answer: Sendable {
         case json(String)
@@ -18,7 +19,7 @@ final class FakePollServer: Sendable {
     let port: Int
 
     /// - Parameter port: 0 for any free one.
-    static func start(_ answers: [String: Answer], port: Int = 0) async throws -> FakePollServer {
+    static func start(_ answers: [String: Answer], host: String = "127.0.0.1", port: Int = 0) async throws -> FakePollServer {
         let shared = Shared(answers)
         let channel = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
@@ -27,7 +28,7 @@ final class FakePollServer: Sendable {
                     try channel.pipeline.syncOperations.addHandler(Handler(shared))
                 }
             }
-            .bind(host: "127.0.0.1", port: port).get()
+            .bind(host: host, port: port).get()
         return FakePollServer(shared, channel)
     }
 
@@ -75,7 +76,7 @@ final class FakePollServer: Sendable {
 
         func channelRead(context: ChannelHandlerContext, data: NIOAny) {
             text += String(buffer: unwrapInboundIn(data))
-            guard text.hasSuffix("\r\n\r\n") else { return }
+            guard text.hasSuffix("\r\n\r\n") || text.hasSuffix("\r\n\r\n{}") else { return }
             shared.requests.withLockedValue { $0.append(text) }
             let words = text.split(separator: " ")
             let path = words.count > 1 ? String(words[1]) : ""

@@ -35,12 +35,12 @@ private func rarely() -> Config.Polling {
 
 /// A fleet that runs while `body` does, with all that it told.
 private func withFleet(
-    timeout: TimeAmount = .seconds(5), _ body: (Fleet, Told) async throws -> Void
+    timeout: TimeAmount = .seconds(5), names: NameResolver = NameResolver(), _ body: (Fleet, Told) async throws -> Void
 ) async throws {
     let told = Told()
     var logger = Logger(label: "test") { _ in told }
     logger.logLevel = .info
-    let client = EndpointClient(group: MultiThreadedEventLoopGroup.singleton, timeout: timeout)
+    let client = EndpointClient(group: MultiThreadedEventLoopGroup.singleton, dialer: Dialer(names: names), timeout: timeout)
     let fleet = Fleet(client: client, logger: logger) { id, report in told.reports.withLockedValue { $0.append((id, report)) } }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { await fleet.run() }
@@ -247,6 +247,37 @@ extension Fleet {
             #expect(fleet.downEndpoints().isEmpty)
         }
         await second.stop()
+    }
+
+    /// Breaks when requests still go to the old server after a name was given to another one, or when its models are taken for the new one's.
+    @Test func aNameThatPointsElsewhereIsNoticedWithTheNextPoll() async throws {
+        let old = try await FakePollServer.start(ollama)
+        let new = try await FakePollServer.start(
+            ollama.merging(["/api/tags": .json(#"{"models":[{"name":"b:latest","model":"b:latest"}]}"#)]) { $1 }, host: "127.0.0.2", port: old.port)
+        let address = NIOLockedValueBox("127.0.0.1")
+        let names = NameResolver { host throws(NameFault) in
+            guard let found = try? SocketAddress(ipAddress: address.withLockedValue { $0 }, port: 0) else { throw .unknown(host, "") }
+            return [found]
+        }
+        try await withFleet(names: names) { fleet, told in
+            let dropped = NIOLockedValueBox<[EndpointID]>([])
+            names.whenMoved { host, from, to in
+                fleet.hostMoved(host, from: from, to: to) { id in dropped.withLockedValue { $0.append(id) } }
+            }
+            var named = config(old, name: "gpu-3")
+            named.address = EndpointAddress(host: "gpu-3.test", port: old.port, url: "http://gpu-3.test:\(old.port)")
+            let ids = await fleet.apply([named, config(old, name: "other")], polling: rarely()).map(\.id)
+            #expect(await eventually { fleet.reports()[0].1.models.map(\.name) == ["a:latest"] })
+            address.withLockedValue { $0 = "127.0.0.2" }
+            // This asks for what is loaded only; that it is another server makes it ask for everything.
+            fleet.pollSoon(ids[0])
+            #expect(await eventually { fleet.reports()[0].1.models.map(\.name) == ["b:latest"] })
+            #expect(dropped.withLockedValue { $0 } == [ids[0]])
+            let line = "notice gpu-3 now resolves to 127.0.0.2 (was 127.0.0.1) endpoint=gpu-3 host=gpu-3.test"
+            #expect(told.logged.contains(line), "\(told.logged)")
+        }
+        await old.stop()
+        await new.stop()
     }
 
     @Test func aLyingServerIsDegradedAndKeepsWhatWasKnown() async throws {

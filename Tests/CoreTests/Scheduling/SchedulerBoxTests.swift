@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Dispatch
+import NIOConcurrencyHelpers
 import NIOCore
 import Synchronization
 import Testing
@@ -74,6 +75,26 @@ import Testing
         }
         held[0].release(LeaseEnd(outcome: .completed))
         #expect(inner.load(ordering: .relaxed) == 0)
+    }
+
+    /// What breaks without it: with many event loops the line is decided anew many times for each tick.
+    @Test func oneOfManyCallersSweeps() {
+        let time = NIOLockedValueBox(NIODeadline.uptimeNanoseconds(1_000_000_000))
+        let box = SchedulerBox(
+            settings: SchedulerSettings(queueTimeout: .milliseconds(100)), seed: 1, clock: { time.withLockedValue { $0 } })
+        box.setEndpoints([
+            Endpoint(id: EndpointID(0), name: "e", address: EndpointAddress(host: "h", port: 1, url: "u"), kind: .ollama, limit: 1)
+        ])
+        let refused = Atomic(0)
+        func wait() { _ = box.submit(Self.ask) { _ in refused.add(1, ordering: .relaxed) } }
+        wait()
+        box.sweep()
+        time.withLockedValue { $0 = $0 + .milliseconds(150) }
+        box.sweep()
+        #expect(refused.load(ordering: .relaxed) == 0, "another loop has just done it")
+        time.withLockedValue { $0 = $0 + .milliseconds(50) }
+        box.sweep()
+        #expect(refused.load(ordering: .relaxed) == 1)
     }
 
     @Test func manyThreadsLeaveNothingBehind() {
