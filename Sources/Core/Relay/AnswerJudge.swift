@@ -48,11 +48,12 @@ enum Verdict: Equatable, Sendable {
 enum AnswerJudge {
     /// - Parameters:
     ///   - body: what came of it, the beginning at least.
+    ///   - expectsBody: an answer to such a request is never empty.
     ///   - usesOwnKey: the endpoint's key from the configuration went with the request.
     ///   - now: the time of day, Unix seconds, for a `Retry-After` that is a date.
-    static func judge(_ head: ResponseHead, body: UnsafeRawBufferPointer, usesOwnKey: Bool, now: Int) -> Verdict {
+    static func judge(_ head: ResponseHead, body: UnsafeRawBufferPointer, expectsBody: Bool, usesOwnKey: Bool, now: Int) -> Verdict {
         switch head.status {
-        case ..<400: return isFault(body) || (body.isEmpty && head.promisesBody) ? .broken : .answered
+        case ..<400: return isFault(body) || (body.isEmpty && expectsBody) ? .broken : .answered
         case 401, 403: return usesOwnKey ? .broken : .refused
         case 404:
             return namesModel(body) ? .modelNotHere : .routeNotHere
@@ -99,9 +100,4 @@ enum AnswerJudge {
 
     /// A message stands at the beginning.
     private static func lowercased(_ body: UnsafeRawBufferPointer) -> String { String(decoding: body.prefix(2048), as: UTF8.self).lowercased() }
-}
-
-extension ResponseHead {
-    /// Its framing does not say that the body is empty.
-    var promisesBody: Bool { mayHaveBody && contentLength != 0 }
 }

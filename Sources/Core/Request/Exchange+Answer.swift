@@ -90,11 +90,17 @@ extension Exchange: UpstreamDelegate {
             // Where nobody else could serve the request, nothing is gained by waiting.
             if gathers(answer) { return .gathering }
             let canMove = attempt?.alternatives ?? 0 > 0 && retries.allows(.broken, worker.settings.retries, isRepeatable: operation.isRepeatable)
-            return canMove && answer.promisesBody && head.method != .HEAD ? .untilFirstByte : nil
+            return canMove && expectsBody ? .untilFirstByte : nil
         // The whole of it is one word: done.
         case .manage(let operation): return !operation.tellsProgress && answer.status < 300 ? .untilWhole : nil
         default: return nil
         }
+    }
+
+    /// An endpoint that answers such a request with nothing has not answered it.
+    private var expectsBody: Bool {
+        if case .forward(let operation) = route.action { return operation.isRepeatable && head.method != .HEAD }
+        return false
     }
 
     private func gathers(_ answer: ResponseHead) -> Bool { attempt?.path.gathers(answer) ?? false }
@@ -103,7 +109,7 @@ extension Exchange: UpstreamDelegate {
     private func judgeByHead(_ answer: ResponseHead) {
         guard answer.status >= 400, let endpoint = attempt?.endpoint else { return }
         attempt?.verdict = AnswerJudge.judge(
-            answer, body: UnsafeRawBufferPointer(start: nil, count: 0), usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
+            answer, body: UnsafeRawBufferPointer(start: nil, count: 0), expectsBody: false, usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
     }
 
     /// Bytes of the body have come.
@@ -180,7 +186,7 @@ extension Exchange: UpstreamDelegate {
         guard let held = attempt?.held, let endpoint = attempt?.endpoint else { return }
         if repairs(held) { return }
         let verdict = held.body.withUnsafeBytes {
-            AnswerJudge.judge(held.head, body: $0, usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
+            AnswerJudge.judge(held.head, body: $0, expectsBody: expectsBody, usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
         }
         attempt?.verdict = verdict
         if let cause = verdict.cause, let told = attempt {

@@ -28,11 +28,11 @@ extension Exchange {
     @discardableResult
     func tryElsewhere(_ cause: Retries.Cause, _ words: String, _ told: Retries.Told, _ verdict: Verdict? = nil) -> Bool {
         guard let failed = attempt else { return true }
-        retries.note(cause, at: failed.endpoint, words, told)
         // Without a model there is no other endpoint that could be meant.
         let mayMove =
             retries.allows(cause, worker.settings.retries, isRepeatable: isRepeatable) && !(facts?.model.isEmpty ?? true)
             && (failed.lease != nil || !takesSlot)
+        retries.note(cause, at: failed.endpoint, words, told)
         guard mayMove else {
             // What is held back is the most telling answer, if it is the only one.
             if verdict != nil, retries.count == 1 { return false }
@@ -100,6 +100,8 @@ extension Exchange {
             letGo()
             client?.output?.flush()
         case .compare: compareOthers(now: now)
+        case .leave(let error):
+            if let sent = attempt?.sentAt { tryElsewhere(.broken, Self.noToken(since: sent, now), .error(error)) } else { fail(error) }
         }
         if let attempt, life.stage?.isWithoutByte ?? false, attempt.alternatives > 0, let reason = worker.downEndpoints[attempt.endpoint.id] {
             tryElsewhere(.broken, "down: \(reason)", .error(.connectionLost(endpoint: attempt.endpoint.name, reason: reason)))
@@ -116,13 +118,15 @@ extension Exchange {
         case .refused: break
         case .queued(let ticket, position: _): worker.shared.scheduler.withdraw(ticket)
         case .granted(let lease):
-            let words = "no first token in \(Int((now - sent).seconds)) s"
+            let words = Self.noToken(since: sent, now)
             retries.note(.overdue, at: slow.endpoint, words, .error(.firstByteTimeout(endpoint: slow.endpoint.name, seconds: (now - sent).seconds)))
             leaveAttempt(.overdue, words, nil)
             worker.metrics.retried(slow.endpoint.id)
             granted(lease)
         }
     }
+
+    private static func noToken(since sent: NIODeadline, _ now: NIODeadline) -> String { "no first token in \(Int((now - sent).seconds)) s" }
 
     // MARK: Somebody ends it
 

@@ -12,12 +12,14 @@ import NIOCore
 /// | receiving, or uploading | `body_timeout` |
 /// | asking, following, working | the task's own deadlines; `idle_timeout` where the client takes nothing |
 /// | in line, connecting | the scheduler's and the connector's deadlines |
-/// | sent, held, open | `first_byte_timeout`; a well-looking head goes to the client after `hold_head` |
+/// | sent, held, open | `first_byte_timeout`: another endpoint, or an error; a head that looks well goes to the client after `hold_head` |
 /// | streaming | `idle_timeout` |
 /// | pull and the like | an hour or so without a byte, whatever the stage |
 enum ExchangeDeadlines {
     enum Due: Equatable {
         case fail(RouterError)
+        /// The endpoint is left for another one, if there is any; else this is the answer.
+        case leave(RouterError)
         /// As `fail`, and the connection ends: the rest of the request is not read.
         case refuse(RouterError)
         case closeClient
@@ -63,7 +65,8 @@ enum ExchangeDeadlines {
         case .sent, .held, .open:
             guard let sent = attempt.sentAt else { return nil }
             if now - sent > limits.firstByteTimeout {
-                return .fail(.firstByteTimeout(endpoint: name, seconds: limits.firstByteTimeout.seconds))
+                let error = RouterError.firstByteTimeout(endpoint: name, seconds: limits.firstByteTimeout.seconds)
+                return stage == .open ? .fail(error) : .leave(error)
             }
             if case .held = stage, let head = attempt.headAt, now - head > settings.holdHead { return .letGo }
             return isOverdue(stage, exchange, attempt, settings, now - sent, now: now) ? .compare : nil

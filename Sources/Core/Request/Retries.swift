@@ -75,7 +75,7 @@ struct Retries {
         // The same words again say nothing new, and a busy endpoint may say them often.
         let note = "\(endpoint.name): \(words)"
         if notes.last != note, notes.count < Self.notesKept { notes.append(note) }
-        if best.map({ cause.tellingness >= $0.cause.tellingness }) ?? true { best = (told, cause) }
+        if best.map({ Self.tellsMore(told, cause, than: $0.told, $0.cause) }) ?? true { best = (told, cause) }
         switch cause {
         case .unreachable: exclude(endpoint.id)
         // The scheduler leaves it alone for as long as it asks for, and the request may come back to it.
@@ -84,6 +84,13 @@ struct Retries {
             counted += 1
             exclude(endpoint.id)
         }
+    }
+
+    private static func tellsMore(_ told: Told, _ cause: Cause, than best: Told, _ bestCause: Cause) -> Bool {
+        guard cause.tellingness == bestCause.tellingness else { return cause.tellingness > bestCause.tellingness }
+        // An endpoint's own words rather than ours; of equals the last.
+        if case .answer = best, case .error = told { return false }
+        return true
     }
 
     mutating func exclude(_ endpoint: EndpointID) { if !excluded.contains(endpoint) { excluded.append(endpoint) } }

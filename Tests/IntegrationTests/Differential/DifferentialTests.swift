@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
+import Protocol
 import TestSupport
 import Testing
 
@@ -45,6 +46,8 @@ import Testing
             for (number, exchange) in exchanges.enumerated() {
                 let request = exchange.request(number: number)
                 endpoint.forgetRequests()
+                // What an exchange before said of the endpoint must not keep the next one from it.
+                _ = try daemon.control().resume("fake")
                 let direct = EndToEnd(try RawClient.exchange(port: endpoint.port, request, method: exchange.method, within: 60))
                 let routed: EndToEnd
                 do {
