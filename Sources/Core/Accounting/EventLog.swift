@@ -42,9 +42,6 @@ public final class EventLog: Sendable {
         }
     }
 
-    /// Of the newest event; 0 before there is one.
-    public var lastSequence: Int { state.withLockedValue { $0.last } }
-
     /// Oldest first.
     ///
     /// - Parameters:

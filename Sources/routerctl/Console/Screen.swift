@@ -89,11 +89,6 @@ public struct Screen: Equatable, Sendable {
         for column in rows[row].indices { rows[row][column].style.isSelected = true }
     }
 
-    public mutating func fill(row: Int, role: Role, with text: String = " ") {
-        guard rows.indices.contains(row) else { return }
-        put(String(repeating: text, count: size.columns), row: row, column: 0, role: role)
-    }
-
     /// The rows as text, without blanks at their ends.
     public var lines: [String] {
         rows.map { row in
