@@ -142,7 +142,8 @@ public final class Router: Sendable {
             logger.notice("reloaded", metadata: ["changes": "\(diff.changes.joined(separator: "; "))"])
             for change in diff.needsRestart { logger.warning("needs a restart", metadata: ["change": "\(change)"]) }
         }
-        return ReloadInfo(applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart)
+        return ReloadInfo(
+            applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart, removedEndpoints: diff.removedEndpoints)
     }
 
     /// - Returns: whether it may go on; `endChange` follows then.

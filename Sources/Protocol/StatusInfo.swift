@@ -138,10 +138,13 @@ public struct ReloadInfo: Codable, Sendable, Equatable {
     public var changes: [String]
     /// Changes that only a restart brings into force.
     public var needsRestart: [String]
+    /// Names of endpoints that go by it, which are among the changes too. Nil from a daemon that does not tell.
+    public var removedEndpoints: [String]?
 
-    public init(applied: Bool, changes: [String], needsRestart: [String]) {
+    public init(applied: Bool, changes: [String], needsRestart: [String], removedEndpoints: [String]? = nil) {
         self.applied = applied
         self.changes = changes
         self.needsRestart = needsRestart
+        self.removedEndpoints = removedEndpoints
     }
 }

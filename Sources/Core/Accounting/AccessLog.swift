@@ -13,6 +13,8 @@ import NIOConcurrencyHelpers
 
 /// Where lines of the access log go. Event loops hand over what has gathered a few times a second; a queue of its own writes,
 /// so that no request waits for the disk.
+///
+/// A reload makes another one, which opens the file anew: that is how a log is rotated.
 final class AccessLog: Sendable {
     enum Format: String, Sendable, CaseIterable {
         case text, json
@@ -53,11 +55,6 @@ final class AccessLog: Sendable {
     deinit { closeFile() }
 
     var isOn: Bool { settings.path != nil }
-
-    /// Opens the file anew with the next lines: what a log rotation asks for by a reload.
-    func reopen() {
-        queue.async { self.closeFile() }
-    }
 
     /// - Parameter lines: whole ones.
     func write(_ lines: [UInt8]) {

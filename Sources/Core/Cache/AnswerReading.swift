@@ -112,7 +112,7 @@ enum AnswerReading {
                 if case .whole(let line) = line, line.count > 0 { found.append(line.copy) }
             }
             while let line = reader.next(&rest) { add(line) }
-            if let line = reader.finish() { add(line) }
+            if let line = reader.unfinished { add(line) }
             return found
         }
     }
@@ -164,7 +164,7 @@ enum AnswerReading {
                 if case .event(let event) = item, event.data.count > 0 { found.append(event.data.copy) }
             }
             while let item = reader.next(&rest) { add(item) }
-            if let item = reader.finish() { add(item) }
+            if let item = reader.unfinished { add(item) }
             return found
         }
     }

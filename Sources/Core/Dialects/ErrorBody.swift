@@ -55,14 +55,6 @@ enum ErrorBody {
     }
 }
 
-/// How a streamed answer is divided.
-enum StreamFraming: Sendable, Equatable {
-    /// `application/x-ndjson`: Ollama's own routes.
-    case newlineJSON
-    /// `text/event-stream`: the `/v1` routes.
-    case serverSentEvents
-}
-
 extension RouterError {
     fileprivate var openAIType: String {
         switch status.code {

@@ -61,11 +61,12 @@ struct EventReader: Sendable {
     }
 
     /// What has come of an event whose blank line never came; nil if there is nothing. A standard reader would drop it.
-    mutating func finish() -> Item? {
+    var unfinished: Item? {
+        var end = self
         var event = Event()
-        if let line = lines.finish() { _ = take(line, &event) }
-        if case .nothing = pending { return nil }
-        return dispatch(event)
+        if let line = lines.unfinished { _ = end.take(line, &event) }
+        if case .nothing = end.pending { return nil }
+        return end.dispatch(event)
     }
 
     /// True at a blank line that ends an event.

@@ -10,7 +10,7 @@
 /// A line that lies within one buffer is not copied. Of one beyond the limit nothing is kept but that it was there.
 ///
 ///     while let line = reader.next(&rest) { ... }   // for each buffer, until `rest` is used up
-///     if let line = reader.finish() { ... }         // the last one may lack its end
+///     if let line = reader.unfinished { ... }       // the last one may lack its end
 struct LineReader: Sendable {
     enum Ends: Sendable {
         /// LF, or CR and LF.
@@ -62,9 +62,7 @@ struct LineReader: Sendable {
     }
 
     /// What has come of a line whose end never came; nil if there is nothing.
-    mutating func finish() -> Line? {
-        partialLength > 0 ? take() : nil
-    }
+    var unfinished: Line? { partialLength > 0 ? gathered : nil }
 
     @inline(never)
     private mutating func keep(_ bytes: UnsafeRawBufferPointer) {
@@ -77,9 +75,12 @@ struct LineReader: Sendable {
             partial = []
             partialLength = 0
         }
+        return gathered
+    }
+
+    private var gathered: Line {
         guard partialLength <= limit else { return .tooLong }
-        if partial.last == UInt8(ascii: "\r") { partial.removeLast() }
-        return .whole(.gathered(partial))
+        return .whole(.gathered(partial.last == UInt8(ascii: "\r") ? Array(partial.dropLast()) : partial))
     }
 
     private func trimmed(_ line: UnsafeRawBufferPointer) -> UnsafeRawBufferPointer {

@@ -93,8 +93,8 @@ struct ResponseTap {
         case .stream:
             // A last line may lack its newline and be the end all the same; half an item is no item.
             let items = streamedItems
-            if let line = lines.finish() { read(line) }
-            if let item = events.finish() { read(item) }
+            if let line = lines.unfinished { read(line) }
+            if let item = events.unfinished { read(item) }
             streamedItems = items
         case .whole:
             head.withUnsafeBytes { figures.read($0) }

@@ -95,7 +95,7 @@ struct TranslatedAnswer: Sendable {
         switch mode {
         case .stream:
             var text = ""
-            if let item = events.finish() { text += take(item) { _ in time } }
+            if let item = events.unfinished { text += take(item) { _ in time } }
             if !hasEnded {
                 hasEnded = true
                 // Some servers end without `[DONE]`; the translation knows whether the answer was complete.

@@ -69,7 +69,7 @@ struct ModelManager: Sendable {
                     }
                 }
             }
-            if let line = lines.finish() { take(line) }
+            if let line = lines.unfinished { take(line) }
         } catch {
             return ManagementOutcome.Failure(status: 502, message: "\(error)")
         }

@@ -29,9 +29,9 @@ import Testing
         log.flush()
         #expect(folder.read("access.log") == "one\n")
         try #require(rename(folder.path + "/access.log", folder.path + "/old.log") == 0)
-        log.reopen()
-        log.write(Array("two\n".utf8))
-        log.flush()
+        let next = AccessLog(log.settings, health: health())
+        next.write(Array("two\n".utf8))
+        next.flush()
         #expect(folder.read("access.log") == "two\n" && folder.read("old.log") == "one\n")
         #expect(told().isEmpty)
     }
@@ -79,11 +79,11 @@ import Testing
         log.flush()
         #expect(health.figures.lostLines == 1)
         log.write(Array("two\n".utf8))
-        let second = FileHandle(fileDescriptor: open(path, O_RDONLY), closeOnDealloc: true)
+        let second = open(path, O_RDONLY)
         log.flush()
-        log.reopen()
-        log.flush()
-        #expect(try second.readToEnd() == Data("\ntwo\n".utf8))
+        let count = read(second, &some, some.count)
+        close(second)
+        #expect(String(decoding: some.prefix(max(0, count)), as: UTF8.self) == "\ntwo\n")
         #expect(told() == [Self.lost, Self.again])
     }
 

@@ -28,7 +28,7 @@ import Testing
                 #expect(rest.isEmpty)
             }
         }
-        if let last = reader.finish() { add(last, "…") }
+        if let last = reader.unfinished { add(last, "…") }
         return found
     }
 

@@ -27,7 +27,7 @@ import Testing
             }
         }
         let isMidLine = reader.isMidLine
-        let last = reader.finish()
+        let last = reader.unfinished
         #expect(isMidLine == (last != nil))
         if let last { add(last, "…") }
         return found
@@ -83,7 +83,7 @@ import Testing
                 #expect(reader.next(&rest) == nil)
             }
         }
-        guard case .tooLong? = reader.finish() else {
+        guard case .tooLong? = reader.unfinished else {
             Issue.record("a million bytes were kept")
             return
         }

@@ -147,6 +147,8 @@ import Testing
         tap.watch(ByteBuffer(string: "{\"a\""))
         #expect(!closed)
         #expect(tap.isMidLine)
+        tap.finish()
+        #expect(tap.isMidLine, "whoever ends the stream asks after its end")
     }
 
     static func head(_ type: String) throws -> ResponseHead {
