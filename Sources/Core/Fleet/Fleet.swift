@@ -199,6 +199,15 @@ public final class Fleet: Sendable {
         poller(id)?.pollSoon(models ? .everything : .loaded)
     }
 
+    /// The endpoint has just answered that it does not have the model: the report has it no more, and a poll follows which tells whether
+    /// that is so.
+    ///
+    /// - Parameter model: as the endpoint spells it.
+    public func noteMissing(model: String, on id: EndpointID) {
+        guard let poller = poller(id) else { return }
+        Task { await poller.isMissing(model) }
+    }
+
     /// A request was refused because no endpoint that is up is known to have its model: what is not known now may be by the next request.
     /// However many are refused, that makes one more round for each `poll_interval`.
     public func pollAllSoon() {

@@ -125,6 +125,18 @@ actor Poller {
         pause?.cancel()
     }
 
+    /// It has denied a model.
+    func isMissing(_ model: String) {
+        guard machine.isPolled, !isStopped else { return }
+        let isListed = report.models.contains { $0.name == model }
+        report.models.removeAll { $0.name == model }
+        report.loaded.removeAll { $0.name == model }
+        publish()
+        // What it never listed is no news of its list.
+        schedule.kick(isListed ? .missing : .refused, now: .now())
+        pause?.cancel()
+    }
+
     /// Its name points elsewhere: another server may listen there, with other models.
     func moved() {
         guard machine.isPolled else { return }

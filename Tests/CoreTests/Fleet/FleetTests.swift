@@ -249,6 +249,25 @@ extension Fleet {
         await second.stop()
     }
 
+    /// Breaks when clients go on asking for a model that its endpoint has just denied, or when it is lost although it is there.
+    @Test func whatAnEndpointDeniesIsGoneUntilAPollFindsItAgain() async throws {
+        let server = try await FakePollServer.start(ollama.merging(["/api/ps": aIsLoaded]) { $1 })
+        try await withFleet { fleet, told in
+            let id = await fleet.apply([config(server)], polling: rarely())[0].id
+            #expect(await eventually { fleet.only.models.count == 1 && fleet.only.loaded.count == 1 })
+            fleet.noteMissing(model: "a:latest", on: id)
+            // It denied it by mistake, and lists it still.
+            #expect(await eventually { told.reports.withLockedValue { $0.map(\.1.models.count) } == [1, 0, 1] })
+            #expect(told.reports.withLockedValue { $0.map(\.1.loaded.count) } == [1, 0, 1])
+            server.answer("/api/tags", .json(#"{"models":[]}"#))
+            server.answer("/api/ps", .json(#"{"models":[]}"#))
+            fleet.noteMissing(model: "a:latest", on: id)
+            #expect(await eventually { server.count("/api/tags") == 3 })
+            #expect(fleet.only.models.isEmpty && fleet.only.state.phase == .up)
+        }
+        await server.stop()
+    }
+
     /// Breaks when requests still go to the old server after a name was given to another one, or when its models are taken for the new one's.
     @Test func aNameThatPointsElsewhereIsNoticedWithTheNextPoll() async throws {
         let old = try await FakePollServer.start(ollama)
