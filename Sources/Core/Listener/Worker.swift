@@ -168,7 +168,7 @@ final class Worker {
         var models = metrics.models
         for connection in connections {
             guard let exchange = connection.exchange, let placement = exchange.placement, placement.pair >= 0 else { continue }
-            models[placement.model, default: WorkerMetrics.OfModel()].tokens += exchange.tap?.tokens ?? 0
+            models[placement.listedModel, default: WorkerMetrics.OfModel()].tokens += exchange.tap?.tokens ?? 0
         }
         return models
     }

@@ -200,6 +200,8 @@ extension ExchangeHandler {
         var excluding = exchange.failedEndpoints
         if let chosen = exchange.chosen { excluding += worker.settings.endpoints.keys.filter { $0 != chosen && !excluding.contains($0) }.sorted() }
         var ask = Ask(model: exchange.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
+        // Where the configuration names another model for one that cannot be had, that one is meant.
+        ask.unlisted = exchange.chosen.map { .on($0) } ?? (worker.settings.fallbacks[ask.model] == nil ? .whereOneIsMeant : .refused)
         if operation.takesSlot { readPrompt(exchange, operation, into: &ask) }
         if !operation.takesSlot {
             switch worker.shared.scheduler.locate(ask) {
