@@ -199,6 +199,49 @@ public final class Fleet: Sendable {
         poller(id)?.pollSoon(models ? .everything : .loaded)
     }
 
+    /// Polls now, and returns when the sink has been told what came of it: whoever was told of a change by us finds it in the reports. It
+    /// gives up after `patience`, when a hung endpoint must not hold the good news any longer. What a `Retry-After` forbids is not asked.
+    ///
+    /// - Parameters:
+    ///   - ids: endpoints on which something has changed; another entry of the configuration for the same server is polled, too.
+    ///   - models: look at the list of models as well as at what is loaded.
+    public func refresh(_ ids: [EndpointID], models: Bool, patience: TimeAmount = Fleet.refreshPatience) async {
+        let pollers = state.withLockedValue { state in
+            let servers = Set(ids.compactMap { state.members[$0]?.endpoint.address }.map(Server.init))
+            return state.members.values.filter { servers.contains(Server($0.endpoint.address)) }.map(\.poller)
+        }
+        await withTaskGroup(of: Bool.self) { group in
+            for poller in pollers {
+                group.addTask {
+                    await poller.refresh(models: models)
+                    return true
+                }
+            }
+            group.addTask {
+                try? await Task.sleep(for: .nanoseconds(patience.nanoseconds))
+                return false
+            }
+            var left = pollers.count
+            while left > 0, await group.next() == true { left -= 1 }
+            group.cancelAll()
+        }
+    }
+
+    /// As `refresh(_:models:patience:)`, for one endpoint.
+    public func refresh(_ id: EndpointID, models: Bool) async { await refresh([id], models: models) }
+
+    public static let refreshPatience = TimeAmount.seconds(2)
+
+    private struct Server: Hashable {
+        var host: String
+        var port: Int
+
+        init(_ address: EndpointAddress) {
+            host = address.host
+            port = address.port
+        }
+    }
+
     /// The endpoint has just answered that it does not have the model: the report has it no more, and a poll follows which tells whether
     /// that is so.
     ///

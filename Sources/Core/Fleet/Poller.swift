@@ -33,8 +33,10 @@ actor Poller {
     private var generation = 0
     /// The wait between two rounds, cancelled to end it early.
     private var pause: Task<Void, Never>?
-    /// When the last round began.
+    /// When the last round began, and how many have.
     private var roundBegan: NIODeadline?
+    private var rounds = 0
+    private var waiters = RoundWaiters()
     /// Hints that have been sent and not yet arrived, so that thousands of requests make one.
     private let hints = NIOLockedValueBox<Set<PollHint>>([])
     /// When a request was last answered, in nanoseconds.
@@ -79,11 +81,13 @@ actor Poller {
                 await poll(parts)
             }
         }
+        waiters.endAll()
     }
 
     func stop() {
         isStopped = true
         pause?.cancel()
+        waiters.endAll()
     }
 
     // MARK: What others ask of it
@@ -114,6 +118,23 @@ actor Poller {
     nonisolated func requestsWereAnswered(at time: NIODeadline) {
         traffic.max(time.uptimeNanoseconds, ordering: .relaxed)
     }
+
+    /// Polls now, and returns when the sink has been told what is there, or that it cannot be known; at once where nothing may be asked.
+    func refresh(models: Bool) async {
+        let parts = Set(PollPart.all(of: kind).filter { models || $0.isFrequent })
+        guard machine.isPolled, !isStopped, schedule.mayAsk(parts, now: .now()) else { return }
+        schedule.demand(parts)
+        pause?.cancel()
+        // A round that is under way may have asked already.
+        let (number, ended) = waiters.wait(for: rounds + 1)
+        await withTaskCancellationHandler {
+            await ended.value
+        } onCancel: {
+            Task { await giveUp(number) }
+        }
+    }
+
+    private func giveUp(_ waiter: Int) { waiters.end(waiter) }
 
     /// A request could not connect.
     func trafficFailed(_ reason: String) {
@@ -189,6 +210,9 @@ actor Poller {
         let began = generation
         let since = roundBegan
         roundBegan = .now()
+        rounds += 1
+        let number = rounds
+        defer { waiters.ended(number) }
         if endpoint.kindIsOpen, !kindIsKnown {
             schedule.began(due, at: .now())
             let (found, failure) = await inquiry.kind()
