@@ -4,8 +4,6 @@
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOConcurrencyHelpers
-import Synchronization
 
 /// Keeps the report on one endpoint fresh. What it decides is decided by the pure parts (`PollSchedule`, `PollRound`,
 /// `EndpointState.Machine`); it waits, asks and tells.
@@ -37,15 +35,9 @@ actor Poller {
     private var roundBegan: NIODeadline?
     private var rounds = 0
     private var waiters = RoundWaiters()
-    /// Hints that have been sent and not yet arrived, so that thousands of requests make one.
-    private let hints = NIOLockedValueBox<Set<PollHint>>([])
-    /// When a request was last answered, in nanoseconds.
-    private let traffic = Atomic<UInt64>(0)
-    /// No part of the report: a report that says nothing new is no news.
-    private let answered = NIOLockedValueBox<NIODeadline?>(nil)
-
-    /// When a poll was last answered.
-    nonisolated var lastAnswer: NIODeadline? { answered.withLockedValue { $0 } }
+    private let inbox = PollerInbox()
+    /// When a poll was last answered. No part of the report: a report that says nothing new is no news.
+    nonisolated var lastAnswer: NIODeadline? { inbox.pollAnsweredAt }
 
     /// Told at each report whether the endpoint is known to be down, and why.
     private let downSink: @Sendable (EndpointID, String?) -> Void
@@ -94,19 +86,11 @@ actor Poller {
 
     /// From any thread, at any rate: polls again soon, where that is allowed.
     nonisolated func pollSoon(_ hint: PollHint) {
-        let isFirst = hints.withLockedValue { hints in
-            defer { hints.insert(hint) }
-            return hints.isEmpty
-        }
-        if isFirst { Task { await takeHints() } }
+        if inbox.add(hint) { Task { await takeHints() } }
     }
 
     private func takeHints() {
-        let hints = hints.withLockedValue { hints in
-            defer { hints = [] }
-            return hints
-        }
-        for hint in hints {
+        for hint in inbox.takeHints() {
             // A service that others run is asked when it is due, and not because somebody asked us for a model that nobody has.
             guard kind.isPolledAtWill || machine.observed != .up || hint == .missing else { continue }
             schedule.kick(hint, now: .now())
@@ -115,9 +99,7 @@ actor Poller {
     }
 
     /// From any thread: requests were answered there.
-    nonisolated func requestsWereAnswered(at time: NIODeadline) {
-        traffic.max(time.uptimeNanoseconds, ordering: .relaxed)
-    }
+    nonisolated func requestsWereAnswered(at time: NIODeadline) { inbox.requestWasAnswered(at: time) }
 
     /// Polls now, and returns when the sink has been told what is there, or that it cannot be known; at once where nothing may be asked.
     func refresh(models: Bool) async {
@@ -251,10 +233,9 @@ actor Poller {
         schedule.ended(asked: asked, failed: failed, outcome, at: .now(), chance: .random(in: 0..<1))
         // An operator's maintenance began meanwhile.
         guard machine.isPolled else { return }
-        if !answers.isEmpty { answered.withLockedValue { $0 = .now() } }
+        if !answers.isEmpty { inbox.pollWasAnswered(at: .now()) }
         for answer in answers { answer.store(in: &report) }
-        let lastTraffic = NIODeadline.uptimeNanoseconds(traffic.load(ordering: .relaxed))
-        machine.polled(outcome, requestsWereAnswered: since.map { lastTraffic > $0 } ?? false, at: .now())
+        machine.polled(outcome, requestsWereAnswered: since.map { inbox.requestAnsweredAt > $0 } ?? false, at: .now())
         if machine.observed == .down {
             // Whatever listens there next may be something else.
             kindIsKnown = false
