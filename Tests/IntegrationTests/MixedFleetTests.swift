@@ -15,7 +15,12 @@ import Testing
         let certificate = try authority.certificate("service")
         let one = try SimulatedEndpointProcess(["--models", "llama3.2:3b", "--loaded", "llama3.2:3b"])
         let two = try SimulatedEndpointProcess(["--models", "llama3.2:3b,mistral:7b"])
-        let service = try FakeEndpoint("service", kind: .openAI, available: ["gpt-far"])
+        // It is asked for what no other endpoint has, and knows better than its list.
+        let service = try FakeEndpoint("service", kind: .openAI, available: ["gpt-far"]) { connection, request in
+            let model = request.string("model") ?? ""
+            if model == "gpt-far" { return FakeModelServer().answer(request, on: connection) }
+            connection.answer(#"{"error":{"message":"the model '\#(model)' does not exist","code":"model_not_found"}}"#, status: "404 Not Found")
+        }
         defer { service.die() }
         let front = try TLSFront(certificate, to: service.port)
         let config =

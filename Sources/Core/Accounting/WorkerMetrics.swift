@@ -38,8 +38,8 @@ struct WorkerMetrics: Sendable {
         init(_ placement: Placement, _ endpoint: Endpoint) {
             self.endpoint = endpoint.id
             endpointName = endpoint.name
-            model = placement.model
-            tokenKey = TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(placement.model, placement.kind))
+            model = placement.listedModel
+            tokenKey = TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(placement.listedModel, placement.kind))
         }
 
         fileprivate mutating func count(_ kind: Kind, _ timings: AnswerTimings?, _ tokens: TokenSum) {

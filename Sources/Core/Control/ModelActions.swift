@@ -205,8 +205,10 @@ struct ModelActions: Sendable {
         var outcome = ManagementOutcome()
         for target in targets {
             outcome.note(target.name, failures[target.id])
-            shared.fleet.pollSoon(target.id, models: true)
+            if failures[target.id] != nil { shared.fleet.pollSoon(target.id, models: true) }
         }
+        // The next command may be about what this one has changed.
+        await shared.fleet.refresh(targets.map(\.id).filter { failures[$0] == nil }, models: true)
         if outcome.succeeded.isEmpty {
             let words = outcome.failed.map { "\($0.endpoint): \($0.failure.message)" }.joined(separator: "; ")
             throw RPCError(outcome.failed.allSatisfy { $0.failure.status == 404 } ? .notFound : .refused, words)

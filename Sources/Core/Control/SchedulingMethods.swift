@@ -20,7 +20,8 @@ extension Router {
             let known = Operation.allCases.filter { $0.takesSlot && !$0.rawValue.hasSuffix("*") }.map(\.rawValue)
             throw RPCError(.invalidParams, "no request waits for a slot on '\(route)'; there are: \(known.joined(separator: ", "))")
         }
-        let ask = Ask(model: params.model, needs: operation.needs, tenant: Tenant("operator"))
+        var ask = Ask(model: params.model, needs: operation.needs, tenant: Tenant("operator"))
+        ask.unlisted = .whereOneIsMeant
         let explanation = shared.scheduler.explain(ask)
         if case .unknownModel? = explanation.refusal {
             throw RPCError(

@@ -42,6 +42,8 @@ extension EndpointReport {
 public struct ModelListing: Sendable, Equatable {
     /// As the endpoint spells it: what a request to it must say.
     public var name: String
+    /// Other names by which the endpoint serves it, as far as it tells.
+    public var aliases: [String] = []
     public var digest: String
     /// Bytes on disk; nil where the endpoint does not tell.
     public var sizeBytes: Int?

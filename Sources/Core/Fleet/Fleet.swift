@@ -12,7 +12,7 @@ import Synchronization
 public final class Fleet: Sendable {
     public typealias Sink = @Sendable (EndpointID, EndpointReport) -> Void
 
-    private struct Member {
+    struct Member {
         var endpoint: Endpoint
         /// As the configuration says; an operator may have set another.
         var configuredWeight: Double
@@ -20,7 +20,7 @@ public final class Fleet: Sendable {
         let poller: Poller
     }
 
-    private struct State {
+    struct State {
         /// In the order of the configuration.
         var order: [EndpointID] = []
         var members: [EndpointID: Member] = [:]
@@ -31,11 +31,11 @@ public final class Fleet: Sendable {
         var nextID = 1
     }
 
-    private let state = NIOLockedValueBox(State())
+    let state = NIOLockedValueBox(State())
     /// How many are down, for those that ask often.
-    private let downCount = Atomic<Int>(0)
+    let downCount = Atomic<Int>(0)
     private let client: EndpointClient
-    private let logger: Logger
+    let logger: Logger
     /// Told of models that come into memory and leave it.
     let loads: LoadLog
     private let sink: Sink
@@ -165,71 +165,6 @@ public final class Fleet: Sendable {
 
     func firstUp(that can: (Capabilities) -> Bool) -> Endpoint? { allUp(that: can).first }
 
-    // MARK: Events of the requests' way
-
-    /// A request could not connect to the endpoint: it is down until a poll, which follows soon, says otherwise. What was the router's own
-    /// trouble (`IOFault.ours`) must not be reported here.
-    public func reportFailure(_ id: EndpointID, _ reason: String) {
-        guard let poller = poller(id) else { return }
-        Task { await poller.trafficFailed(reason) }
-    }
-
-    /// Requests were answered: with an endpoint that answers, a poll that fails means less. Call it for many at once, a few times a second.
-    ///
-    /// - Parameter times: when each endpoint last sent something of an answer.
-    public func trafficAnswered(_ times: [EndpointID: NIODeadline]) {
-        guard !times.isEmpty else { return }
-        state.withLockedValue { state in
-            for (id, time) in times { state.members[id]?.poller.requestsWereAnswered(at: time) }
-        }
-    }
-
-    /// The endpoints that are known to be down, each with the reason, whatever an operator wishes for them; not those in maintenance,
-    /// which nobody looks at. Costs nothing while there is none.
-    public func downEndpoints() -> [EndpointID: String] {
-        guard downCount.load(ordering: .relaxed) > 0 else { return [:] }
-        return state.withLockedValue { $0.down }
-    }
-
-    /// Something may have changed there: a request made it load a model, or was lost. Hints are gathered; there are at most four rounds of
-    /// polls a second, and a service that others run is left to its intervals while it is up.
-    ///
-    /// - Parameter models: look at the list of models as well as at what is loaded.
-    public func pollSoon(_ id: EndpointID, models: Bool = false) {
-        poller(id)?.pollSoon(models ? .everything : .loaded)
-    }
-
-    /// A request was refused because no endpoint that is up is known to have its model: what is not known now may be by the next request.
-    /// However many are refused, that makes one more round for each `poll_interval`.
-    public func pollAllSoon() {
-        let pollers = state.withLockedValue { $0.members.values.map(\.poller) }
-        for poller in pollers { poller.pollSoon(.refused) }
-    }
-
-    /// A name that endpoints are reached by points elsewhere. From any thread.
-    ///
-    /// - Parameter dropIdle: closes what leads to where the endpoint was.
-    func hostMoved(_ host: String, from: [String], to: [String], dropIdle: (EndpointID) -> Void) {
-        let now = NIODeadline.now()
-        let (moved, isNews) = state.withLockedValue { state in
-            let moved = state.order.compactMap { state.members[$0] }.filter { $0.endpoint.address.host == host }
-            // Some names point elsewhere all the time: that is told now and then.
-            let isNews = state.movesTold[host].map { now - $0 > Self.movesToldEvery } ?? true
-            if isNews, !moved.isEmpty { state.movesTold[host] = now }
-            return (moved, isNews)
-        }
-        for member in moved {
-            dropIdle(member.endpoint.id)
-            logger.log(
-                level: isNews ? .notice : .debug,
-                "\(member.endpoint.name) now resolves to \(to.joined(separator: ", ")) (was \(from.joined(separator: ", ")))",
-                metadata: ["endpoint": "\(member.endpoint.name)", "host": "\(host)"])
-            Task { await member.poller.moved() }
-        }
-    }
-
-    private static let movesToldEvery = TimeAmount.minutes(1)
-
     // MARK: The operator's wishes; in force when the call returns. False: there is no such endpoint.
 
     @discardableResult
@@ -257,7 +192,7 @@ public final class Fleet: Sendable {
         return true
     }
 
-    private func poller(_ id: EndpointID) -> Poller? {
+    func poller(_ id: EndpointID) -> Poller? {
         state.withLockedValue { $0.members[id]?.poller }
     }
 }

@@ -42,6 +42,7 @@ public enum LlamaServerProbe {
             var context: Int?
             var members = try cursor.members(of: entry)
             while let member = try members.next() {
+                listing.aliases += try ProbeReading.aliases(cursor, member)
                 if cursor.keyMatches(member, "id") {
                     listing.name = cursor.string(member.value) ?? ""
                 } else if cursor.keyMatches(member, "created") {

@@ -84,9 +84,12 @@ public enum ModelName {
     /// The quantisation in a repository's name (`...:F16`); empty if there is none.
     public static func quantization(_ id: String) -> String { splitTag(trimmed(id)).tag ?? "" }
 
-    /// As `serverForms`, for services whose names match as a whole or not at all.
+    /// As `serverForms`, for services whose names match as a whole or not at all. One of them may be an Ollama, which adds `:latest` to what
+    /// has no tag.
     public static func wholeForms(_ id: String) -> [(form: String, fit: Fit)] {
-        [(form: trimmed(id).lowercased(), fit: .exact)]
+        let full = trimmed(id).lowercased()
+        guard full.hasSuffix(":latest"), full != ":latest" else { return [(form: full, fit: .exact)] }
+        return [(form: full, fit: .exact), (form: String(full.dropLast(":latest".count)), fit: .exact)]
     }
 
     /// What an asked name is looked up as among `serverForms`: itself, and without what only Ollama's users write.

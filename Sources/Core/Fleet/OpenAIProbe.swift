@@ -13,6 +13,7 @@ public enum OpenAIProbe {
             var listing = ModelListing(name: "", json: json)
             var members = try cursor.members(of: entry)
             while let member = try members.next() {
+                listing.aliases += try ProbeReading.aliases(cursor, member)
                 if cursor.keyMatches(member, "id") {
                     listing.name = cursor.string(member.value) ?? ""
                 } else if cursor.keyMatches(member, "created") {

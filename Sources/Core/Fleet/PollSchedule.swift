@@ -93,6 +93,9 @@ struct PollSchedule: Sendable {
         for part in due.keys where hint != .loaded || part.isFrequent { due[part] = min(due[part] ?? time, time) }
     }
 
+    /// Whether any of these parts may be asked for now.
+    func mayAsk(_ parts: Set<PollPart>, now: NIODeadline) -> Bool { parts.contains { !isHeld($0, now) } }
+
     /// Asks for these parts at once, so that whoever waits for the answers knows what is there now.
     mutating func demand(_ parts: Set<PollPart>) {
         urgent.formUnion(parts)

@@ -4,8 +4,6 @@
 import Logging
 import NIOCore
 import NIOHTTP1
-import NIOConcurrencyHelpers
-import Synchronization
 
 /// Keeps the report on one endpoint fresh. What it decides is decided by the pure parts (`PollSchedule`, `PollRound`,
 /// `EndpointState.Machine`); it waits, asks and tells.
@@ -33,17 +31,13 @@ actor Poller {
     private var generation = 0
     /// The wait between two rounds, cancelled to end it early.
     private var pause: Task<Void, Never>?
-    /// When the last round began.
+    /// When the last round began, and how many have.
     private var roundBegan: NIODeadline?
-    /// Hints that have been sent and not yet arrived, so that thousands of requests make one.
-    private let hints = NIOLockedValueBox<Set<PollHint>>([])
-    /// When a request was last answered, in nanoseconds.
-    private let traffic = Atomic<UInt64>(0)
-    /// No part of the report: a report that says nothing new is no news.
-    private let answered = NIOLockedValueBox<NIODeadline?>(nil)
-
-    /// When a poll was last answered.
-    nonisolated var lastAnswer: NIODeadline? { answered.withLockedValue { $0 } }
+    private var rounds = 0
+    private var waiters = RoundWaiters()
+    private let inbox = PollerInbox()
+    /// When a poll was last answered. No part of the report: a report that says nothing new is no news.
+    nonisolated var lastAnswer: NIODeadline? { inbox.pollAnsweredAt }
 
     /// Told at each report whether the endpoint is known to be down, and why.
     private let downSink: @Sendable (EndpointID, String?) -> Void
@@ -79,30 +73,24 @@ actor Poller {
                 await poll(parts)
             }
         }
+        waiters.endAll()
     }
 
     func stop() {
         isStopped = true
         pause?.cancel()
+        waiters.endAll()
     }
 
     // MARK: What others ask of it
 
     /// From any thread, at any rate: polls again soon, where that is allowed.
     nonisolated func pollSoon(_ hint: PollHint) {
-        let isFirst = hints.withLockedValue { hints in
-            defer { hints.insert(hint) }
-            return hints.isEmpty
-        }
-        if isFirst { Task { await takeHints() } }
+        if inbox.add(hint) { Task { await takeHints() } }
     }
 
     private func takeHints() {
-        let hints = hints.withLockedValue { hints in
-            defer { hints = [] }
-            return hints
-        }
-        for hint in hints {
+        for hint in inbox.takeHints() {
             // A service that others run is asked when it is due, and not because somebody asked us for a model that nobody has.
             guard kind.isPolledAtWill || machine.observed != .up || hint == .missing else { continue }
             schedule.kick(hint, now: .now())
@@ -111,9 +99,24 @@ actor Poller {
     }
 
     /// From any thread: requests were answered there.
-    nonisolated func requestsWereAnswered(at time: NIODeadline) {
-        traffic.max(time.uptimeNanoseconds, ordering: .relaxed)
+    nonisolated func requestsWereAnswered(at time: NIODeadline) { inbox.requestWasAnswered(at: time) }
+
+    /// Polls now, and returns when the sink has been told what is there, or that it cannot be known; at once where nothing may be asked.
+    func refresh(models: Bool) async {
+        let parts = Set(PollPart.all(of: kind).filter { models || $0.isFrequent })
+        guard machine.isPolled, !isStopped, schedule.mayAsk(parts, now: .now()) else { return }
+        schedule.demand(parts)
+        pause?.cancel()
+        // A round that is under way may have asked already.
+        let (number, ended) = waiters.wait(for: rounds + 1)
+        await withTaskCancellationHandler {
+            await ended.value
+        } onCancel: {
+            Task { await giveUp(number) }
+        }
     }
+
+    private func giveUp(_ waiter: Int) { waiters.end(waiter) }
 
     /// A request could not connect.
     func trafficFailed(_ reason: String) {
@@ -122,6 +125,18 @@ actor Poller {
         machine.trafficFailed(reason, at: .now())
         publish()
         schedule.kick(.everything, now: .now())
+        pause?.cancel()
+    }
+
+    /// It has denied a model.
+    func isMissing(_ model: String) {
+        guard machine.isPolled, !isStopped else { return }
+        let isListed = report.models.contains { $0.name == model }
+        report.models.removeAll { $0.name == model }
+        report.loaded.removeAll { $0.name == model }
+        publish()
+        // What it never listed is no news of its list.
+        schedule.kick(isListed ? .missing : .refused, now: .now())
         pause?.cancel()
     }
 
@@ -177,6 +192,9 @@ actor Poller {
         let began = generation
         let since = roundBegan
         roundBegan = .now()
+        rounds += 1
+        let number = rounds
+        defer { waiters.ended(number) }
         if endpoint.kindIsOpen, !kindIsKnown {
             schedule.began(due, at: .now())
             let (found, failure) = await inquiry.kind()
@@ -215,10 +233,9 @@ actor Poller {
         schedule.ended(asked: asked, failed: failed, outcome, at: .now(), chance: .random(in: 0..<1))
         // An operator's maintenance began meanwhile.
         guard machine.isPolled else { return }
-        if !answers.isEmpty { answered.withLockedValue { $0 = .now() } }
+        if !answers.isEmpty { inbox.pollWasAnswered(at: .now()) }
         for answer in answers { answer.store(in: &report) }
-        let lastTraffic = NIODeadline.uptimeNanoseconds(traffic.load(ordering: .relaxed))
-        machine.polled(outcome, requestsWereAnswered: since.map { lastTraffic > $0 } ?? false, at: .now())
+        machine.polled(outcome, requestsWereAnswered: since.map { inbox.requestAnsweredAt > $0 } ?? false, at: .now())
         if machine.observed == .down {
             // Whatever listens there next may be something else.
             kindIsKnown = false

@@ -50,6 +50,30 @@ enum ProbeReading {
         return entries
     }
 
+    /// So many other names of one model are read.
+    private static let aliasLimit = 256
+
+    /// The other names of a model, as one member of its entry in `data[]` tells them: `aliases` (llama-server), or `aliases` within
+    /// `meta.llamaswap` (llama-swap). Empty for any other member.
+    static func aliases(_ cursor: JSONCursor, _ member: JSONCursor.Member) throws -> [String] {
+        if cursor.keyMatches(member, "aliases"), member.value.kind == .array {
+            var names: [String] = []
+            var elements = try cursor.elements(of: member.value)
+            while let value = try elements.next(), names.count < aliasLimit {
+                if let name = cursor.string(value), !name.isEmpty { names.append(name) }
+            }
+            return names
+        }
+        guard cursor.keyMatches(member, "meta") || cursor.keyMatches(member, "llamaswap"), member.value.kind == .object else { return [] }
+        var names: [String] = []
+        var inner = try cursor.members(of: member.value)
+        while let part = try inner.next() {
+            // Of its many members only these two lead on.
+            if cursor.keyMatches(part, cursor.keyMatches(member, "meta") ? "llamaswap" : "aliases") { names += try aliases(cursor, part) }
+        }
+        return names
+    }
+
     /// Thrown by the reader of one entry where it lacks what gives it a meaning.
     enum MissingMember: Error {
         case named(String)

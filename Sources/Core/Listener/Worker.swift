@@ -189,7 +189,7 @@ final class Worker {
         var models = metrics.models
         for exchange in exchanges {
             guard let attempt = exchange.attempt, attempt.placement.pair >= 0 else { continue }
-            models[attempt.placement.model, default: WorkerMetrics.OfModel()].tokens += attempt.tap?.tokens ?? 0
+            models[attempt.placement.listedModel, default: WorkerMetrics.OfModel()].tokens += attempt.tap?.tokens ?? 0
         }
         return models
     }

@@ -104,7 +104,7 @@ struct MoeRun: Sendable {
         let usage = whole["usage"]
         let spent = TokenSum(input: usage?["prompt_tokens"]?.integer ?? 0, output: usage?["completion_tokens"]?.integer ?? 0)
         end.tokens = spent.output
-        tokens.record(TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(lease.grant.model, lease.grant.kind)), spent)
+        tokens.record(TokenKey(endpoint: endpoint.address.url, model: ModelName.counted(lease.grant.listedModel, lease.grant.kind)), spent)
         return Answer(text: choice["message"]?["content"].given?.string ?? "", spent: spent)
     }
 }

@@ -152,6 +152,8 @@ extension Exchange {
         var excluding = retries.excluded
         if let chosen { excluding += worker.settings.endpoints.keys.filter { $0 != chosen && !excluding.contains($0) }.sorted() }
         var ask = Ask(model: existingSideWork?.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
+        // Where the configuration names another model for one that cannot be had, that one is meant.
+        ask.unlisted = chosen.map { .on($0) } ?? (worker.settings.fallbacks[ask.model] == nil ? .whereOneIsMeant : .refused)
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
         guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }

@@ -110,10 +110,14 @@ struct ModelManager: Sendable {
             if failures.count == count { break }
         }
         var outcome = ManagementOutcome()
+        var changed: [EndpointID] = []
         for target in targets {
-            outcome.note(target.name, failures[target.name] ?? nil)
-            fleet.pollSoon(target.id, models: true)
+            let failure = failures[target.name] ?? nil
+            outcome.note(target.name, failure)
+            if failure == nil { changed.append(target.id) } else { fleet.pollSoon(target.id, models: true) }
         }
+        // Whoever is told of it may count on it: its next request must find what has changed.
+        await fleet.refresh(changed, models: true)
         let ending = outcome.ending(operation)
         if hasBegun {
             try await write(ending)

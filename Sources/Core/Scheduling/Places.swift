@@ -19,6 +19,8 @@ struct Place: Sendable {
     /// Of those the ones that take memory, as far as is known: loaded, on the way, or in use.
     var resident: [Int] = []
     var pairOfBook: [Int: Int] = [:]
+    /// The pair that stands for all names that its list does not have; nil before one was asked for.
+    var unlisted: Int?
     /// The last list of its models, to see at a glance that nothing has changed.
     var listing: [ModelListing] = []
     /// A reload took it out of the fleet; it stays in the books until its leases are back.
@@ -88,6 +90,8 @@ struct Pair: Sendable {
     let book: Int
     /// The endpoint has it, as far as is known.
     var isPresent = true
+    /// False for the one that stands for all names that the endpoint does not list.
+    var isListed = true
     var isLoaded = false
     var isPinned = false
     /// Its breaker, its endpoint's, or the one of a route that it does not serve is not closed: whether it is asked is looked at closely.
@@ -120,6 +124,8 @@ struct Pair: Sendable {
     var usedAtLoad = 0
     /// As the endpoint spells it.
     let name: String
+    /// Other names that the endpoint has for it.
+    var aliases: [String] = []
     var prefixes = PrefixMemory()
 
     init(place: Int, name: String, book: Int) {
@@ -131,5 +137,6 @@ struct Pair: Sendable {
     /// The memory it will take: as seen before, else a fifth more than on disk, for the context.
     var expectedSize: Int? { sizeInMemory ?? sizeBytes.map { $0 + $0 / 5 } }
     var isUsable: Bool { isLoaded || loading > 0 || aheadUntil != nil }
-    var takesMemory: Bool { isUsable || inFlight > 0 }
+    /// Of what has no name nobody knows what it takes.
+    var takesMemory: Bool { isListed && (isUsable || inFlight > 0) }
 }

@@ -57,6 +57,8 @@ extension Scheduler {
         case .notHere:
             pairBreakers[pair].endedWithoutVerdict(openings.pair)
             placeBreakers[place].endedWithoutVerdict(openings.place)
+            // That one unlisted name is none of its own says nothing about the others.
+            guard pairs[pair].isListed else { break }
             var absence = absences[pair] ?? Absence(needs: record.needs)
             if absence.needs != record.needs { absence = Absence(needs: record.needs) }
             _ = absence.breaker.absent(openings.absence, end.reason, now: now)

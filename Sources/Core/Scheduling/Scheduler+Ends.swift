@@ -43,7 +43,8 @@ extension Scheduler {
         let shared = 1 + Place.slowing * Double(max(0, places[place].inFlight - 1))
         books[pairs[pair].book].record(
             end, speed: places[place].speed / shared, wasLoaded: !record.loads, coldTokens: record.coldTokens)
-        if end.tokens > 10, let first = end.timeToFirstToken, end.serviceTime > first {
+        // Unlisted names may be models of any size: how fast one is says nothing about the endpoint.
+        if end.tokens > 10, pairs[pair].isListed, let first = end.timeToFirstToken, end.serviceTime > first {
             let rate = Double(end.tokens) / (end.serviceTime - first).seconds * shared
             let ratio = books[pairs[pair].book].recordRate(rate, speed: places[place].speed)
             places[place].speed = min(20, max(0.05, places[place].speed * (1 + 0.05 * (min(2, max(0.5, ratio)) - 1))))

@@ -7,7 +7,7 @@ extension Scheduler {
     /// What would be done with a request now, and what each alternative would cost. Changes nothing but the catalog of names.
     public mutating func explain(_ ask: Ask, now: NIODeadline) -> Explanation {
         var result = Explanation(model: ask.model)
-        let resolution = resolve(ask.model, needs: ask.needs, excluding: ask.excluding)
+        let resolution = resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted)
         if case .refused(let refusal) = resolution { result.refusal = refusal }
         guard case .candidates(let target) = resolution else { return result }
         let waiting = target.book.map { line.waiting(for: $0) } ?? 0

@@ -82,7 +82,9 @@ extension Scheduler {
             let pair = known[model.name] ?? addPair(model.name, to: index)
             pairs[pair].isPresent = true
             pairs[pair].sizeBytes = model.sizeBytes
+            setAliases(model.aliases, of: pair)
         }
+        if let unlisted = places[index].unlisted { pairs[unlisted].isPresent = true }
         // What is gone and idle is forgotten; its number in the array stays unused.
         for pair in places[index].pairs where !pairs[pair].isPresent && pairs[pair].inFlight == 0 {
             setUse(pair) { pair in
@@ -91,10 +93,7 @@ extension Scheduler {
                 pair.aheadUntil = nil
             }
             forgetBreaker(pair)
-            for form in Self.forms(pairs[pair].name) {
-                pairsByForm[form]?.removeAll { $0 == pair }
-                if pairsByForm[form]?.isEmpty ?? false { pairsByForm[form] = nil }
-            }
+            for form in Self.forms(pairs[pair].name, aliases: pairs[pair].aliases) { forget(form, of: pair) }
         }
         places[index].pairs = places[index].pairs.filter { pairs[$0].isPresent || pairs[$0].inFlight > 0 }
         places[index].pairOfBook = Dictionary(places[index].pairs.map { (pairs[$0].book, $0) }, uniquingKeysWith: { first, _ in first })
@@ -107,12 +106,31 @@ extension Scheduler {
             bookOf[key] = book
             books.append(ModelBook(key: key))
         }
+        let pair = addPair(name, book: book, to: place)
+        for form in Self.forms(name) { pairsByForm[form, default: []].append(pair) }
+        return pair
+    }
+
+    mutating func addPair(_ name: String, book: Int, to place: Int) -> Int {
         pairs.append(Pair(place: place, name: name, book: book))
         pairBreakers.append(Breaker())
         mark(pairs.count - 1)
         places[place].pairs.append(pairs.count - 1)
-        for form in Self.forms(name) { pairsByForm[form, default: []].append(pairs.count - 1) }
         return pairs.count - 1
+    }
+
+    private mutating func setAliases(_ aliases: [String], of pair: Int) {
+        guard pairs[pair].aliases != aliases else { return }
+        let before = Self.forms(pairs[pair].name, aliases: pairs[pair].aliases)
+        let after = Self.forms(pairs[pair].name, aliases: aliases)
+        for form in before.subtracting(after) { forget(form, of: pair) }
+        for form in after.subtracting(before) { pairsByForm[form, default: []].append(pair) }
+        pairs[pair].aliases = aliases
+    }
+
+    private mutating func forget(_ form: String, of pair: Int) {
+        pairsByForm[form]?.removeAll { $0 == pair }
+        if pairsByForm[form]?.isEmpty ?? false { pairsByForm[form] = nil }
     }
 
     private mutating func setLoaded(_ report: EndpointReport, of index: Int, now: NIODeadline) {

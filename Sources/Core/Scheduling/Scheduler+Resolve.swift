@@ -8,6 +8,8 @@ extension Scheduler {
         var pair: Int
         /// The endpoint takes the asked name as it stands.
         var understandsAskedName: Bool
+        /// What the endpoint is asked for where its list does not have that.
+        var unlistedName: String?
     }
 
     /// An asked name, looked up.
@@ -52,10 +54,13 @@ extension Scheduler {
         case refused(Refusal)
     }
 
-    mutating func resolve(_ group: WaitingLine.Group) -> Resolution { resolve(group.model, needs: group.needs, excluding: group.excluding) }
+    mutating func resolve(_ group: WaitingLine.Group) -> Resolution {
+        resolve(group.model, needs: group.needs, excluding: group.excluding, unlisted: group.unlisted)
+    }
 
-    mutating func resolve(_ name: String, needs: RouteNeeds, excluding: [EndpointID]) -> Resolution {
+    mutating func resolve(_ name: String, needs: RouteNeeds, excluding: [EndpointID], unlisted: UnlistedName = .refused) -> Resolution {
         let target = lookUp(name)
+        if let place = namedPlace(target, unlisted) { return resolve(name, at: place, needs: needs, excluding: excluding) }
         var speaks = false
         var isExcluded = false
         for candidate in target.candidates {
@@ -78,7 +83,8 @@ extension Scheduler {
         if !endpoints.isEmpty { return .refused(.unsupportedRoute(endpoints: endpoints.map(\.endpoint.name))) }
         let present = places.filter { !$0.isRemoved }
         guard present.contains(where: \.takesWork) else { return .refused(.noEndpointUp(present.map(Self.why))) }
-        let known = Set(present.filter(\.takesWork).flatMap { $0.pairs.filter { pairs[$0].isPresent }.map { pairs[$0].name } })
+        if let place = onlyPlace(name, needs, unlisted), takesWork(place) { return resolve(name, at: place, needs: needs, excluding: excluding) }
+        let known = Set(present.filter(\.takesWork).flatMap { $0.pairs.filter { pairs[$0].isPresent && pairs[$0].isListed }.map { pairs[$0].name } })
         return .refused(.unknownModel(known: known.sorted(), unreachable: present.filter { !$0.takesWork }.map(\.endpoint.name)))
     }
 
@@ -124,19 +130,37 @@ extension Scheduler {
                 understands = asked == wanted
             case .llamaServer, .openAI:
                 let known = place.endpoint.kind.matchesShortNames ? ModelName.serverForms(name) : ModelName.wholeForms(name)
-                guard let match = known.first(where: { forms.contains($0.form) }) else { continue }
-                fit = match.fit
-                understands = asked == name
+                let match = known.first { forms.contains($0.form) }
+                if let match, match.fit == .exact {
+                    fit = .exact
+                    understands = asked == name
+                } else if let alias = pairs[index].aliases.first(where: { ModelName.wholeForms($0).contains { forms.contains($0.form) } }) {
+                    fit = .exact
+                    understands = asked == alias
+                } else if let match {
+                    fit = match.fit
+                    understands = asked == name
+                } else {
+                    continue
+                }
             }
             best = min(best, fit)
             found.append((Candidate(pair: index, understandsAskedName: understands), fit))
         }
-        return found.filter { $0.fit == best }.map(\.candidate)
+        let fitting = found.filter { $0.fit == best }.map(\.candidate)
+        return fitting.filter { candidate in
+            // Where an endpoint has the very name and another that may mean it, the very name is meant.
+            let isLiteral = isLiteral(candidate, wanted)
+            return isLiteral || !fitting.contains { pairs[$0.pair].place == pairs[candidate.pair].place && self.isLiteral($0, wanted) }
+        }
     }
 
+    private func isLiteral(_ candidate: Candidate, _ wanted: String) -> Bool { pairs[candidate.pair].name == wanted }
+
     /// Every text by which a request may mean a model of this name, whatever the kind of its endpoint turns out to be.
-    static func forms(_ name: String) -> Set<String> {
-        Set([ModelName.ollamaKey(name)] + ModelName.serverForms(name).map(\.form) + ModelName.wholeForms(name).map(\.form))
+    static func forms(_ name: String, aliases: [String] = []) -> Set<String> {
+        let forms = [ModelName.ollamaKey(name)] + (ModelName.serverForms(name) + ModelName.wholeForms(name)).map(\.form)
+        return Set(forms + aliases.flatMap { ModelName.wholeForms($0).map(\.form) })
     }
 
     static func why(_ place: Place) -> Refusal.Candidate {

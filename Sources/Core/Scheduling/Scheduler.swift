@@ -61,7 +61,7 @@ public struct Scheduler: Sendable {
     public mutating func submit(_ ask: Ask, now: NIODeadline) -> Admission {
         var book: Int?
         var inVain: Refusal?
-        switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
+        switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
         case .candidates(let target):
             book = target.book
             if let book { books[book].count(now: now) }
@@ -85,13 +85,13 @@ public struct Scheduler: Sendable {
     }
 
     private func isWaiting(_ ask: Ask, _ book: Int?) -> Bool {
-        line.number(of: WaitingLine.Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)) != nil
+        line.number(of: WaitingLine.Group(ask, book: book)) != nil
     }
 
     /// For requests that cost next to nothing and take no slot (`/api/show`, `/tokenize`): an endpoint that has the model, rather one
     /// that is in order, speaks the route and has the model in memory.
     public mutating func locate(_ ask: Ask) -> Result<Placement, RefusalError> {
-        switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
+        switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
         case .refused(let refusal): return .failure(RefusalError(refusal: refusal))
         case .later: return .failure(RefusalError(refusal: .noEndpointUp(places.filter { !$0.isRemoved }.map(Self.why))))
         case .candidates(let target):
@@ -103,8 +103,9 @@ public struct Scheduler: Sendable {
                 let rank = (pair.isSetAside ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
-                    endpoint: place.endpoint.id, model: pair.name, understandsAskedName: candidate.understandsAskedName, fit: fit,
-                    kind: place.endpoint.kind, pair: candidate.pair)
+                    endpoint: place.endpoint.id, model: candidate.unlistedName ?? pair.name,
+                    understandsAskedName: candidate.understandsAskedName, fit: fit, kind: place.endpoint.kind, pair: candidate.pair,
+                    listedModel: pair.name)
                 best = (placement, rank)
             }
             return best.map { .success($0.placement) } ?? .failure(RefusalError(refusal: .allFailed))
@@ -133,7 +134,8 @@ public struct Scheduler: Sendable {
         return Grant(
             lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings)),
             endpoint: places[index].endpoint.id,
-            model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
+            model: choice.candidate.unlistedName ?? pairs[pair].name, listedModel: pairs[pair].name,
+            understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens,
             alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
     }

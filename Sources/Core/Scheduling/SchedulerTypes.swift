@@ -13,6 +13,8 @@ public struct Ask: Sendable {
     public var tenant: Tenant
     /// Endpoints that have already failed this request.
     public var excluding: [EndpointID]
+    /// What to do if no list has the model's name.
+    public var unlisted = UnlistedName.refused
     /// What the conversation begins with, so that it can go where that is known already.
     public var prefix: PrefixChain
     /// A hash of what the client calls the conversation (`X-Session-Id`, `prompt_cache_key`).
@@ -78,6 +80,20 @@ public struct Placement: Sendable, Equatable {
     public var kind: EndpointKind
     /// The scheduler's own number for the model on the endpoint; -1 where the request names no model.
     public var pair: Int = -1
+    /// Under which model of the endpoint the request is counted and shown: one that it lists, or one name for all others.
+    public var listedModel: String
+
+    public init(
+        endpoint: EndpointID, model: String, understandsAskedName: Bool, fit: RouteFit, kind: EndpointKind, pair: Int = -1, listedModel: String? = nil
+    ) {
+        self.endpoint = endpoint
+        self.model = model
+        self.understandsAskedName = understandsAskedName
+        self.fit = fit
+        self.kind = kind
+        self.pair = pair
+        self.listedModel = listedModel ?? model
+    }
 }
 
 /// A slot on an endpoint, given to one request.
@@ -86,6 +102,8 @@ public struct Grant: Sendable, Equatable {
     public var endpoint: EndpointID
     /// The model as the endpoint spells it.
     public var model: String
+    /// As in `Placement`.
+    public var listedModel: String
     /// Whether the endpoint understands the asked name as it stands, so that the body need not be touched.
     public var understandsAskedName: Bool
     /// Whether the model was in memory there, as far as was known.
@@ -125,13 +143,14 @@ public struct Grant: Sendable, Equatable {
     }
 
     public init(
-        lease: LeaseID, endpoint: EndpointID, model: String, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
+        lease: LeaseID, endpoint: EndpointID, model: String, listedModel: String? = nil, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
         fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil, warmTokens: Int = 0,
         alternatives: Int = 0, isProbe: Bool = false
     ) {
         self.lease = lease
         self.endpoint = endpoint
         self.model = model
+        self.listedModel = listedModel ?? model
         self.understandsAskedName = understandsAskedName
         self.wasLoaded = wasLoaded
         self.why = why
@@ -145,7 +164,8 @@ public struct Grant: Sendable, Equatable {
     }
 
     public var placement: Placement {
-        Placement(endpoint: endpoint, model: model, understandsAskedName: understandsAskedName, fit: fit, kind: kind, pair: pair)
+        Placement(
+            endpoint: endpoint, model: model, understandsAskedName: understandsAskedName, fit: fit, kind: kind, pair: pair, listedModel: listedModel)
     }
 }
 

@@ -13,8 +13,17 @@ struct WaitingLine: Sendable {
         var model: String
         var needs: RouteNeeds
         var excluding: [EndpointID]
+        var unlisted: UnlistedName
         /// The model that this is, where that is known.
         var book: Int?
+
+        init(_ ask: Ask, book: Int?) {
+            model = ask.model
+            needs = ask.needs
+            excluding = ask.excluding
+            unlisted = ask.unlisted
+            self.book = book
+        }
 
         /// Nearly all that differ differ in this, and it costs a tenth of hashing everything.
         func hash(into hasher: inout Hasher) {
@@ -85,7 +94,7 @@ struct WaitingLine: Sendable {
     mutating func add(_ ask: Ask, book: Int?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
         let ticket = TicketID(rawValue: nextTicket)
         nextTicket += 1
-        let group = Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)
+        let group = Group(ask, book: book)
         let number = numberOf[group] ?? open(group)
         let tenant = tenants.enter(ask.tenant)
         var ask = ask

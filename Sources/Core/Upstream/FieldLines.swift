@@ -77,27 +77,3 @@ enum FieldLines {
         }
     }
 }
-
-/// Letters in either case.
-enum ASCII {
-    static func lowercased(_ byte: UInt8) -> UInt8 {
-        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
-    }
-}
-
-extension UnsafeRawBufferPointer {
-    /// - Parameter text: in lower case.
-    func equalsIgnoringCase(_ text: StaticString) -> Bool {
-        guard count == text.utf8CodeUnitCount else { return false }
-        let other = text.utf8Start
-        for index in 0..<count where ASCII.lowercased(self[index]) != other[index] { return false }
-        return true
-    }
-
-    func trimmingBlanks() -> UnsafeRawBufferPointer {
-        var (first, last) = (0, count)
-        while first < last, self[first] == 0x20 || self[first] == 0x09 { first += 1 }
-        while first < last, self[last - 1] == 0x20 || self[last - 1] == 0x09 { last -= 1 }
-        return UnsafeRawBufferPointer(rebasing: self[first..<last])
-    }
-}

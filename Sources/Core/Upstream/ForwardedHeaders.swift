@@ -129,25 +129,3 @@ enum HeaderClass {
         }
     }
 }
-
-extension StringProtocol {
-    /// Equal but for the case of ASCII letters. `other` is plain ASCII.
-    func caseInsensitiveEquals(_ other: some StringProtocol) -> Bool {
-        guard utf8.count == other.utf8.count else { return false }
-        // Nearly every string is contiguous; the way over iterators costs ten times as much.
-        let equal = utf8.withContiguousStorageIfAvailable { left in
-            other.utf8.withContiguousStorageIfAvailable { right in
-                for index in left.indices where ASCII.lowercased(left[index]) != ASCII.lowercased(right[index]) { return false }
-                return true
-            }
-        }
-        if let equal, let equal { return equal }
-        return zip(utf8, other.utf8).allSatisfy { ASCII.lowercased($0) == ASCII.lowercased($1) }
-    }
-
-    func trimmingSpaces() -> SubSequence {
-        let start = firstIndex { $0 != " " && $0 != "\t" } ?? endIndex
-        let end = lastIndex { $0 != " " && $0 != "\t" }.map { index(after: $0) } ?? start
-        return self[start..<end]
-    }
-}

@@ -124,6 +124,25 @@ private func complaint(_ body: () throws(ProbeError) -> Void) -> String? {
         #expect(LlamaServerProbe.propsPath("a/b:c d") == "/props?model=a%2Fb%3Ac%20d&autoload=false")
     }
 
+    /// Breaks when a client may not call a model by a name that its server has for it.
+    @Test(arguments: [
+        #"{"id":"m","aliases":["a","b"]}"#, #"{"id":"m","meta":{"n_ctx":8,"llamaswap":{"type":"model","aliases":["a","b"]}}}"#,
+        #"{"aliases":["a","",7,null,"b"],"id":"m","meta":null}"#,
+    ])
+    func otherNamesAreRead(entry: String) throws {
+        let answer = Array(#"{"data":[\#(entry),{"id":"n","aliases":null,"meta":{"aliases":["no"]}}]}"#.utf8)
+        let models = try LlamaServerProbe.models(answer).available
+        #expect(models.map(\.aliases) == [["a", "b"], []])
+        #expect(try OpenAIProbe.models(answer).map(\.aliases) == [["a", "b"], []])
+    }
+
+    /// Breaks when an endpoint can make the books grow without end.
+    @Test func soManyOtherNamesAreReadAndNoMore() throws {
+        let names = (0..<10_000).map { "\"a\($0)\"" }.joined(separator: ",")
+        let models = try OpenAIProbe.models(Array(#"{"data":[{"id":"m","aliases":[\#(names)]}]}"#.utf8))
+        #expect(models[0].aliases.count == 256)
+    }
+
     @Test func healthIsOkOrNot() throws {
         try LlamaServerProbe.health(bytes(#"{"status":"ok"}"#))
         #expect(complaint { () throws(ProbeError) in try LlamaServerProbe.health(bytes(#"{"status":"error"}"#)) } == "status is \"error\"")

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+extension StringProtocol {
+    /// Equal but for the case of ASCII letters. `other` is plain ASCII.
+    func caseInsensitiveEquals(_ other: some StringProtocol) -> Bool {
+        guard utf8.count == other.utf8.count else { return false }
+        // Nearly every string is contiguous; the way over iterators costs ten times as much.
+        let equal = utf8.withContiguousStorageIfAvailable { left in
+            other.utf8.withContiguousStorageIfAvailable { right in
+                for index in left.indices where ASCII.lowercased(left[index]) != ASCII.lowercased(right[index]) { return false }
+                return true
+            }
+        }
+        if let equal, let equal { return equal }
+        return zip(utf8, other.utf8).allSatisfy { ASCII.lowercased($0) == ASCII.lowercased($1) }
+    }
+
+    func trimmingSpaces() -> SubSequence {
+        let start = firstIndex { $0 != " " && $0 != "\t" } ?? endIndex
+        let end = lastIndex { $0 != " " && $0 != "\t" }.map { index(after: $0) } ?? start
+        return self[start..<end]
+    }
+}
+
+/// Letters in either case.
+enum ASCII {
+    static func lowercased(_ byte: UInt8) -> UInt8 {
+        byte >= UInt8(ascii: "A") && byte <= UInt8(ascii: "Z") ? byte | 0x20 : byte
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// - Parameter text: in lower case.
+    func equalsIgnoringCase(_ text: StaticString) -> Bool {
+        guard count == text.utf8CodeUnitCount else { return false }
+        let other = text.utf8Start
+        for index in 0..<count where ASCII.lowercased(self[index]) != other[index] { return false }
+        return true
+    }
+
+    func trimmingBlanks() -> UnsafeRawBufferPointer {
+        var (first, last) = (0, count)
+        while first < last, self[first] == 0x20 || self[first] == 0x09 { first += 1 }
+        while first < last, self[last - 1] == 0x20 || self[last - 1] == 0x09 { last -= 1 }
+        return UnsafeRawBufferPointer(rebasing: self[first..<last])
+    }
+}
