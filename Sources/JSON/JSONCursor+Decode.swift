@@ -119,13 +119,15 @@ extension JSONCursor {
         text(between: range, hasEscapes: bytes[range].contains(UInt8(ascii: "\\")))
     }
 
+    @inline(__always)
     func text(between range: Range<Int>, hasEscapes: Bool) -> String {
-        if !hasEscapes {
-            let raw = UnsafeRawBufferPointer(rebasing: bytes[range])
-            // The library's decoder is the faster one, but makes one U+FFFD of several bytes.
-            if raw.isASCII { return String(decoding: raw, as: UTF8.self) }
-            if let text = String(validating: raw, as: UTF8.self) { return text }
-        }
+        let raw = UnsafeRawBufferPointer(rebasing: bytes[range])
+        // The library's decoder is the faster one, but makes one U+FFFD of several bytes.
+        return !hasEscapes && raw.isASCII ? String(decoding: raw, as: UTF8.self) : repaired(range, hasEscapes: hasEscapes)
+    }
+
+    private func repaired(_ range: Range<Int>, hasEscapes: Bool) -> String {
+        if !hasEscapes, let text = String(validating: UnsafeRawBufferPointer(rebasing: bytes[range]), as: UTF8.self) { return text }
         var scalars = String.UnicodeScalarView()
         var offset = range.lowerBound
         while offset < range.upperBound {
@@ -190,12 +192,15 @@ extension JSONCursor {
 }
 
 extension UnsafeRawBufferPointer {
+    @inline(__always)
     fileprivate var isASCII: Bool {
-        var offset = 0
-        while offset + 8 <= count {
-            if loadUnaligned(fromByteOffset: offset, as: UInt64.self) & 0x8080_8080_8080_8080 != 0 { return false }
-            offset += 8
+        guard count >= 8 else {
+            var all: UInt8 = 0
+            for byte in self { all |= byte }
+            return all < 0x80
         }
-        return self[offset...].allSatisfy { $0 < 0x80 }
+        var all = loadUnaligned(fromByteOffset: count - 8, as: UInt64.self)
+        for offset in stride(from: 0, to: count - 8, by: 8) { all |= loadUnaligned(fromByteOffset: offset, as: UInt64.self) }
+        return all & 0x8080_8080_8080_8080 == 0
     }
 }

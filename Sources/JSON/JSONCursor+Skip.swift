@@ -36,6 +36,7 @@ extension JSONCursor {
     }
 
     /// A key, its colon included. Its range is without the quotes.
+    @inline(__always)
     mutating func skipKey(_ expected: JSONError.Expected) throws(JSONError) -> (Range<Int>, hasEscapes: Bool) {
         skipSpace()
         guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { throw error(expected) }

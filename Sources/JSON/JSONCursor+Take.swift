@@ -38,9 +38,29 @@ extension JSONCursor {
 
     /// A whole number that fits.
     public mutating func takeInteger() throws(JSONError) -> Int {
+        skipSpace()
+        if let short = takeShortInteger() { return short }
         let value = try takeNumber(.integer)
         guard let integer = integer(value) else { throw error(.integer, at: value.range.lowerBound) }
         return integer
+    }
+
+    /// What nearly every whole number is: at most 18 digits, which always fit. Nil, with nothing taken, for any other value.
+    private mutating func takeShortInteger() -> Int? {
+        let isNegative = offset < bytes.count && bytes[offset] == UInt8(ascii: "-")
+        let first = offset + (isNegative ? 1 : 0)
+        var index = first
+        var value = 0
+        while index < bytes.count, case let digit = bytes[index] &- UInt8(ascii: "0"), digit < 10 {
+            guard index - first < 18 else { return nil }
+            value = value &* 10 &+ Int(digit)
+            index += 1
+        }
+        let count = index - first
+        guard count == 1 || count > 1 && bytes[first] != UInt8(ascii: "0") else { return nil }
+        if index < bytes.count, bytes[index] == UInt8(ascii: ".") || bytes[index] | 0x20 == UInt8(ascii: "e") { return nil }
+        offset = index
+        return isNegative ? -value : value
     }
 
     /// A number that is finite.

@@ -99,6 +99,28 @@ import Testing
         #expect(try take(#""\ud83d\ude00 \u00e9""#) { (cursor) throws(JSONError) in try cursor.takeText() } == "\u{1F600} é")
     }
 
+    /// Breaks when short whole numbers, which are read by hand, are not what long ones are.
+    @Test func wholeNumbersOfEveryLengthAreRead() throws {
+        for length in 1...19 {
+            for text in [String(repeating: "9", count: length), "1" + String(repeating: "0", count: length - 1)] {
+                for sign in ["", "-"] {
+                    let number = try? take(" \(sign)\(text) ") { (cursor) throws(JSONError) in try cursor.takeInteger() }
+                    #expect(number == Int(sign + text))
+                }
+            }
+        }
+        for text in ["00", "-01", "1.0", "1e2", "1E2", "-", "", "--1", "+1", "0x1", "1.", "007"] {
+            #expect(cause(text) { (cursor) throws(JSONError) in _ = try cursor.takeInteger() } != nil, "\(text)")
+        }
+        #expect(try take("[0,-0,7]") { (cursor) throws(JSONError) in try read(&cursor) } == [0, 0, 7])
+    }
+
+    private func read(_ cursor: inout JSONCursor) throws(JSONError) -> [Int] {
+        var found: [Int] = []
+        try cursor.takeArray { (cursor) throws(JSONError) in found.append(try cursor.takeInteger()) }
+        return found
+    }
+
     /// Differential: short numbers are read by hand, long ones by the library.
     @Test func numbersAreReadAsTheLibraryReadsThem() throws {
         var random = SplitMix(seed: 7)
