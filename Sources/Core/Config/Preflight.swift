@@ -33,7 +33,7 @@ public enum Preflight {
             if let message { findings.append(Finding(consequence: consequence, error: ConfigError(place, message))) }
         }
         func given(_ key: String, _ consequence: Finding.Consequence, _ problem: () -> String?) {
-            if let place = config.origins.places[key] { find(consequence, place, problem()) }
+            if let place = config.origins.places[key] { find(consequence, place, problem().map { "\(key): \($0)" }) }
         }
         if controlOption != nil {
             find(.noStart, .option("--control"), socket(controlPath))

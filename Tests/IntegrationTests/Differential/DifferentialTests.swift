@@ -48,6 +48,7 @@ import Testing
                 endpoint.forgetRequests()
                 // What an exchange before said of the endpoint must not keep the next one from it.
                 _ = try daemon.control().resume("fake")
+                try eventually("the model is listed") { try RawClient.get(port: daemon.port, "/v1/models").text.contains(ExchangeTable.model) }
                 let direct = EndToEnd(try RawClient.exchange(port: endpoint.port, request, method: exchange.method, within: 60))
                 let routed: EndToEnd
                 do {
