@@ -4,7 +4,7 @@
 /// The leases that are out: a slot map, in which each entry's generation makes an old name worthless.
 struct LeaseTable: Sendable {
     struct Record: Sendable {
-        var pair: Int
+        var pair: PairIndex
         /// Its grant made the endpoint load the model.
         var loads: Bool
         /// Tokens of the prompt that were not expected to be warm; 0 if unknown.

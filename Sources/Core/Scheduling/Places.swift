@@ -15,10 +15,10 @@ struct Place: Sendable {
     /// Leases held there, over all models.
     var inFlight = 0
     /// The pairs of this endpoint that have any meaning: models that it has, and models of which leases are still out.
-    var pairs: [Int] = []
+    var pairs: [PairIndex] = []
     /// Of those the ones that take memory, as far as is known: loaded, on the way, or in use.
-    var resident: [Int] = []
-    var pairOfBook: [Int: Int] = [:]
+    var resident: [PairIndex] = []
+    var pairOfBook: [BookIndex: PairIndex] = [:]
     /// The last list of its models, to see at a glance that nothing has changed.
     var listing: [ModelListing] = []
     /// A reload took it out of the fleet; it stays in the books until its leases are back.
@@ -51,12 +51,12 @@ struct Place: Sendable {
 /// Whether an endpoint fails with one model or with whatever it is asked for.
 enum FailingModels: Sendable, Equatable {
     case none
-    case one(pair: Int)
+    case one(PairIndex)
     case several
 
-    mutating func add(_ pair: Int) {
+    mutating func add(_ pair: PairIndex) {
         switch self {
-        case .none: self = .one(pair: pair)
+        case .none: self = .one(pair)
         case .one(pair): break
         case .one, .several: self = .several
         }
@@ -83,9 +83,9 @@ public struct EndpointCounters: Sendable, Equatable {
 struct Pair: Sendable {
     // What each decision reads of every pair stands together.
 
-    let place: Int
+    let place: PlaceIndex
     /// What is known of the model everywhere.
-    let book: Int
+    let book: BookIndex
     /// The endpoint has it, as far as is known.
     var isPresent = true
     var isLoaded = false
@@ -103,7 +103,7 @@ struct Pair: Sendable {
     /// fails fast does not look like the one with least to do.
     var mistrust = 1.0
     /// It gets nothing new until then: a waiting request needs its memory, and which.
-    var claim: (book: Int, until: NIODeadline)?
+    var claim: (book: BookIndex, until: NIODeadline)?
     /// Bytes on disk.
     var sizeBytes: Int?
     /// Bytes in memory, when it was last seen there.
@@ -122,7 +122,7 @@ struct Pair: Sendable {
     let name: String
     var prefixes = PrefixMemory()
 
-    init(place: Int, name: String, book: Int) {
+    init(place: PlaceIndex, name: String, book: BookIndex) {
         self.place = place
         self.name = name
         self.book = book

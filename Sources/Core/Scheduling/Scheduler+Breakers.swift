@@ -18,7 +18,7 @@ extension Scheduler {
     private static let briefly = TimeAmount.seconds(5)
 
     /// A request goes there.
-    mutating func letIn(_ pair: Int, _ needs: RouteNeeds, now: NIODeadline) -> LeaseTable.Openings {
+    mutating func letIn(_ pair: PairIndex, _ needs: RouteNeeds, now: NIODeadline) -> LeaseTable.Openings {
         let place = pairs[pair].place
         if pairs[pair].isSetAside {
             if Self.tellsOfProbe(placeBreakers[place], now: now) { tell(.probing, place, nil, now: now) }
@@ -83,7 +83,7 @@ extension Scheduler {
         return line.isEmpty ? [] : dispatchAll(now: now)
     }
 
-    mutating func closeBreakers(of place: Int, now: NIODeadline) {
+    mutating func closeBreakers(of place: PlaceIndex, now: NIODeadline) {
         places[place].failing = .none
         change(ofPlace: place, now: now) { $0.reset() }
         for pair in places[place].pairs {
@@ -94,7 +94,7 @@ extension Scheduler {
     }
 
     /// The endpoint was out of service and is back: the next request may see how it is.
-    mutating func retry(_ place: Int, now: NIODeadline) {
+    mutating func retry(_ place: PlaceIndex, now: NIODeadline) {
         placeBreakers[place].retry(now: now)
         for pair in places[place].pairs where pairs[pair].isSetAside {
             pairBreakers[pair].retry(now: now)
@@ -103,13 +103,13 @@ extension Scheduler {
     }
 
     /// The endpoint has told which models it has.
-    mutating func retryAbsences(_ place: Int, now: NIODeadline) {
+    mutating func retryAbsences(_ place: PlaceIndex, now: NIODeadline) {
         guard !absences.isEmpty else { return }
         for pair in places[place].pairs { absences[pair]?.breaker.retry(now: now) }
     }
 
     /// The model has left the endpoint, and nothing of it is in flight.
-    mutating func forgetBreaker(_ pair: Int) {
+    mutating func forgetBreaker(_ pair: PairIndex) {
         pairBreakers[pair] = Breaker()
         absences[pair] = nil
         setAside(pair, false)
@@ -124,21 +124,21 @@ extension Scheduler {
 
     // MARK: Changes
 
-    private mutating func change(_ pair: Int, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
+    private mutating func change(_ pair: PairIndex, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
         let before = pairBreakers[pair].backOff
         guard let change = event(&pairBreakers[pair]) else { return }
         note(change, before, pairs[pair].place, pair, now: now)
         mark(pair)
     }
 
-    private mutating func change(ofPlace place: Int, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
+    private mutating func change(ofPlace place: PlaceIndex, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
         let before = placeBreakers[place].backOff
         guard let change = event(&placeBreakers[place]) else { return }
         note(change, before, place, nil, now: now)
         for pair in places[place].pairs { mark(pair) }
     }
 
-    private mutating func setAbsence(_ pair: Int, _ absence: Absence?) {
+    private mutating func setAbsence(_ pair: PairIndex, _ absence: Absence?) {
         guard absence != nil || absences[pair] != nil else { return }
         absences[pair] = absence
         mark(pair)
@@ -149,11 +149,11 @@ extension Scheduler {
         absences[record.pair]?.breaker.endedWithoutVerdict(record.openings.absence)
     }
 
-    mutating func mark(_ pair: Int) {
+    mutating func mark(_ pair: PairIndex) {
         setAside(pair, !pairBreakers[pair].isClosed || !placeBreakers[pairs[pair].place].isClosed || absences[pair] != nil)
     }
 
-    private mutating func setAside(_ pair: Int, _ isSetAside: Bool) {
+    private mutating func setAside(_ pair: PairIndex, _ isSetAside: Bool) {
         guard pairs[pair].isSetAside != isSetAside else { return }
         pairs[pair].isSetAside = isSetAside
         setAsideCount += isSetAside ? 1 : -1
@@ -161,7 +161,7 @@ extension Scheduler {
 
     // MARK: News
 
-    private mutating func note(_ change: Breaker.Change, _ backOffBefore: TimeAmount, _ place: Int, _ pair: Int?, now: NIODeadline) {
+    private mutating func note(_ change: Breaker.Change, _ backOffBefore: TimeAmount, _ place: PlaceIndex, _ pair: PairIndex?, now: NIODeadline) {
         if change == .opened { places[place].counters.breakerOpenings += 1 }
         let breaker = pair.map { pairBreakers[$0] } ?? placeBreakers[place]
         if change == .closed {
@@ -175,7 +175,7 @@ extension Scheduler {
         setTold(true, place, pair)
     }
 
-    private mutating func setTold(_ isTold: Bool, _ place: Int, _ pair: Int?) {
+    private mutating func setTold(_ isTold: Bool, _ place: PlaceIndex, _ pair: PairIndex?) {
         if let pair { pairBreakers[pair].isTold = isTold } else { placeBreakers[place].isTold = isTold }
     }
 
@@ -184,7 +184,7 @@ extension Scheduler {
         return breaker.isTold && breaker.due <= now
     }
 
-    private mutating func tell(_ kind: BreakerEvent.Kind, _ place: Int, _ pair: Int?, now: NIODeadline) {
+    private mutating func tell(_ kind: BreakerEvent.Kind, _ place: PlaceIndex, _ pair: PairIndex?, now: NIODeadline) {
         let breaker = pair.map { pairBreakers[$0] } ?? placeBreakers[place]
         if breakerEvents.count >= Self.eventLimit { breakerEvents.removeFirst() }
         breakerEvents.append(

@@ -16,14 +16,14 @@ extension Scheduler {
         case go(Choice)
         case wait
         /// Wait, and let what is in the way on this pair's endpoint come to its end.
-        case claim(Int)
+        case claim(PairIndex)
     }
 
     /// Which loads are looked at.
     enum Loads: Equatable {
         case none
         /// Of one pair, on whose endpoint something has changed.
-        case of(Int)
+        case of(PairIndex)
         case all
     }
 
@@ -72,7 +72,7 @@ extension Scheduler {
         /// What costs more is of no interest.
         var bound: Double
         var best: (choice: Choice, cost: Double)?
-        var blocked: (pair: Int, cost: Double)?
+        var blocked: (pair: PairIndex, cost: Double)?
         var equals = 1
     }
 
@@ -125,7 +125,7 @@ extension Scheduler {
     }
 
     /// Where all else is equal: fewest in flight for the model, and rather without a translation; and not where answers have failed.
-    private func order(_ cost: Double, _ pair: Int, _ fit: RouteFit) -> Double {
+    private func order(_ cost: Double, _ pair: PairIndex, _ fit: RouteFit) -> Double {
         (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03) * pairs[pair].mistrust
     }
 

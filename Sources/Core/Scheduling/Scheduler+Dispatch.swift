@@ -31,7 +31,7 @@ extension Scheduler {
     mutating func redecide(now: NIODeadline) -> [SchedulerAction] {
         guard !line.isEmpty else { return [] }
         var actions: [SchedulerAction] = []
-        var found: [Int: Int] = [:]
+        var found: [GroupIndex: BookIndex] = [:]
         for number in line.waitingGroups {
             switch resolve(line[number]) {
             case .candidates(let target): found[number] = target.book
@@ -58,7 +58,7 @@ extension Scheduler {
 
     /// A slot of the pair is free, or its model in memory: that concerns those who wait for it; and if the model is idle now, those for
     /// whom it may have to go.
-    mutating func dispatch(freed pair: Int, now: NIODeadline) -> [SchedulerAction] {
+    mutating func dispatch(freed pair: PairIndex, now: NIODeadline) -> [SchedulerAction] {
         // Whether a load is worth it has changed little, unless the model is nowhere any more: that is for the timer.
         var actions = dispatch(pairs[pair].book, loads: isUsable(pair) ? .none : .of(pair), now: now)
         guard pairs[pair].inFlight == 0 else { return actions }
@@ -89,13 +89,13 @@ extension Scheduler {
     }
 
     /// Gives every slot that can be given to those who wait for the model, each time to the one whose turn it is among those who can go.
-    private mutating func dispatch(_ book: Int, loads: Loads = .all, now: NIODeadline) -> [SchedulerAction] {
+    private mutating func dispatch(_ book: BookIndex, loads: Loads = .all, now: NIODeadline) -> [SchedulerAction] {
         var actions: [SchedulerAction] = []
         while true {
             let before = line.waiting(for: book) - 1
             guard before >= 0 else { break }
             var best: (waiter: WaitingLine.Waiter, turn: WaitingLine.Turn, choice: Choice, target: Target)?
-            var wish: (pair: Int, turn: WaitingLine.Turn)?
+            var wish: (pair: PairIndex, turn: WaitingLine.Turn)?
             for group in line.groups(of: book) {
                 guard let next = line.next(in: group), best.map({ next.turn < $0.turn }) ?? true,
                     case .candidates(let target) = resolve(line[group])
@@ -119,7 +119,7 @@ extension Scheduler {
     // MARK: Claims
 
     /// Models in use are in the way of a load that is worth more: they get nothing new, so that they come to an end.
-    mutating func claim(_ pair: Int, now: NIODeadline) {
+    mutating func claim(_ pair: PairIndex, now: NIODeadline) {
         let book = pairs[pair].book
         for victim in makeRoom(for: pair).busy where pairs[victim].claim == nil || pairs[victim].claim?.book == book {
             pairs[victim].claim = (book, now + Self.claimTime)
@@ -127,7 +127,7 @@ extension Scheduler {
         }
     }
 
-    mutating func release(claimsFor book: Int, on place: Int) {
+    mutating func release(claimsFor book: BookIndex, on place: PlaceIndex) {
         guard hasClaims else { return }
         for pair in places[place].resident where pairs[pair].claim?.book == book { pairs[pair].claim = nil }
     }

@@ -51,7 +51,7 @@ extension Scheduler {
         if record.loads, let seconds = end.loadTime?.seconds { learnLoad(pair, seconds) }
     }
 
-    mutating func learnLoad(_ pair: Int, _ seconds: Double) {
+    mutating func learnLoad(_ pair: PairIndex, _ seconds: Double) {
         guard let size = pairs[pair].expectedSize, seconds > 0.1 else { return }
         let rate = Double(size) / seconds
         let place = pairs[pair].place

@@ -69,7 +69,7 @@ extension Scheduler {
         return option
     }
 
-    private func obstacle(_ index: Int, _ ask: Ask, now: NIODeadline) -> String {
+    private func obstacle(_ index: PairIndex, _ ask: Ask, now: NIODeadline) -> String {
         let place = places[pairs[index].place]
         if !place.takesWork { return place.isRemoved ? "removed" : place.phase.rawValue }
         if ask.needs.fit(of: place.capabilities) == nil { return "does not speak the route" }
@@ -88,7 +88,7 @@ extension Scheduler {
     }
 
     /// Nothing of it was measured yet: it is what is assumed of a model of this size, or of any.
-    private func isGuess(_ part: Explanation.Part.Name, _ pair: Int) -> Bool {
+    private func isGuess(_ part: Explanation.Part.Name, _ pair: PairIndex) -> Bool {
         let book = books[pairs[pair].book]
         switch part {
         case .prefill, .warm: return book.firstToken == Mean(ModelBook.priorFirstToken)

@@ -20,19 +20,19 @@ public struct Scheduler: Sendable {
     var settings: SchedulerSettings
     var random: SplitMix64
     /// Endpoints and pairs are named by their index, which never changes: what is gone is marked so.
-    var places: [Place] = []
-    var pairs: [Pair] = []
+    var places = Column<Place, Place>()
+    var pairs = Column<Pair, Pair>()
     /// By place; and the places whose entry has to be found anew before it is read.
-    var residents: [Residents] = []
-    var staleResidents: [Int] = []
-    var indexOf: [EndpointID: Int] = [:]
+    var residents = Column<Place, Residents>()
+    var staleResidents: [PlaceIndex] = []
+    var indexOf: [EndpointID: PlaceIndex] = [:]
     var catalog = Catalog()
     var line = WaitingLine()
     /// By model; a pair names its own. As many as models have been seen on endpoints: no client can make more.
-    var books: [ModelBook] = []
-    var bookOf: [String: Int] = [:]
+    var books = Column<ModelBook, ModelBook>()
+    var bookOf: [String: BookIndex] = [:]
     /// Pairs by every text that may mean them.
-    var pairsByForm: [String: [Int]] = [:]
+    var pairsByForm: [String: [PairIndex]] = [:]
     /// When models were last looked at for loading ahead of need.
     var placedAt = NIODeadline.uptimeNanoseconds(0)
     var hasClaims = false
@@ -42,10 +42,10 @@ public struct Scheduler: Sendable {
     /// Leases that were given back twice: a fault of the caller, which changes nothing but this.
     public internal(set) var doubleReleases = 0
     /// By place, and by pair.
-    var placeBreakers: [Breaker] = []
-    var pairBreakers: [Breaker] = []
+    var placeBreakers = Column<Place, Breaker>()
+    var pairBreakers = Column<Pair, Breaker>()
     /// By pair.
-    var absences: [Int: Absence] = [:]
+    var absences: [PairIndex: Absence] = [:]
     /// How many pairs are set aside: while there are none, no decision looks at breakers.
     var setAsideCount = 0
     var breakerEvents: [BreakerEvent] = []
@@ -59,7 +59,7 @@ public struct Scheduler: Sendable {
     // MARK: Requests
 
     public mutating func submit(_ ask: Ask, now: NIODeadline) -> Admission {
-        var book: Int?
+        var book: BookIndex?
         var inVain: Refusal?
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
         case .candidates(let target):
@@ -84,7 +84,7 @@ public struct Scheduler: Sendable {
         return .queued(ticket, position: position)
     }
 
-    private func isWaiting(_ ask: Ask, _ book: Int?) -> Bool {
+    private func isWaiting(_ ask: Ask, _ book: BookIndex?) -> Bool {
         line.number(of: WaitingLine.Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)) != nil
     }
 
@@ -93,7 +93,7 @@ public struct Scheduler: Sendable {
     public mutating func locate(_ ask: Ask) -> Result<Placement, RefusalError> {
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
         case .refused(let refusal): return .failure(RefusalError(refusal: refusal))
-        case .later: return .failure(RefusalError(refusal: .noEndpointUp(places.filter { !$0.isRemoved }.map(Self.why))))
+        case .later: return .failure(RefusalError(refusal: .noEndpointUp(places.values.filter { !$0.isRemoved }.map(Self.why))))
         case .candidates(let target):
             var best: (placement: Placement, rank: Int)?
             for candidate in target.candidates {
@@ -104,7 +104,7 @@ public struct Scheduler: Sendable {
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
                     endpoint: place.endpoint.id, model: pair.name, understandsAskedName: candidate.understandsAskedName, fit: fit,
-                    kind: place.endpoint.kind, pair: candidate.pair)
+                    kind: place.endpoint.kind, pair: candidate.pair.rawValue)
                 best = (placement, rank)
             }
             return best.map { .success($0.placement) } ?? .failure(RefusalError(refusal: .allFailed))
@@ -134,12 +134,16 @@ public struct Scheduler: Sendable {
             lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings)),
             endpoint: places[index].endpoint.id,
             model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
-            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens,
+            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
+            warmTokens: choice.cost.warmTokens,
             alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
     }
 
+    /// Nobody asks for more.
+    private static let countedAlternatives = 8
+
     /// Endpoints other than the chosen one that could serve the request.
-    private func alternatives(to chosen: Int, _ target: Target, _ ask: Ask) -> Int {
+    private func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
         var count = 0
         // Candidates stand in the order of their places: one that has the model twice counts once.
         var last = chosen
@@ -148,12 +152,13 @@ public struct Scheduler: Sendable {
             guard place != chosen, place != last, couldServe(candidate.pair, ask) else { continue }
             last = place
             count += 1
+            if count == Self.countedAlternatives { break }
         }
         return count
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.
-    mutating func beginLoad(_ pair: Int, after seconds: Double, now: NIODeadline) {
+    mutating func beginLoad(_ pair: PairIndex, after seconds: Double, now: NIODeadline) {
         let room = makeRoom(for: pair)
         pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {
@@ -164,7 +169,7 @@ public struct Scheduler: Sendable {
     }
 
     /// Changes what is known of a pair's being in memory, and keeps the sums that depend on it.
-    mutating func setUse(_ pair: Int, _ change: (inout Pair) -> Void) {
+    mutating func setUse(_ pair: PairIndex, _ change: (inout Pair) -> Void) {
         let place = pairs[pair].place
         let before = pairs[pair].isUsable
         change(&pairs[pair])

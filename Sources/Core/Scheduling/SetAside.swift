@@ -49,7 +49,7 @@ public struct SetAside: Sendable, Equatable {
 
 extension Scheduler {
     /// The endpoint itself first, then the models that have been set aside for longest.
-    func setAside(on place: Int) -> [SetAside] {
+    func setAside(on place: PlaceIndex) -> [SetAside] {
         guard setAsideCount > 0 || !placeBreakers[place].isClosed else { return [] }
         let models = places[place].pairs.compactMap { SetAside(pairBreakers[$0], model: pairs[$0].name) }
         return (SetAside(placeBreakers[place]).map { [$0] } ?? []) + models.sorted { ($0.since, $0.model ?? "") < ($1.since, $1.model ?? "") }

@@ -79,7 +79,7 @@ import Testing
         #expect(probe.isProbe && others.contains { $0.endpoint == SchedulerBench.id(1) && !$0.isProbe })
         #expect(bench.submit("m").ticket != nil, "one at a time")
         let granted = bench.release(probe)
-        #expect(granted.count == 1 && bench.scheduler.pairs.allSatisfy { !$0.isSetAside })
+        #expect(granted.count == 1 && bench.scheduler.pairs.values.allSatisfy { !$0.isSetAside })
         #expect(bench.scheduler.setAsideCount == 0)
     }
 
@@ -94,7 +94,7 @@ import Testing
 
         let ill = fleet(2, models: ["a", "b", "c"])
         for model in ["a", "b", "c"] { try end(ill, on: 0, .failed, model: model) }
-        #expect(!ill.scheduler.placeBreakers[0].isClosed && ill.scheduler.pairBreakers.allSatisfy(\.isClosed))
+        #expect(!ill.scheduler.placeBreakers[0].isClosed && ill.scheduler.pairBreakers.values.allSatisfy(\.isClosed))
         for model in ["a", "b", "c"] { #expect(spread(ill, model: model) == [1: 40]) }
         // A model that comes to be known meanwhile is on a broken endpoint, too.
         _ = ill.report(0, ["a", "b", "c", "d"], loaded: ["a", "b", "c", "d"])
@@ -120,7 +120,7 @@ import Testing
             for _ in 0..<3 { try end(bench, on: number, .failed) }
             bench.now = bench.now + .milliseconds(100)
         }
-        #expect(bench.scheduler.placeBreakers.allSatisfy(\.isClosed) && bench.scheduler.setAsideCount == 3)
+        #expect(bench.scheduler.placeBreakers.values.allSatisfy(\.isClosed) && bench.scheduler.setAsideCount == 3)
         // Whose probe is due first comes first; whoever finds every slot taken waits.
         #expect(bench.fill("m", 4) == [0, 1, 2])
         #expect(bench.scheduler.snapshot().waiting == 1)

@@ -27,7 +27,7 @@ import Testing
         _ = try #require(bench.submit("m").grant)
         let next = bench.submit("m")
         #expect(next.grant?.endpoint == SchedulerBench.id(1), "\(next)")
-        #expect(bench.scheduler.books.allSatisfy { $0.service == Mean(ModelBook.priorService) })
+        #expect(bench.scheduler.books.values.allSatisfy { $0.service == Mean(ModelBook.priorService) })
     }
 
     /// What breaks without it: an endpoint that says 400, or answers nothing, counts as one that has the model in memory.
