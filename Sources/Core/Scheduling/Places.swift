@@ -116,6 +116,8 @@ struct Pair: Sendable {
     var readyAt = NIODeadline.uptimeNanoseconds(0)
     /// The last report had it in memory. A load's end is known before a report tells of it, and of what went for it.
     var isReported = false
+    /// Models that are taken to have gone for the load under way.
+    var displaced: [PairIndex] = []
     /// Bytes that would be in use if it fitted beside everything, as the load under way began.
     var usedAtLoad = 0
     /// As the endpoint spells it.

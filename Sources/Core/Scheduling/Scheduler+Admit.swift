@@ -58,7 +58,7 @@ extension Scheduler {
         var best: (choice: Choice, due: NIODeadline)?
         for candidate in target.candidates where couldServe(candidate.pair, ask) {
             let obstacle = obstacle(candidate.pair, ask.needs, now: now)
-            guard !obstacle.isBusy, best.map({ obstacle.due < $0.due }) ?? true, let (choice, _) = appraise(candidate, ask, now: now),
+            guard !obstacle.isBusy, best.map({ obstacle.due < $0.due }) ?? true, let (choice, _) = weigh(candidate, ask, now: now),
                 !choice.cost.isBlocked
             else { continue }
             best = (choice, obstacle.due)

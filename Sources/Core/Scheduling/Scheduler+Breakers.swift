@@ -20,10 +20,11 @@ extension Scheduler {
     /// A request goes there.
     mutating func letIn(_ pair: PairIndex, _ needs: RouteNeeds, now: NIODeadline) -> LeaseTable.Openings {
         let place = pairs[pair].place
-        if pairs[pair].isSetAside {
-            if Self.tellsOfProbe(placeBreakers[place], now: now) { tell(.probing, place, nil, now: now) }
-            if Self.tellsOfProbe(pairBreakers[pair], now: now) { tell(.probing, place, pair, now: now) }
+        guard pairs[pair].isSetAside else {
+            return LeaseTable.Openings(pair: pairBreakers[pair].openings, place: placeBreakers[place].openings)
         }
+        if Self.tellsOfProbe(placeBreakers[place], now: now) { tell(.probing, place, nil, now: now) }
+        if Self.tellsOfProbe(pairBreakers[pair], now: now) { tell(.probing, place, pair, now: now) }
         return LeaseTable.Openings(
             pair: pairBreakers[pair].letIn(), place: placeBreakers[place].letIn(),
             absence: absences[pair]?.needs == needs ? absences[pair]?.breaker.letIn() ?? 0 : 0)
@@ -35,6 +36,10 @@ extension Scheduler {
         let place = pairs[pair].place
         let openings = record.openings
         switch end.outcome {
+        case .completed where !pairs[pair].isSetAside:
+            places[place].failing = .none
+            pairBreakers[pair].answeredWhileClosed()
+            placeBreakers[place].answeredWhileClosed()
         case .completed:
             places[place].failing = .none
             change(pair, now: now) { $0.answered(openings.pair, now: now) }
@@ -66,13 +71,15 @@ extension Scheduler {
             placeBreakers[place].endedWithoutVerdict(openings.place)
             endAbsence(of: record)
         }
-        pairs[pair].mistrust = 1 + pairBreakers[pair].answers.failingShare
+        let mistrust = 1 + pairBreakers[pair].answers.failingShare
+        if pairs[pair].mistrust != mistrust { pairs[pair].mistrust = mistrust }
     }
 
     /// An answer has begun well.
     mutating func began(_ record: LeaseTable.Record, now: NIODeadline) {
         guard pairs[record.pair].isSetAside else { return }
         change(record.pair, now: now) { $0.began(record.openings.pair, now: now) }
+        change(ofPlace: pairs[record.pair].place, now: now) { $0.began(record.openings.place, now: now) }
         if absences[record.pair]?.needs == record.needs { setAbsence(record.pair, nil) }
     }
 
@@ -95,7 +102,7 @@ extension Scheduler {
 
     /// The endpoint was out of service and is back: the next request may see how it is.
     mutating func retry(_ place: PlaceIndex, now: NIODeadline) {
-        placeBreakers[place].retry(now: now)
+        change(ofPlace: place, now: now) { $0.reachedAgain(now: now) }
         for pair in places[place].pairs where pairs[pair].isSetAside {
             pairBreakers[pair].retry(now: now)
             absences[pair]?.breaker.retry(now: now)

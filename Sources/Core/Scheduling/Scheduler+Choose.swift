@@ -77,7 +77,7 @@ extension Scheduler {
     }
 
     private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
-        guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
         search.bound = min(search.bound, cost * (1 + Self.tolerance))
         if choice.cost.isBlocked {
             if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
@@ -96,14 +96,9 @@ extension Scheduler {
         search.best = (choice, cost)
     }
 
-    /// What it would cost to give the request to a candidate now; nil where that is impossible.
+    /// What it would cost to give the request to a candidate now, whatever breakers say; nil where that is impossible.
     /// - Parameter bound: a load that costs more is as good as impossible.
     func weigh(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
-        admits(candidate.pair, ask.needs, now: now) ? appraise(candidate, ask, bound: bound, now: now) : nil
-    }
-
-    /// As `weigh`, whatever the breakers say.
-    func appraise(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
         let pair = candidate.pair
         let place = pairs[pair].place
         guard takesWork(place), pairs[pair].inFlight < limit(pair),

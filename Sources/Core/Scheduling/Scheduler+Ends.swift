@@ -16,6 +16,7 @@ extension Scheduler {
         learn(record, end)
         let setAside = setAsideCount
         judge(record, end, now: now)
+        if let kept = record.kept, !end.outcome.meansThatThePromptWasRead { pairs[pair].prefixes.drop(kept) }
         pairs[pair].inFlight -= 1
         places[index].inFlight -= 1
         pairs[pair].lastUsed = now
@@ -80,6 +81,16 @@ extension Scheduler {
             places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)
         }
         setUse(record.pair) { pair in pair.isLoaded = true }
+    }
+}
+
+extension LeaseEnd.Outcome {
+    /// Whether the endpoint's cache is likely to have the prompt now.
+    fileprivate var meansThatThePromptWasRead: Bool {
+        switch self {
+        case .completed, .aborted, .lost: true
+        case .refused, .notHere, .busy, .failed, .unreachable: false
+        }
     }
 }
 

@@ -53,7 +53,7 @@ extension Scheduler {
         let pair = pairs[candidate.pair]
         let place = places[pair.place]
         var option = Explanation.Option(endpoint: place.endpoint.id, endpointName: place.endpoint.name, model: pair.name)
-        guard let (choice, cost) = weigh(candidate, ask, now: now) else {
+        guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, now: now) else {
             option.obstacle = obstacle(candidate.pair, ask, now: now)
             option.words = option.obstacle
             return option

@@ -64,7 +64,8 @@ public struct Scheduler: Sendable {
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding) {
         case .candidates(let target):
             book = target.book
-            if let book { books[book].count(now: now) }
+            // Whoever comes back is no further request.
+            if let book, ask.since == nil { books[book].count(now: now) }
             let before = book.map { line.waiting(for: $0) } ?? 0
             // A load is rather for who has waited longer: the line decides about it.
             switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
@@ -131,8 +132,10 @@ public struct Scheduler: Sendable {
         let openings = letIn(pair, ask.needs, now: now)
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
-            lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings)),
-            endpoint: places[index].endpoint.id,
+            lease: leases.add(
+                LeaseTable.Record(
+                    pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings,
+                    kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil)), endpoint: places[index].endpoint.id,
             model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
@@ -140,7 +143,7 @@ public struct Scheduler: Sendable {
     }
 
     /// Nobody asks for more.
-    private static let countedAlternatives = 8
+    private static let countedAlternatives = 4
 
     /// Endpoints other than the chosen one that could serve the request.
     private func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
@@ -164,6 +167,7 @@ public struct Scheduler: Sendable {
         for victim in room.idle {
             setUse(victim) { victim in victim.isLoaded = false }
         }
+        pairs[pair].displaced += room.idle
         pairs[pair].readyAt = now + .nanoseconds(Int64((seconds + loadTime(pair)) * 1e9))
         release(claimsFor: pairs[pair].book, on: pairs[pair].place)
     }
@@ -188,6 +192,17 @@ public struct Scheduler: Sendable {
         let isThere = places[place].resident.contains(pair)
         if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }
         if !pairs[pair].takesMemory, isThere { places[place].resident.removeAll { $0 == pair } }
+        if !pairs[pair].displaced.isEmpty, pairs[pair].isLoaded || !after { settleDisplaced(by: pair) }
+    }
+
+    /// A load has ended. If the model did not come, what was to go for it is still there: polls that find nothing new do not tell.
+    private mutating func settleDisplaced(by pair: PairIndex) {
+        let displaced = pairs[pair].displaced
+        pairs[pair].displaced = []
+        guard !pairs[pair].isLoaded, takesWork(pairs[pair].place) else { return }
+        for victim in displaced where pairs[victim].isPresent && !pairs[victim].isUsable {
+            setUse(victim) { victim in victim.isLoaded = true }
+        }
     }
 
     var leasesOut: Int { leases.count }

@@ -36,7 +36,7 @@ public struct SetAside: Sendable, Equatable {
     /// Nil while the breaker is closed, and for a model that is not there at all: that is no illness of the endpoint's.
     init?(_ breaker: Breaker, model: String? = nil) {
         switch breaker.cause {
-        case .broken: cause = .broken
+        case .broken, .unreachable: cause = .broken
         case .busy: cause = .busy
         case .absent, nil: return nil
         }

@@ -107,10 +107,26 @@ import Testing
         try end(bench, on: 0, .unreachable, reason: "connection refused")
         #expect(spread(bench) == [1: 40])
         #expect(bench.scheduler.placeBreakers[0].reason == "cannot be reached: connection refused")
-        // A poll finds it again: no need to wait.
+        // A poll finds it again: no need to wait, or to try.
         _ = bench.report(0, ["m"], loaded: ["m"], phase: .down)
         _ = bench.report(0, ["m"], loaded: ["m"])
-        #expect(bench.submit("m", excluding: [1]).grant?.isProbe == true)
+        #expect(bench.submit("m", excluding: [1]).grant?.isProbe == false)
+        // What failed is only tried earlier.
+        for _ in 0..<3 { try end(bench, on: 1, .failed) }
+        _ = bench.report(1, ["m"], loaded: ["m"], phase: .down)
+        _ = bench.report(1, ["m"], loaded: ["m"])
+        #expect(bench.submit("m", excluding: [0]).grant?.isProbe == true)
+    }
+
+    /// What breaks without it: an endpoint that was away for a moment gets one request for as long as that one's answer takes.
+    @Test func theHeadOfAnAnswerProvesThatItCanBeReached() throws {
+        let bench = fleet(2)
+        try end(bench, on: 0, .unreachable)
+        bench.now = bench.now + .seconds(1)
+        let probe = try #require(bench.submit("m", excluding: [1]).grant)
+        #expect(bench.scheduler.setAsideCount == 1)
+        _ = bench.scheduler.began(probe.lease, now: bench.now)
+        #expect(bench.scheduler.setAsideCount == 0)
     }
 
     /// What breaks without it: clients are told that nobody is there although nobody was asked.
