@@ -30,7 +30,7 @@ struct EndpointEmbedder: TextEmbedder {
         } catch let error as RefusalError {
             throw Failed(description: RouterError.refused(error.refusal, model: model, path: "/v1/embeddings").message)
         }
-        var end = LeaseEnd(outcome: .failed)
+        var end = LeaseEnd(outcome: .aborted)
         let began = NIODeadline.now()
         defer {
             end.serviceTime = .now() - began
@@ -40,11 +40,20 @@ struct EndpointEmbedder: TextEmbedder {
             throw Failed(description: "the endpoint has left the fleet")
         }
         let body: JSONValue = ["model": .string(lease.grant.model), "input": .string(text)]
-        let answer = try await client.ask(.POST, "/v1/embeddings", body: body.bytes, timeout: Self.patience, of: endpoint)
+        let answer: EndpointClient.Answer
+        do {
+            answer = try await client.ask(.POST, "/v1/embeddings", body: body.bytes, timeout: Self.patience, of: endpoint)
+        } catch {
+            if error != .cancelled { (end.outcome, end.reason) = (.failed, "\(error)") }
+            throw error
+        }
+        end.outcome = (400..<500).contains(answer.status) ? .refused : .failed
+        end.reason = answer.status == 200 ? "no vector in its answer" : "\(answer.status)"
         guard answer.status == 200, let whole = try? JSONValue(parsing: answer.body),
             let numbers = whole["data"]?.array?.first?["embedding"]?.array?.compactMap({ $0.double.map { Float($0) } }), !numbers.isEmpty
         else { throw Failed(description: "endpoint \(endpoint.name) gave no vector (status \(answer.status))") }
         end.outcome = .completed
+        end.reason = ""
         end.teaches = true
         return MiniLM.normalised(numbers)
     }

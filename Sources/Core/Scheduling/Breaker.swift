@@ -37,8 +37,10 @@ struct Breaker: Sendable, Equatable {
     private static let reasonLimit = 120
 
     enum Cause: String, Sendable {
-        /// It fails or cannot be reached.
+        /// It fails.
         case broken
+        /// It cannot be reached.
+        case unreachable
         /// It takes nothing at the moment.
         case busy
         /// The model is gone, or the route is not spoken.
@@ -114,6 +116,9 @@ struct Breaker: Sendable, Equatable {
         return close(now: now)
     }
 
+    /// As `answered`, where it is known to be closed: what nearly every request comes to.
+    mutating func answeredWhileClosed() { answers.record(failed: false) }
+
     /// It ended without a verdict: the client left, or was at fault.
     mutating func endedWithoutVerdict(_ opening: UInt32) {
         guard opening == openings, case .probing(let cause, let requests) = state else { return }
@@ -134,7 +139,7 @@ struct Breaker: Sendable, Equatable {
     mutating func unreachable(_ opening: UInt32, _ reason: String, now: NIODeadline) -> Change? {
         answers.record(failed: true)
         guard isClosed || opening == openings else { return nil }
-        return open(.broken, for: nextBackOff(now), reason.isEmpty ? "cannot be reached" : "cannot be reached: \(reason)", now: now)
+        return open(.unreachable, for: nextBackOff(now), reason.isEmpty ? "cannot be reached" : "cannot be reached: \(reason)", now: now)
     }
 
     /// The endpoint takes nothing at the moment.
@@ -158,9 +163,9 @@ struct Breaker: Sendable, Equatable {
         return open(.absent, for: nextBackOff(now), reason.isEmpty ? "not there" : "not there: \(reason)", now: now)
     }
 
-    /// An answer has begun well. That is no proof of a whole one, but whoever begins is not busy and has the model.
+    /// An answer has begun well. That is no proof of a whole one, but whoever begins is there, is not busy, and has the model.
     mutating func began(_ opening: UInt32, now: NIODeadline) -> Change? {
-        guard opening == openings, cause == .busy || cause == .absent else { return nil }
+        guard let cause, cause != .broken, opening == openings else { return nil }
         return close(now: now)
     }
 
@@ -169,6 +174,13 @@ struct Breaker: Sendable, Equatable {
     /// Something has changed there: the next probe need not wait.
     mutating func retry(now: NIODeadline) {
         if !isClosed { due = min(due, now) }
+    }
+
+    /// A poll was answered that was not answered before.
+    mutating func reachedAgain(now: NIODeadline) -> Change? {
+        if cause == .unreachable { return reset() }
+        retry(now: now)
+        return nil
     }
 
     /// An operator says that all is well.
@@ -208,7 +220,7 @@ struct Breaker: Sendable, Equatable {
 
     private mutating func close(now: NIODeadline) -> Change {
         // A busy endpoint that takes requests again is as good as new; a broken one that was mended may have been mended badly.
-        if cause != .broken { backOff = .zero }
+        if cause == .busy || cause == .absent { backOff = .zero }
         state = .closed
         reason = ""
         answers = AnswerWindow()

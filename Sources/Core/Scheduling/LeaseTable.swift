@@ -4,7 +4,7 @@
 /// The leases that are out: a slot map, in which each entry's generation makes an old name worthless.
 struct LeaseTable: Sendable {
     struct Record: Sendable {
-        var pair: Int
+        var pair: PairIndex
         /// Its grant made the endpoint load the model.
         var loads: Bool
         /// Tokens of the prompt that were not expected to be warm; 0 if unknown.
@@ -13,6 +13,23 @@ struct LeaseTable: Sendable {
         var needs = RouteNeeds([])
         /// The openings of the breakers that let it in.
         var openings = Openings()
+        /// What was kept of its prompt as warm; nil where that is of no interest.
+        var kept: Kept?
+    }
+
+    struct Kept: Sendable {
+        var prefix: PrefixChain
+        var session: UInt64?
+        /// Tokens of the prompt that were warm before it.
+        var warmTokens: Int
+
+        /// Nil for a prompt that nobody has read.
+        init?(_ ask: Ask, warmTokens: Int) {
+            guard !ask.prefix.isEmpty || ask.session != nil else { return nil }
+            prefix = ask.prefix
+            session = ask.session
+            self.warmTokens = warmTokens
+        }
     }
 
     struct Openings: Sendable {

@@ -16,7 +16,7 @@ struct ModelBook: Sendable {
     /// Requests per second lately, as of the last request or sweep: an exponential costs more than a decision has time for.
     private(set) var rate = 0.0
     /// Pairs where it is in memory or on the way there.
-    var usable: [Int] = []
+    var usable: [PairIndex] = []
     var holders: Int { usable.count }
     /// Seconds.
     private(set) var service = Mean(priorService)

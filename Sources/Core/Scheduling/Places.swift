@@ -15,12 +15,12 @@ struct Place: Sendable {
     /// Leases held there, over all models.
     var inFlight = 0
     /// The pairs of this endpoint that have any meaning: models that it has, and models of which leases are still out.
-    var pairs: [Int] = []
+    var pairs: [PairIndex] = []
     /// Of those the ones that take memory, as far as is known: loaded, on the way, or in use.
-    var resident: [Int] = []
-    var pairOfBook: [Int: Int] = [:]
+    var resident: [PairIndex] = []
+    var pairOfBook: [BookIndex: PairIndex] = [:]
     /// The pair that stands for all names that its list does not have; nil before one was asked for.
-    var unlisted: Int?
+    var unlisted: PairIndex?
     /// The last list of its models, to see at a glance that nothing has changed.
     var listing: [ModelListing] = []
     /// A reload took it out of the fleet; it stays in the books until its leases are back.
@@ -53,12 +53,12 @@ struct Place: Sendable {
 /// Whether an endpoint fails with one model or with whatever it is asked for.
 enum FailingModels: Sendable, Equatable {
     case none
-    case one(pair: Int)
+    case one(PairIndex)
     case several
 
-    mutating func add(_ pair: Int) {
+    mutating func add(_ pair: PairIndex) {
         switch self {
-        case .none: self = .one(pair: pair)
+        case .none: self = .one(pair)
         case .one(pair): break
         case .one, .several: self = .several
         }
@@ -85,9 +85,9 @@ public struct EndpointCounters: Sendable, Equatable {
 struct Pair: Sendable {
     // What each decision reads of every pair stands together.
 
-    let place: Int
+    let place: PlaceIndex
     /// What is known of the model everywhere.
-    let book: Int
+    let book: BookIndex
     /// The endpoint has it, as far as is known.
     var isPresent = true
     /// False for the one that stands for all names that the endpoint does not list.
@@ -107,7 +107,7 @@ struct Pair: Sendable {
     /// fails fast does not look like the one with least to do.
     var mistrust = 1.0
     /// It gets nothing new until then: a waiting request needs its memory, and which.
-    var claim: (book: Int, until: NIODeadline)?
+    var claim: (book: BookIndex, until: NIODeadline)?
     /// Bytes on disk.
     var sizeBytes: Int?
     /// Bytes in memory, when it was last seen there.
@@ -120,6 +120,8 @@ struct Pair: Sendable {
     var readyAt = NIODeadline.uptimeNanoseconds(0)
     /// The last report had it in memory. A load's end is known before a report tells of it, and of what went for it.
     var isReported = false
+    /// Models that are taken to have gone for the load under way.
+    var displaced: [PairIndex] = []
     /// Bytes that would be in use if it fitted beside everything, as the load under way began.
     var usedAtLoad = 0
     /// As the endpoint spells it.
@@ -128,7 +130,7 @@ struct Pair: Sendable {
     var aliases: [String] = []
     var prefixes = PrefixMemory()
 
-    init(place: Int, name: String, book: Int) {
+    init(place: PlaceIndex, name: String, book: BookIndex) {
         self.place = place
         self.name = name
         self.book = book

@@ -35,6 +35,17 @@ struct PrefixMemory: Sendable, Equatable {
         if let session = ask.session { keep(session, ask.promptTokens) }
     }
 
+    /// The request was not read: what was kept of it, and was not warm before, is not warm.
+    mutating func drop(_ kept: LeaseTable.Kept) {
+        for step in kept.prefix.steps where step.tokens > kept.warmTokens { drop(step.hash) }
+        if kept.warmTokens == 0, let session = kept.session { drop(session) }
+    }
+
+    private mutating func drop(_ hash: UInt64) {
+        young[hash] = nil
+        old[hash] = nil
+    }
+
     /// The model has left the memory, and its cache with it.
     mutating func forget() {
         if !isEmpty { self = PrefixMemory() }

@@ -14,7 +14,7 @@ import NIOCore
 ///    none, the request is refused, and told when the first of the busy ones wants to be asked again.
 extension Scheduler {
     /// Whether the pair may be asked now by a request that needs this.
-    func admits(_ pair: Int, _ needs: RouteNeeds, now: NIODeadline) -> Bool {
+    func admits(_ pair: PairIndex, _ needs: RouteNeeds, now: NIODeadline) -> Bool {
         if !pairs[pair].isSetAside { return true }
         return pairBreakers[pair].admits(now: now) && placeBreakers[pairs[pair].place].admits(now: now)
             && absence(pair, needs)?.admits(now: now) ?? true
@@ -58,7 +58,7 @@ extension Scheduler {
         var best: (choice: Choice, due: NIODeadline)?
         for candidate in target.candidates where couldServe(candidate.pair, ask) {
             let obstacle = obstacle(candidate.pair, ask.needs, now: now)
-            guard !obstacle.isBusy, best.map({ obstacle.due < $0.due }) ?? true, let (choice, _) = appraise(candidate, ask, now: now),
+            guard !obstacle.isBusy, best.map({ obstacle.due < $0.due }) ?? true, let (choice, _) = weigh(candidate, ask, now: now),
                 !choice.cost.isBlocked
             else { continue }
             best = (choice, obstacle.due)
@@ -92,7 +92,7 @@ extension Scheduler {
     }
 
     /// Why nobody is sent to a pair that is set aside, for people; nil if it may be asked.
-    func whySetAside(_ pair: Int, _ needs: RouteNeeds, now: NIODeadline) -> String? {
+    func whySetAside(_ pair: PairIndex, _ needs: RouteNeeds, now: NIODeadline) -> String? {
         guard pairs[pair].isSetAside else { return nil }
         for breaker in [placeBreakers[pairs[pair].place], pairBreakers[pair], absence(pair, needs) ?? Breaker()] where !breaker.admits(now: now) {
             if case .probing = breaker.state { return "\(breaker.reason); one request is there to see how it is" }
@@ -101,13 +101,13 @@ extension Scheduler {
         return nil
     }
 
-    private func absence(_ pair: Int, _ needs: RouteNeeds) -> Breaker? {
+    private func absence(_ pair: PairIndex, _ needs: RouteNeeds) -> Breaker? {
         guard let absence = absences[pair], absence.needs == needs else { return nil }
         return absence.breaker
     }
 
     /// In service, speaks the route, and has not failed the request.
-    func couldServe(_ pair: Int, _ ask: Ask) -> Bool {
+    func couldServe(_ pair: PairIndex, _ ask: Ask) -> Bool {
         let place = pairs[pair].place
         return takesWork(place) && ask.needs.fit(of: places[place].capabilities) != nil
             && (ask.excluding.isEmpty || !ask.excluding.contains(places[place].endpoint.id))
@@ -133,7 +133,7 @@ extension Scheduler {
         return outlook
     }
 
-    private func obstacle(_ pair: Int, _ needs: RouteNeeds, now: NIODeadline) -> Obstacle {
+    private func obstacle(_ pair: PairIndex, _ needs: RouteNeeds, now: NIODeadline) -> Obstacle {
         var obstacle = Obstacle()
         obstacle.add(pairBreakers[pair], now: now)
         obstacle.add(placeBreakers[pairs[pair].place], now: now)

@@ -18,12 +18,13 @@ extension Scheduler {
     private static let briefly = TimeAmount.seconds(5)
 
     /// A request goes there.
-    mutating func letIn(_ pair: Int, _ needs: RouteNeeds, now: NIODeadline) -> LeaseTable.Openings {
+    mutating func letIn(_ pair: PairIndex, _ needs: RouteNeeds, now: NIODeadline) -> LeaseTable.Openings {
         let place = pairs[pair].place
-        if pairs[pair].isSetAside {
-            if Self.tellsOfProbe(placeBreakers[place], now: now) { tell(.probing, place, nil, now: now) }
-            if Self.tellsOfProbe(pairBreakers[pair], now: now) { tell(.probing, place, pair, now: now) }
+        guard pairs[pair].isSetAside else {
+            return LeaseTable.Openings(pair: pairBreakers[pair].openings, place: placeBreakers[place].openings)
         }
+        if Self.tellsOfProbe(placeBreakers[place], now: now) { tell(.probing, place, nil, now: now) }
+        if Self.tellsOfProbe(pairBreakers[pair], now: now) { tell(.probing, place, pair, now: now) }
         return LeaseTable.Openings(
             pair: pairBreakers[pair].letIn(), place: placeBreakers[place].letIn(),
             absence: absences[pair]?.needs == needs ? absences[pair]?.breaker.letIn() ?? 0 : 0)
@@ -35,6 +36,10 @@ extension Scheduler {
         let place = pairs[pair].place
         let openings = record.openings
         switch end.outcome {
+        case .completed where !pairs[pair].isSetAside:
+            places[place].failing = .none
+            pairBreakers[pair].answeredWhileClosed()
+            placeBreakers[place].answeredWhileClosed()
         case .completed:
             places[place].failing = .none
             change(pair, now: now) { $0.answered(openings.pair, now: now) }
@@ -68,13 +73,15 @@ extension Scheduler {
             placeBreakers[place].endedWithoutVerdict(openings.place)
             endAbsence(of: record)
         }
-        pairs[pair].mistrust = 1 + pairBreakers[pair].answers.failingShare
+        let mistrust = 1 + pairBreakers[pair].answers.failingShare
+        if pairs[pair].mistrust != mistrust { pairs[pair].mistrust = mistrust }
     }
 
     /// An answer has begun well.
     mutating func began(_ record: LeaseTable.Record, now: NIODeadline) {
         guard pairs[record.pair].isSetAside else { return }
         change(record.pair, now: now) { $0.began(record.openings.pair, now: now) }
+        change(ofPlace: pairs[record.pair].place, now: now) { $0.began(record.openings.place, now: now) }
         if absences[record.pair]?.needs == record.needs { setAbsence(record.pair, nil) }
     }
 
@@ -85,7 +92,7 @@ extension Scheduler {
         return line.isEmpty ? [] : dispatchAll(now: now)
     }
 
-    mutating func closeBreakers(of place: Int, now: NIODeadline) {
+    mutating func closeBreakers(of place: PlaceIndex, now: NIODeadline) {
         places[place].failing = .none
         change(ofPlace: place, now: now) { $0.reset() }
         for pair in places[place].pairs {
@@ -96,8 +103,8 @@ extension Scheduler {
     }
 
     /// The endpoint was out of service and is back: the next request may see how it is.
-    mutating func retry(_ place: Int, now: NIODeadline) {
-        placeBreakers[place].retry(now: now)
+    mutating func retry(_ place: PlaceIndex, now: NIODeadline) {
+        change(ofPlace: place, now: now) { $0.reachedAgain(now: now) }
         for pair in places[place].pairs where pairs[pair].isSetAside {
             pairBreakers[pair].retry(now: now)
             absences[pair]?.breaker.retry(now: now)
@@ -105,13 +112,13 @@ extension Scheduler {
     }
 
     /// The endpoint has told which models it has.
-    mutating func retryAbsences(_ place: Int, now: NIODeadline) {
+    mutating func retryAbsences(_ place: PlaceIndex, now: NIODeadline) {
         guard !absences.isEmpty else { return }
         for pair in places[place].pairs { absences[pair]?.breaker.retry(now: now) }
     }
 
     /// The model has left the endpoint, and nothing of it is in flight.
-    mutating func forgetBreaker(_ pair: Int) {
+    mutating func forgetBreaker(_ pair: PairIndex) {
         pairBreakers[pair] = Breaker()
         absences[pair] = nil
         setAside(pair, false)
@@ -126,21 +133,21 @@ extension Scheduler {
 
     // MARK: Changes
 
-    private mutating func change(_ pair: Int, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
+    private mutating func change(_ pair: PairIndex, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
         let before = pairBreakers[pair].backOff
         guard let change = event(&pairBreakers[pair]) else { return }
         note(change, before, pairs[pair].place, pair, now: now)
         mark(pair)
     }
 
-    private mutating func change(ofPlace place: Int, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
+    private mutating func change(ofPlace place: PlaceIndex, now: NIODeadline, _ event: (inout Breaker) -> Breaker.Change?) {
         let before = placeBreakers[place].backOff
         guard let change = event(&placeBreakers[place]) else { return }
         note(change, before, place, nil, now: now)
         for pair in places[place].pairs { mark(pair) }
     }
 
-    private mutating func setAbsence(_ pair: Int, _ absence: Absence?) {
+    private mutating func setAbsence(_ pair: PairIndex, _ absence: Absence?) {
         guard absence != nil || absences[pair] != nil else { return }
         absences[pair] = absence
         mark(pair)
@@ -151,11 +158,11 @@ extension Scheduler {
         absences[record.pair]?.breaker.endedWithoutVerdict(record.openings.absence)
     }
 
-    mutating func mark(_ pair: Int) {
+    mutating func mark(_ pair: PairIndex) {
         setAside(pair, !pairBreakers[pair].isClosed || !placeBreakers[pairs[pair].place].isClosed || absences[pair] != nil)
     }
 
-    private mutating func setAside(_ pair: Int, _ isSetAside: Bool) {
+    private mutating func setAside(_ pair: PairIndex, _ isSetAside: Bool) {
         guard pairs[pair].isSetAside != isSetAside else { return }
         pairs[pair].isSetAside = isSetAside
         setAsideCount += isSetAside ? 1 : -1
@@ -163,7 +170,7 @@ extension Scheduler {
 
     // MARK: News
 
-    private mutating func note(_ change: Breaker.Change, _ backOffBefore: TimeAmount, _ place: Int, _ pair: Int?, now: NIODeadline) {
+    private mutating func note(_ change: Breaker.Change, _ backOffBefore: TimeAmount, _ place: PlaceIndex, _ pair: PairIndex?, now: NIODeadline) {
         if change == .opened { places[place].counters.breakerOpenings += 1 }
         let breaker = pair.map { pairBreakers[$0] } ?? placeBreakers[place]
         if change == .closed {
@@ -177,7 +184,7 @@ extension Scheduler {
         setTold(true, place, pair)
     }
 
-    private mutating func setTold(_ isTold: Bool, _ place: Int, _ pair: Int?) {
+    private mutating func setTold(_ isTold: Bool, _ place: PlaceIndex, _ pair: PairIndex?) {
         if let pair { pairBreakers[pair].isTold = isTold } else { placeBreakers[place].isTold = isTold }
     }
 
@@ -186,7 +193,7 @@ extension Scheduler {
         return breaker.isTold && breaker.due <= now
     }
 
-    private mutating func tell(_ kind: BreakerEvent.Kind, _ place: Int, _ pair: Int?, now: NIODeadline) {
+    private mutating func tell(_ kind: BreakerEvent.Kind, _ place: PlaceIndex, _ pair: PairIndex?, now: NIODeadline) {
         let breaker = pair.map { pairBreakers[$0] } ?? placeBreakers[place]
         if breakerEvents.count >= Self.eventLimit { breakerEvents.removeFirst() }
         breakerEvents.append(

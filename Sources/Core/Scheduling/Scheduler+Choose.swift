@@ -16,14 +16,14 @@ extension Scheduler {
         case go(Choice)
         case wait
         /// Wait, and let what is in the way on this pair's endpoint come to its end.
-        case claim(Int)
+        case claim(PairIndex)
     }
 
     /// Which loads are looked at.
     enum Loads: Equatable {
         case none
         /// Of one pair, on whose endpoint something has changed.
-        case of(Int)
+        case of(PairIndex)
         case all
     }
 
@@ -72,12 +72,12 @@ extension Scheduler {
         /// What costs more is of no interest.
         var bound: Double
         var best: (choice: Choice, cost: Double)?
-        var blocked: (pair: Int, cost: Double)?
+        var blocked: (pair: PairIndex, cost: Double)?
         var equals = 1
     }
 
     private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
-        guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
         search.bound = min(search.bound, cost * (1 + Self.tolerance))
         if choice.cost.isBlocked {
             if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
@@ -96,14 +96,9 @@ extension Scheduler {
         search.best = (choice, cost)
     }
 
-    /// What it would cost to give the request to a candidate now; nil where that is impossible.
+    /// What it would cost to give the request to a candidate now, whatever breakers say; nil where that is impossible.
     /// - Parameter bound: a load that costs more is as good as impossible.
     func weigh(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
-        admits(candidate.pair, ask.needs, now: now) ? appraise(candidate, ask, bound: bound, now: now) : nil
-    }
-
-    /// As `weigh`, whatever the breakers say.
-    func appraise(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
         let pair = candidate.pair
         let place = pairs[pair].place
         guard takesWork(place), pairs[pair].inFlight < limit(pair),
@@ -125,7 +120,7 @@ extension Scheduler {
     }
 
     /// Where all else is equal: fewest in flight for the model, and rather without a translation; and not where answers have failed.
-    private func order(_ cost: Double, _ pair: Int, _ fit: RouteFit) -> Double {
+    private func order(_ cost: Double, _ pair: PairIndex, _ fit: RouteFit) -> Double {
         (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03) * pairs[pair].mistrust
     }
 

@@ -60,7 +60,7 @@ extension Scheduler {
     }
 
     /// Where the model is in memory, or on the way there.
-    func costOfUse(_ pair: Int, _ ask: Ask, now: NIODeadline) -> Cost {
+    func costOfUse(_ pair: PairIndex, _ ask: Ask, now: NIODeadline) -> Cost {
         let place = pairs[pair].place
         let book = pairs[pair].book
         var cost = Cost()
@@ -78,7 +78,7 @@ extension Scheduler {
     }
 
     /// Where the model has to be loaded; nil as soon as it is more than `bound`.
-    func costOfLoad(_ wanted: Int, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> Cost? {
+    func costOfLoad(_ wanted: PairIndex, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> Cost? {
         let place = pairs[wanted].place
         let speed = speedForOneMore(place)
         var cost = Cost()
@@ -117,21 +117,21 @@ extension Scheduler {
 
     // Field by field, as a method of an array's element would copy the whole of it.
 
-    func takesWork(_ place: Int) -> Bool { !places[place].isRemoved && places[place].phase.takesWork }
+    func takesWork(_ place: PlaceIndex) -> Bool { !places[place].isRemoved && places[place].phase.takesWork }
 
     /// How fast it serves one more request: each stream slows the others.
-    func speedForOneMore(_ place: Int) -> Double { places[place].speed / (1 + Place.slowing * Double(places[place].inFlight)) }
+    func speedForOneMore(_ place: PlaceIndex) -> Double { places[place].speed / (1 + Place.slowing * Double(places[place].inFlight)) }
 
-    func isUsable(_ pair: Int) -> Bool { pairs[pair].isLoaded || pairs[pair].loading > 0 || pairs[pair].aheadUntil != nil }
+    func isUsable(_ pair: PairIndex) -> Bool { pairs[pair].isLoaded || pairs[pair].loading > 0 || pairs[pair].aheadUntil != nil }
 
     /// How many requests may be there at once. The endpoint's own number counts, unless its entry asks for less.
-    func limit(_ pair: Int) -> Int {
+    func limit(_ pair: PairIndex) -> Int {
         let place = pairs[pair].place
         guard let slots = pairs[pair].slots else { return places[place].endpoint.limit }
         return places[place].endpoint.limitIsOwn ? min(places[place].endpoint.limit, slots) : slots
     }
 
-    func loadTime(_ pair: Int) -> Double {
+    func loadTime(_ pair: PairIndex) -> Double {
         if let known = pairs[pair].learned.loadTime { return known }
         let size = size(pair)
         guard size > 0 else { return 10 }
@@ -139,7 +139,7 @@ extension Scheduler {
     }
 
     /// Never nothing while the load is not known to have ended: it may be late.
-    private func remainingLoad(_ pair: Int, now: NIODeadline) -> Double {
+    private func remainingLoad(_ pair: PairIndex, now: NIODeadline) -> Double {
         max((pairs[pair].readyAt - now).seconds, 0.1 * loadTime(pair))
     }
 
@@ -149,7 +149,7 @@ extension Scheduler {
         var speeds = 0.0
         var holders = 0.0
         var load = Double.infinity
-        func count(_ pair: Int) {
+        func count(_ pair: PairIndex) {
             let place = pairs[pair].place
             guard pairs[pair].claim == nil, couldServe(pair, ask), admits(pair, ask.needs, now: now) else { return }
             slots += limit(pair)

@@ -16,6 +16,7 @@ extension Scheduler {
         learn(record, end)
         let setAside = setAsideCount
         judge(record, end, now: now)
+        if let kept = record.kept, !end.outcome.meansThatThePromptWasRead { pairs[pair].prefixes.drop(kept) }
         pairs[pair].inFlight -= 1
         places[index].inFlight -= 1
         pairs[pair].lastUsed = now
@@ -52,7 +53,7 @@ extension Scheduler {
         if record.loads, let seconds = end.loadTime?.seconds { learnLoad(pair, seconds) }
     }
 
-    mutating func learnLoad(_ pair: Int, _ seconds: Double) {
+    mutating func learnLoad(_ pair: PairIndex, _ seconds: Double) {
         guard let size = pairs[pair].expectedSize, seconds > 0.1 else { return }
         let rate = Double(size) / seconds
         let place = pairs[pair].place
@@ -81,6 +82,16 @@ extension Scheduler {
             places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)
         }
         setUse(record.pair) { pair in pair.isLoaded = true }
+    }
+}
+
+extension LeaseEnd.Outcome {
+    /// Whether the endpoint's cache is likely to have the prompt now.
+    fileprivate var meansThatThePromptWasRead: Bool {
+        switch self {
+        case .completed, .aborted, .lost: true
+        case .refused, .notHere, .busy, .failed, .unreachable: false
+        }
     }
 }
 

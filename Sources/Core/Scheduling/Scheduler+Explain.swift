@@ -53,7 +53,7 @@ extension Scheduler {
         let pair = pairs[candidate.pair]
         let place = places[pair.place]
         var option = Explanation.Option(endpoint: place.endpoint.id, endpointName: place.endpoint.name, model: pair.name)
-        guard let (choice, cost) = weigh(candidate, ask, now: now) else {
+        guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, now: now) else {
             option.obstacle = obstacle(candidate.pair, ask, now: now)
             option.words = option.obstacle
             return option
@@ -69,7 +69,7 @@ extension Scheduler {
         return option
     }
 
-    private func obstacle(_ index: Int, _ ask: Ask, now: NIODeadline) -> String {
+    private func obstacle(_ index: PairIndex, _ ask: Ask, now: NIODeadline) -> String {
         let place = places[pairs[index].place]
         if !place.takesWork { return place.isRemoved ? "removed" : place.phase.rawValue }
         if ask.needs.fit(of: place.capabilities) == nil { return "does not speak the route" }
@@ -88,7 +88,7 @@ extension Scheduler {
     }
 
     /// Nothing of it was measured yet: it is what is assumed of a model of this size, or of any.
-    private func isGuess(_ part: Explanation.Part.Name, _ pair: Int) -> Bool {
+    private func isGuess(_ part: Explanation.Part.Name, _ pair: PairIndex) -> Bool {
         let book = books[pairs[pair].book]
         switch part {
         case .prefill, .warm: return book.firstToken == Mean(ModelBook.priorFirstToken)

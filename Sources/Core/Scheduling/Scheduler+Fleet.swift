@@ -26,11 +26,11 @@ extension Scheduler {
                 if let kind = places[index].foundKind { places[index].endpoint.kind = kind }
                 places[index].isRemoved = false
             } else {
-                indexOf[endpoint.id] = places.count
-                places.append(Place(endpoint: endpoint))
+                let index = places.append(Place(endpoint: endpoint))
+                indexOf[endpoint.id] = index
                 placeBreakers.append(Breaker())
                 residents.append(Residents())
-                staleResidents.append(places.count - 1)
+                staleResidents.append(index)
             }
         }
         let early = self.early
@@ -74,7 +74,7 @@ extension Scheduler {
         return changed
     }
 
-    private mutating func setModels(_ report: EndpointReport, of index: Int) {
+    private mutating func setModels(_ report: EndpointReport, of index: PlaceIndex) {
         places[index].listing = report.models
         let known = Dictionary(places[index].pairs.map { (self.pairs[$0].name, $0) }, uniquingKeysWith: { first, _ in first })
         for pair in places[index].pairs { pairs[pair].isPresent = false }
@@ -99,10 +99,10 @@ extension Scheduler {
         places[index].pairOfBook = Dictionary(places[index].pairs.map { (pairs[$0].book, $0) }, uniquingKeysWith: { first, _ in first })
     }
 
-    private mutating func addPair(_ name: String, to place: Int) -> Int {
+    private mutating func addPair(_ name: String, to place: PlaceIndex) -> PairIndex {
         let key = ModelName.ollamaKey(name)
-        let book = bookOf[key] ?? books.count
-        if book == books.count {
+        let book = bookOf[key] ?? books.nextIndex
+        if book == books.nextIndex {
             bookOf[key] = book
             books.append(ModelBook(key: key))
         }
@@ -111,15 +111,15 @@ extension Scheduler {
         return pair
     }
 
-    mutating func addPair(_ name: String, book: Int, to place: Int) -> Int {
-        pairs.append(Pair(place: place, name: name, book: book))
+    mutating func addPair(_ name: String, book: BookIndex, to place: PlaceIndex) -> PairIndex {
+        let pair = pairs.append(Pair(place: place, name: name, book: book))
         pairBreakers.append(Breaker())
-        mark(pairs.count - 1)
-        places[place].pairs.append(pairs.count - 1)
-        return pairs.count - 1
+        mark(pair)
+        places[place].pairs.append(pair)
+        return pair
     }
 
-    private mutating func setAliases(_ aliases: [String], of pair: Int) {
+    private mutating func setAliases(_ aliases: [String], of pair: PairIndex) {
         guard pairs[pair].aliases != aliases else { return }
         let before = Self.forms(pairs[pair].name, aliases: pairs[pair].aliases)
         let after = Self.forms(pairs[pair].name, aliases: aliases)
@@ -128,12 +128,12 @@ extension Scheduler {
         pairs[pair].aliases = aliases
     }
 
-    private mutating func forget(_ form: String, of pair: Int) {
+    private mutating func forget(_ form: String, of pair: PairIndex) {
         pairsByForm[form]?.removeAll { $0 == pair }
         if pairsByForm[form]?.isEmpty ?? false { pairsByForm[form] = nil }
     }
 
-    private mutating func setLoaded(_ report: EndpointReport, of index: Int, now: NIODeadline) {
+    private mutating func setLoaded(_ report: EndpointReport, of index: PlaceIndex, now: NIODeadline) {
         let takesWork = report.state.phase != .down
         let loadsModels = places[index].endpoint.kind.loadsModels
         let loaded = Dictionary(report.loaded.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
@@ -175,7 +175,7 @@ extension Scheduler {
     }
 
     /// Of the endpoint's many models the few whose being in memory a report may change.
-    private func concerned(_ report: EndpointReport, _ place: Int, _ loadsModels: Bool) -> [Int] {
+    private func concerned(_ report: EndpointReport, _ place: PlaceIndex, _ loadsModels: Bool) -> [PairIndex] {
         guard loadsModels else { return places[place].pairs }
         var concerned = places[place].resident
         for model in report.loaded where !concerned.contains(where: { pairs[$0].name == model.name }) {
@@ -185,7 +185,7 @@ extension Scheduler {
     }
 
     /// Whether a model that a poll found in memory fits beside all that is there and on the way.
-    private func makesRoom(_ pair: Int) -> Bool {
+    private func makesRoom(_ pair: PairIndex) -> Bool {
         let place = pairs[pair].place
         guard let memory = memory(place) else { return true }
         return places[place].resident.reduce(size(pair)) { $0 + size($1) } <= memory

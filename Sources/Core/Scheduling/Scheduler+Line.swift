@@ -22,8 +22,8 @@ extension Scheduler {
     /// Everybody in line, who has waited longest first.
     public mutating func queue(now: NIODeadline) -> [LinePlace] {
         guard !line.isEmpty else { return [] }
-        var byModel: [String: [Int]] = [:]
-        var blocked: [Int: [String]] = [:]
+        var byModel: [String: [GroupIndex]] = [:]
+        var blocked: [GroupIndex: [String]] = [:]
         for number in line.waitingGroups {
             let group = line[number]
             var key = group.model
@@ -31,7 +31,9 @@ extension Scheduler {
             case .candidates(let target):
                 key = target.key
                 blocked[number] = obstacles(target, group, now: now)
-            case .later: blocked[number] = places.filter { $0.phase == .starting && !$0.isRemoved }.map { "\($0.endpoint.name): not asked yet" }
+            case .later:
+                let starting = places.values.filter { $0.phase == .starting && !$0.isRemoved }
+                blocked[number] = starting.map { "\($0.endpoint.name): not asked yet" }
             case .refused: break
             }
             byModel[key, default: []].append(number)

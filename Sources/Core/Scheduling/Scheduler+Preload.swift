@@ -57,7 +57,7 @@ extension Scheduler {
     }
 
     /// One load at a time; what was asked for and never came is given up.
-    private mutating func mayLoad(_ place: Int, now: NIODeadline) -> Bool {
+    private mutating func mayLoad(_ place: PlaceIndex, now: NIODeadline) -> Bool {
         guard places[place].takesWork, places[place].endpoint.kind.loadsModels, placeBreakers[place].isClosed else { return false }
         for pair in places[place].resident {
             if let until = pairs[pair].aheadUntil, until <= now {
@@ -70,13 +70,13 @@ extension Scheduler {
         return places[place].loadFailed.map { now - $0 >= Self.afterFailure } ?? true
     }
 
-    private func pinnedAndMissing(_ place: Int) -> Int? {
+    private func pinnedAndMissing(_ place: PlaceIndex) -> PairIndex? {
         places[place].pairs.first { pairs[$0].isPinned && pairs[$0].isPresent && !pairs[$0].isUsable && !pairs[$0].isSetAside }
     }
 
     /// The model for which a load there would save most waiting, if it is worth it.
-    private func mostWanted(_ place: Int) -> Int? {
-        var best: (pair: Int, gain: Double)?
+    private func mostWanted(_ place: PlaceIndex) -> PairIndex? {
+        var best: (pair: PairIndex, gain: Double)?
         for pair in places[place].pairs where pairs[pair].isPresent && !pairs[pair].isUsable && !pairs[pair].isSetAside {
             var gain = gain(pair)
             var cost = Self.payback * loadTime(pair)
@@ -99,7 +99,7 @@ extension Scheduler {
     ///
     /// - Returns: the harm if all of the excess has to go, seconds; nil if there is nothing to be found out, somebody would be disturbed, or
     ///   something might have to go that is wanted more.
-    private func harmOfTrial(_ pair: Int) -> Double? {
+    private func harmOfTrial(_ pair: PairIndex) -> Double? {
         let place = pairs[pair].place
         guard places[place].leastOverflow == nil, places[place].inFlight == 0 else { return nil }
         let rate = books[pairs[pair].book].rate
@@ -114,7 +114,7 @@ extension Scheduler {
     }
 
     /// Seconds of waiting saved per second by one more holder.
-    private func gain(_ pair: Int) -> Double {
+    private func gain(_ pair: PairIndex) -> Double {
         let book = pairs[pair].book
         return (wait(pair, holders: books[book].holders) - wait(pair, holders: books[book].holders + 1))
             * (books[book].rate + Double(line.waiting(for: book)) / 10)
@@ -122,7 +122,7 @@ extension Scheduler {
 
     /// About how long a request for the model waits with so many holders: with none for a load and then as with one, else for a slot
     /// (Sakasegawa's approximation of a queue with several servers).
-    private func wait(_ pair: Int, holders: Int) -> Double {
+    private func wait(_ pair: PairIndex, holders: Int) -> Double {
         guard holders > 0 else { return loadTime(pair) + wait(pair, holders: 1) }
         let book = books[pairs[pair].book]
         let slots = Double(holders * limit(pair))

@@ -7,7 +7,7 @@ import NIOCore
 /// decision looks at every endpoint.
 struct Residents: Sendable {
     struct Victim: Sendable {
-        var pair: Int
+        var pair: PairIndex
         /// Bytes.
         var size: Int
         /// Seconds, as `Scheduler.harm`.
@@ -21,14 +21,14 @@ struct Residents: Sendable {
     /// Bytes of all that is there or on the way.
     var used = 0
     /// Pairs on the way there.
-    var loading: [Int] = []
+    var loading: [PairIndex] = []
     /// Idle models, least recently used first, then those in use, the least wanted first.
     var victims: [Victim] = []
 }
 
 extension Scheduler {
     /// Something in the endpoint's memory has changed, or what it is worth.
-    mutating func residentsChanged(_ place: Int) {
+    mutating func residentsChanged(_ place: PlaceIndex) {
         guard !residents[place].isStale else { return }
         residents[place].isStale = true
         staleResidents.append(place)
@@ -45,7 +45,7 @@ extension Scheduler {
         staleResidents.removeAll(keepingCapacity: true)
     }
 
-    private mutating func refresh(_ place: Int) {
+    private mutating func refresh(_ place: PlaceIndex) {
         residents[place].isStale = false
         residents[place].used = 0
         residents[place].loading.removeAll(keepingCapacity: true)
@@ -68,7 +68,7 @@ extension Scheduler {
     }
 
     /// Bytes that would be in use if the model fitted beside everything.
-    func used(with wanted: Int) -> Int {
+    func used(with wanted: PairIndex) -> Int {
         let place = pairs[wanted].place
         let size = size(wanted)
         // Rarely it is there already: in use, and gone from the endpoint's own list.
@@ -76,9 +76,9 @@ extension Scheduler {
     }
 
     /// What a load would push out.
-    mutating func makeRoom(for wanted: Int) -> (idle: [Int], busy: [Int]) {
+    mutating func makeRoom(for wanted: PairIndex) -> (idle: [PairIndex], busy: [PairIndex]) {
         refreshResidents()
-        var victims: (idle: [Int], busy: [Int]) = ([], [])
+        var victims: (idle: [PairIndex], busy: [PairIndex]) = ([], [])
         eachVictim(of: wanted) { victim in
             if victim.isIdle { victims.idle.append(victim.pair) } else { victims.busy.append(victim.pair) }
             return true
@@ -87,7 +87,7 @@ extension Scheduler {
     }
 
     /// Whether a load would have to wait for something that is in use.
-    mutating func hasBusyVictim(_ wanted: Int) -> Bool {
+    mutating func hasBusyVictim(_ wanted: PairIndex) -> Bool {
         refreshResidents()
         var found = false
         eachVictim(of: wanted) { victim in
@@ -97,7 +97,7 @@ extension Scheduler {
         return found
     }
 
-    private func eachVictim(of wanted: Int, _ take: (Residents.Victim) -> Bool) {
+    private func eachVictim(of wanted: PairIndex, _ take: (Residents.Victim) -> Bool) {
         let place = pairs[wanted].place
         guard let memory = memory(place), pairs[wanted].expectedSize != nil else { return }
         var left = used(with: wanted) - max(memory, places[place].largestSeen)
@@ -109,7 +109,7 @@ extension Scheduler {
     }
 
     /// What those who will want the model pay for its going, seconds.
-    func harm(_ pair: Int) -> Double {
+    func harm(_ pair: PairIndex) -> Double {
         let book = pairs[pair].book
         let load = loadTime(pair)
         let whole = books[book].rate * load * Weights.harmSeconds
@@ -119,11 +119,11 @@ extension Scheduler {
 
     /// Bytes for models; nil while nothing tells. Between the most that was seen to fit and the least that did not, it is rather the former:
     /// to find out that more would have fitted costs little, the other a load.
-    func memory(_ place: Int) -> Int? {
+    func memory(_ place: PlaceIndex) -> Int? {
         if let told = places[place].endpoint.vramBytes { return told }
         guard let overflow = places[place].leastOverflow else { return nil }
         return places[place].largestSeen + max(0, overflow - places[place].largestSeen) / 4
     }
 
-    func size(_ pair: Int) -> Int { pairs[pair].sizeInMemory ?? pairs[pair].sizeBytes.map { $0 + $0 / 5 } ?? 0 }
+    func size(_ pair: PairIndex) -> Int { pairs[pair].sizeInMemory ?? pairs[pair].sizeBytes.map { $0 + $0 / 5 } ?? 0 }
 }

@@ -5,7 +5,7 @@
 extension Scheduler {
     /// A model on an endpoint that answers to the asked name.
     struct Candidate: Sendable, Equatable {
-        var pair: Int
+        var pair: PairIndex
         /// The endpoint takes the asked name as it stands.
         var understandsAskedName: Bool
         /// What the endpoint is asked for where its list does not have that.
@@ -17,15 +17,15 @@ extension Scheduler {
         /// Names the target for `demand`: spellings of one model share it.
         var key: String
         /// What is known of the model; nil where no endpoint has it.
-        var book: Int?
+        var book: BookIndex?
         var candidates: [Candidate]
         /// For each place, which of the candidates is there; empty where the candidates are not all in one book.
         var byPlace: [Int32] = []
 
         /// The pair as a candidate, if it is one; nil too where `byPlace` is empty.
-        func candidate(_ pair: Int, at place: Int) -> Candidate? {
-            guard place < byPlace.count, byPlace[place] >= 0 else { return nil }
-            let candidate = candidates[Int(byPlace[place])]
+        func candidate(_ pair: PairIndex, at place: PlaceIndex) -> Candidate? {
+            guard place.rawValue < byPlace.count, byPlace[place.rawValue] >= 0 else { return nil }
+            let candidate = candidates[Int(byPlace[place.rawValue])]
             return candidate.pair == pair ? candidate : nil
         }
     }
@@ -74,14 +74,14 @@ extension Scheduler {
             }
         }
         // An endpoint that was never asked may have it; one request or another is always the first.
-        if places.contains(where: { $0.phase == .starting && !$0.isRemoved && !excluding.contains($0.endpoint.id) }) { return .later }
+        if places.values.contains(where: { $0.phase == .starting && !$0.isRemoved && !excluding.contains($0.endpoint.id) }) { return .later }
         if isExcluded { return .refused(.allFailed) }
         let endpoints = target.candidates.map { places[pairs[$0.pair].place] }
         if speaks {
             return .refused(.noEndpointUp(endpoints.filter { needs.fit(of: $0.capabilities) != nil }.map(Self.why)))
         }
         if !endpoints.isEmpty { return .refused(.unsupportedRoute(endpoints: endpoints.map(\.endpoint.name))) }
-        let present = places.filter { !$0.isRemoved }
+        let present = places.values.filter { !$0.isRemoved }
         guard present.contains(where: \.takesWork) else { return .refused(.noEndpointUp(present.map(Self.why))) }
         if let place = onlyPlace(name, needs, unlisted), takesWork(place) { return resolve(name, at: place, needs: needs, excluding: excluding) }
         let known = Set(present.filter(\.takesWork).flatMap { $0.pairs.filter { pairs[$0].isPresent && pairs[$0].isListed }.map { pairs[$0].name } })
@@ -99,11 +99,11 @@ extension Scheduler {
             for (number, candidate) in found.enumerated() {
                 let place = pairs[candidate.pair].place
                 // Two spellings of one model on one endpoint: each is looked at.
-                if target.byPlace[place] >= 0 {
+                if target.byPlace[place.rawValue] >= 0 {
                     target.byPlace = []
                     break
                 }
-                target.byPlace[place] = Int32(number)
+                target.byPlace[place.rawValue] = Int32(number)
             }
         }
         if !target.candidates.isEmpty { catalog.keep(target, as: name) }

@@ -29,7 +29,7 @@ extension Scheduler {
     public static let unlistedModel = "(unlisted)"
 
     /// The one endpoint that the request names, if the name can go there.
-    func namedPlace(_ target: Target, _ unlisted: UnlistedName) -> Int? {
+    func namedPlace(_ target: Target, _ unlisted: UnlistedName) -> PlaceIndex? {
         guard case .on(let id) = unlisted, let place = indexOf[id], !places[place].isRemoved else { return nil }
         if target.candidates.isEmpty { return place }
         let isListedThere = target.candidates.contains { pairs[$0.pair].place == place }
@@ -37,18 +37,18 @@ extension Scheduler {
     }
 
     /// The one endpoint that can be meant by a name that nobody lists, among those that are there.
-    func onlyPlace(_ name: String, _ needs: RouteNeeds, _ unlisted: UnlistedName) -> Int? {
+    func onlyPlace(_ name: String, _ needs: RouteNeeds, _ unlisted: UnlistedName) -> PlaceIndex? {
         guard unlisted == .whereOneIsMeant else { return nil }
         let present = places.indices.filter { !places[$0].isRemoved }
         if present.count == 1 { return places[present[0]].endpoint.kind == .ollama ? nil : present[0] }
         let services = present.filter { places[$0].endpoint.kind == .openAI && needs.fit(of: places[$0].capabilities) != nil }
         guard let service = services.first, services.count == 1 else { return nil }
         let book = bookOf[ModelName.ollamaKey(settings.aliases[name] ?? name)]
-        return book == nil || !pairs.contains { $0.book == book && $0.place != service } ? service : nil
+        return book == nil || !pairs.values.contains { $0.book == book && $0.place != service } ? service : nil
     }
 
     /// The name, taken to be one of that endpoint's.
-    mutating func resolve(_ name: String, at place: Int, needs: RouteNeeds, excluding: [EndpointID]) -> Resolution {
+    mutating func resolve(_ name: String, at place: PlaceIndex, needs: RouteNeeds, excluding: [EndpointID]) -> Resolution {
         let endpoint = places[place].endpoint
         if excluding.contains(endpoint.id) { return .refused(.allFailed) }
         if places[place].phase == .starting { return .later }
@@ -61,9 +61,8 @@ extension Scheduler {
         return .candidates(Target(key: ModelName.ollamaKey(wanted), book: pairs[pair].book, candidates: [candidate]))
     }
 
-    private mutating func addUnlisted(to place: Int) -> Int {
-        books.append(ModelBook(key: Self.unlistedModel))
-        let pair = addPair(Self.unlistedModel, book: books.count - 1, to: place)
+    private mutating func addUnlisted(to place: PlaceIndex) -> PairIndex {
+        let pair = addPair(Self.unlistedModel, book: books.append(ModelBook(key: Self.unlistedModel)), to: place)
         pairs[pair].isListed = false
         places[place].unlisted = pair
         places[place].pairOfBook[pairs[pair].book] = pair

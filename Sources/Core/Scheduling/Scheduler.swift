@@ -20,19 +20,19 @@ public struct Scheduler: Sendable {
     var settings: SchedulerSettings
     var random: SplitMix64
     /// Endpoints and pairs are named by their index, which never changes: what is gone is marked so.
-    var places: [Place] = []
-    var pairs: [Pair] = []
+    var places = Column<Place, Place>()
+    var pairs = Column<Pair, Pair>()
     /// By place; and the places whose entry has to be found anew before it is read.
-    var residents: [Residents] = []
-    var staleResidents: [Int] = []
-    var indexOf: [EndpointID: Int] = [:]
+    var residents = Column<Place, Residents>()
+    var staleResidents: [PlaceIndex] = []
+    var indexOf: [EndpointID: PlaceIndex] = [:]
     var catalog = Catalog()
     var line = WaitingLine()
     /// By model; a pair names its own. As many as models have been seen on endpoints: no client can make more.
-    var books: [ModelBook] = []
-    var bookOf: [String: Int] = [:]
+    var books = Column<ModelBook, ModelBook>()
+    var bookOf: [String: BookIndex] = [:]
     /// Pairs by every text that may mean them.
-    var pairsByForm: [String: [Int]] = [:]
+    var pairsByForm: [String: [PairIndex]] = [:]
     /// When models were last looked at for loading ahead of need.
     var placedAt = NIODeadline.uptimeNanoseconds(0)
     var hasClaims = false
@@ -42,10 +42,10 @@ public struct Scheduler: Sendable {
     /// Leases that were given back twice: a fault of the caller, which changes nothing but this.
     public internal(set) var doubleReleases = 0
     /// By place, and by pair.
-    var placeBreakers: [Breaker] = []
-    var pairBreakers: [Breaker] = []
+    var placeBreakers = Column<Place, Breaker>()
+    var pairBreakers = Column<Pair, Breaker>()
     /// By pair.
-    var absences: [Int: Absence] = [:]
+    var absences: [PairIndex: Absence] = [:]
     /// How many pairs are set aside: while there are none, no decision looks at breakers.
     var setAsideCount = 0
     var breakerEvents: [BreakerEvent] = []
@@ -59,12 +59,13 @@ public struct Scheduler: Sendable {
     // MARK: Requests
 
     public mutating func submit(_ ask: Ask, now: NIODeadline) -> Admission {
-        var book: Int?
+        var book: BookIndex?
         var inVain: Refusal?
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
         case .candidates(let target):
             book = target.book
-            if let book { books[book].count(now: now) }
+            // Whoever comes back is no further request.
+            if let book, ask.since == nil { books[book].count(now: now) }
             let before = book.map { line.waiting(for: $0) } ?? 0
             // A load is rather for who has waited longer: the line decides about it.
             switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
@@ -84,7 +85,7 @@ public struct Scheduler: Sendable {
         return .queued(ticket, position: position)
     }
 
-    private func isWaiting(_ ask: Ask, _ book: Int?) -> Bool {
+    private func isWaiting(_ ask: Ask, _ book: BookIndex?) -> Bool {
         line.number(of: WaitingLine.Group(ask, book: book)) != nil
     }
 
@@ -93,7 +94,7 @@ public struct Scheduler: Sendable {
     public mutating func locate(_ ask: Ask) -> Result<Placement, RefusalError> {
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
         case .refused(let refusal): return .failure(RefusalError(refusal: refusal))
-        case .later: return .failure(RefusalError(refusal: .noEndpointUp(places.filter { !$0.isRemoved }.map(Self.why))))
+        case .later: return .failure(RefusalError(refusal: .noEndpointUp(places.values.filter { !$0.isRemoved }.map(Self.why))))
         case .candidates(let target):
             var best: (placement: Placement, rank: Int)?
             for candidate in target.candidates {
@@ -104,7 +105,7 @@ public struct Scheduler: Sendable {
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
                     endpoint: place.endpoint.id, model: candidate.unlistedName ?? pair.name,
-                    understandsAskedName: candidate.understandsAskedName, fit: fit, kind: place.endpoint.kind, pair: candidate.pair,
+                    understandsAskedName: candidate.understandsAskedName, fit: fit, kind: place.endpoint.kind, pair: candidate.pair.rawValue,
                     listedModel: pair.name)
                 best = (placement, rank)
             }
@@ -132,16 +133,22 @@ public struct Scheduler: Sendable {
         let openings = letIn(pair, ask.needs, now: now)
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
-            lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings)),
-            endpoint: places[index].endpoint.id,
+            lease: leases.add(
+                LeaseTable.Record(
+                    pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings,
+                    kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil)), endpoint: places[index].endpoint.id,
             model: choice.candidate.unlistedName ?? pairs[pair].name, listedModel: pairs[pair].name,
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
-            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens,
+            fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
+            warmTokens: choice.cost.warmTokens,
             alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
     }
 
+    /// Nobody asks for more.
+    private static let countedAlternatives = 4
+
     /// Endpoints other than the chosen one that could serve the request.
-    private func alternatives(to chosen: Int, _ target: Target, _ ask: Ask) -> Int {
+    private func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
         var count = 0
         // Candidates stand in the order of their places: one that has the model twice counts once.
         var last = chosen
@@ -150,23 +157,25 @@ public struct Scheduler: Sendable {
             guard place != chosen, place != last, couldServe(candidate.pair, ask) else { continue }
             last = place
             count += 1
+            if count == Self.countedAlternatives { break }
         }
         return count
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.
-    mutating func beginLoad(_ pair: Int, after seconds: Double, now: NIODeadline) {
+    mutating func beginLoad(_ pair: PairIndex, after seconds: Double, now: NIODeadline) {
         let room = makeRoom(for: pair)
         pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {
             setUse(victim) { victim in victim.isLoaded = false }
         }
+        pairs[pair].displaced += room.idle
         pairs[pair].readyAt = now + .nanoseconds(Int64((seconds + loadTime(pair)) * 1e9))
         release(claimsFor: pairs[pair].book, on: pairs[pair].place)
     }
 
     /// Changes what is known of a pair's being in memory, and keeps the sums that depend on it.
-    mutating func setUse(_ pair: Int, _ change: (inout Pair) -> Void) {
+    mutating func setUse(_ pair: PairIndex, _ change: (inout Pair) -> Void) {
         let place = pairs[pair].place
         let before = pairs[pair].isUsable
         change(&pairs[pair])
@@ -185,6 +194,17 @@ public struct Scheduler: Sendable {
         let isThere = places[place].resident.contains(pair)
         if pairs[pair].takesMemory, !isThere { places[place].resident.append(pair) }
         if !pairs[pair].takesMemory, isThere { places[place].resident.removeAll { $0 == pair } }
+        if !pairs[pair].displaced.isEmpty, pairs[pair].isLoaded || !after { settleDisplaced(by: pair) }
+    }
+
+    /// A load has ended. If the model did not come, what was to go for it is still there: polls that find nothing new do not tell.
+    private mutating func settleDisplaced(by pair: PairIndex) {
+        let displaced = pairs[pair].displaced
+        pairs[pair].displaced = []
+        guard !pairs[pair].isLoaded, takesWork(pairs[pair].place) else { return }
+        for victim in displaced where pairs[victim].isPresent && !pairs[victim].isUsable {
+            setUse(victim) { victim in victim.isLoaded = true }
+        }
     }
 
     var leasesOut: Int { leases.count }

@@ -37,14 +37,15 @@ extension EndpointCounters {
 extension Scheduler {
     public mutating func snapshot() -> SchedulerSnapshot {
         var result = SchedulerSnapshot()
-        for (number, place) in places.enumerated() {
+        for index in places.indices {
+            let place = places[index]
             var row = SchedulerSnapshot.OfEndpoint()
             row.inFlight = place.inFlight
             row.counters = place.counters
-            row.setAside = setAside(on: number)
-            for index in place.pairs {
-                if pairs[index].inFlight > 0 { row.inFlightByModel[pairs[index].name] = pairs[index].inFlight }
-                if !pairs[index].isLoaded, pairs[index].isUsable { row.loading.insert(pairs[index].name) }
+            row.setAside = setAside(on: index)
+            for pair in place.pairs {
+                if pairs[pair].inFlight > 0 { row.inFlightByModel[pairs[pair].name] = pairs[pair].inFlight }
+                if !pairs[pair].isLoaded, pairs[pair].isUsable { row.loading.insert(pairs[pair].name) }
             }
             result.endpoints[place.endpoint.id] = row
         }

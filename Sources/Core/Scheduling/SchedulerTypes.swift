@@ -121,7 +121,7 @@ public struct Grant: Sendable, Equatable {
     /// Tokens of the prompt that are likely to be known there already.
     public var warmTokens: Int
     /// How many other endpoints could serve the request, now or later: they are in service, have the model, speak the route and have not
-    /// failed it. Zero means that whatever this one answers is the answer.
+    /// failed it. Zero means that whatever this one answers is the answer; four stands for more, too.
     public var alternatives: Int
     /// It goes where the last answers failed: how it ends decides whether others follow.
     public var isProbe: Bool

@@ -36,7 +36,7 @@ public struct SetAside: Sendable, Equatable {
     /// Nil while the breaker is closed, and for a model that is not there at all: that is no illness of the endpoint's.
     init?(_ breaker: Breaker, model: String? = nil) {
         switch breaker.cause {
-        case .broken: cause = .broken
+        case .broken, .unreachable: cause = .broken
         case .busy: cause = .busy
         case .absent, nil: return nil
         }
@@ -49,7 +49,7 @@ public struct SetAside: Sendable, Equatable {
 
 extension Scheduler {
     /// The endpoint itself first, then the models that have been set aside for longest.
-    func setAside(on place: Int) -> [SetAside] {
+    func setAside(on place: PlaceIndex) -> [SetAside] {
         guard setAsideCount > 0 || !placeBreakers[place].isClosed else { return [] }
         let models = places[place].pairs.compactMap { SetAside(pairBreakers[$0], model: pairs[$0].name) }
         return (SetAside(placeBreakers[place]).map { [$0] } ?? []) + models.sorted { ($0.since, $0.model ?? "") < ($1.since, $1.model ?? "") }

@@ -4,6 +4,8 @@
 import DequeModule
 import NIOCore
 
+typealias GroupIndex = RowIndex<WaitingLine.Group>
+
 /// Requests that wait for a slot: first come first served within a tenant, fair between tenants by `TenantTimes`.
 ///
 /// Requests that want the same thing form a group. A group that cannot go does not hold up another.
@@ -15,9 +17,9 @@ struct WaitingLine: Sendable {
         var excluding: [EndpointID]
         var unlisted: UnlistedName
         /// The model that this is, where that is known.
-        var book: Int?
+        var book: BookIndex?
 
-        init(_ ask: Ask, book: Int?) {
+        init(_ ask: Ask, book: BookIndex?) {
             model = ask.model
             needs = ask.needs
             excluding = ask.excluding
@@ -54,21 +56,21 @@ struct WaitingLine: Sendable {
     /// Who waits for a model.
     private struct Book: Sendable {
         var waiting = 0
-        var groups: [Int] = []
+        var groups: [GroupIndex] = []
         /// Where it stands in `bookList`.
         var index = 0
     }
 
-    private var entries: [Entry] = []
-    private var free: [Int] = []
-    private var numberOf: [Group: Int] = [:]
-    private var places: [TicketID: (group: Int, tenant: Int)] = [:]
+    private var entries = Column<Group, Entry>()
+    private var free: [GroupIndex] = []
+    private var numberOf: [Group: GroupIndex] = [:]
+    private var places: [TicketID: (group: GroupIndex, tenant: Int)] = [:]
     private var tenants = TenantTimes()
     private var nextTicket: UInt64 = 1
     /// By number of the scheduler's book.
-    private var books: [Book] = []
+    private var books = Column<ModelBook, Book>()
     /// The books that anybody waits for, in no particular order.
-    private var bookList: [Int] = []
+    private var bookList: [BookIndex] = []
     private var cursor = 0
 
     /// By tenant; 1 where nothing is said.
@@ -80,18 +82,18 @@ struct WaitingLine: Sendable {
     var count: Int { places.count }
     var isEmpty: Bool { places.isEmpty }
     /// The numbers of the groups that anybody waits in.
-    var waitingGroups: [Int] { entries.indices.filter { entries[$0].waiting > 0 } }
+    var waitingGroups: [GroupIndex] { entries.indices.filter { entries[$0].waiting > 0 } }
 
     /// What a group wants.
-    subscript(group: Int) -> Group { entries[group].group }
+    subscript(group: GroupIndex) -> Group { entries[group].group }
 
     /// Nil where nobody waits for the same.
-    func number(of group: Group) -> Int? { numberOf[group] }
+    func number(of group: Group) -> GroupIndex? { numberOf[group] }
 
-    func waiting(in group: Int) -> Int { entries[group].waiting }
+    func waiting(in group: GroupIndex) -> Int { entries[group].waiting }
 
     /// - Returns: the ticket, and how many of the same group stand before it.
-    mutating func add(_ ask: Ask, book: Int?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
+    mutating func add(_ ask: Ask, book: BookIndex?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
         let ticket = TicketID(rawValue: nextTicket)
         nextTicket += 1
         let group = Group(ask, book: book)
@@ -123,30 +125,30 @@ struct WaitingLine: Sendable {
 
     // MARK: By book
 
-    var waitingBooks: [Int] { bookList }
-    func waiting(for book: Int) -> Int { book < books.count ? books[book].waiting : 0 }
-    func groups(of book: Int) -> [Int] { book < books.count ? books[book].groups : [] }
+    var waitingBooks: [BookIndex] { bookList }
+    func waiting(for book: BookIndex) -> Int { books.contains(book) ? books[book].waiting : 0 }
+    func groups(of book: BookIndex) -> [GroupIndex] { books.contains(book) ? books[book].groups : [] }
 
     /// One of the books that anybody waits for, another each time; nil if there is none.
-    mutating func someBook() -> Int? {
+    mutating func someBook() -> BookIndex? {
         guard !bookList.isEmpty else { return nil }
         cursor = (cursor + 1) % bookList.count
         return bookList[cursor]
     }
 
-    private mutating func open(_ group: Group) -> Int {
-        let number = free.popLast() ?? entries.count
-        if number < entries.count { entries[number] = Entry(group: group) } else { entries.append(Entry(group: group)) }
+    private mutating func open(_ group: Group) -> GroupIndex {
+        let number = free.popLast() ?? entries.nextIndex
+        if entries.contains(number) { entries[number] = Entry(group: group) } else { entries.append(Entry(group: group)) }
         enlist(number)
         return number
     }
 
     /// Makes a group known by what it wants.
-    private mutating func enlist(_ number: Int) {
+    private mutating func enlist(_ number: GroupIndex) {
         let group = entries[number].group
         numberOf[group] = number
         guard let book = group.book else { return }
-        while books.count <= book { books.append(Book()) }
+        while !books.contains(book) { books.append(Book()) }
         if books[book].groups.isEmpty {
             books[book].index = bookList.count
             bookList.append(book)
@@ -155,7 +157,7 @@ struct WaitingLine: Sendable {
         books[book].waiting += entries[number].waiting
     }
 
-    private mutating func close(_ number: Int) {
+    private mutating func close(_ number: GroupIndex) {
         let group = entries[number].group
         numberOf[group] = nil
         free.append(number)
@@ -167,9 +169,9 @@ struct WaitingLine: Sendable {
     }
 
     /// Names are looked up anew, as the fleet has changed: each group's book is what `find` says.
-    mutating func renew(_ find: (Int) -> Int?) {
+    mutating func renew(_ find: (GroupIndex) -> BookIndex?) {
         numberOf = [:]
-        books = []
+        books = Column()
         bookList = []
         for number in waitingGroups {
             entries[number].group.book = find(number)
@@ -198,7 +200,7 @@ struct WaitingLine: Sendable {
     }
 
     /// The next in a group, and where its turn stands among all.
-    func next(in group: Int) -> (waiter: Waiter, turn: Turn)? {
+    func next(in group: GroupIndex) -> (waiter: Waiter, turn: Turn)? {
         var best: (waiter: Waiter, turn: Turn)?
         for lane in entries[group].lanes {
             guard let first = lane.waiters.first else { continue }
@@ -238,11 +240,11 @@ struct WaitingLine: Sendable {
     // MARK: For operators
 
     /// All who wait in these groups, in the order in which they would go if nobody else came.
-    func order(of wanted: [Int]) -> [(waiter: Waiter, group: Int)] {
+    func order(of wanted: [GroupIndex]) -> [(waiter: Waiter, group: GroupIndex)] {
         var lanes = wanted.flatMap { group in entries[group].lanes.map { (group: group, lane: $0) } }
         var times: [Int: Double] = [:]
         for (_, lane) in lanes { times[lane.tenant] = tenants.time(lane.tenant) }
-        var result: [(waiter: Waiter, group: Int)] = []
+        var result: [(waiter: Waiter, group: GroupIndex)] = []
         while true {
             var best: (index: Int, turn: Turn)?
             for (index, (_, lane)) in lanes.enumerated() {
@@ -257,9 +259,9 @@ struct WaitingLine: Sendable {
         }
     }
 
-    func tickets(in group: Int) -> [TicketID] { entries[group].lanes.flatMap { $0.waiters.map(\.ticket) }.sorted { $0.rawValue < $1.rawValue } }
+    func tickets(in group: GroupIndex) -> [TicketID] { waiters(in: group).map(\.ticket).sorted { $0.rawValue < $1.rawValue } }
 
-    func waiters(in group: Int) -> [Waiter] { entries[group].lanes.flatMap { $0.waiters } }
+    func waiters(in group: GroupIndex) -> [Waiter] { entries[group].lanes.flatMap { $0.waiters } }
 
     func overdue(now: NIODeadline) -> [TicketID] {
         isEmpty ? [] : all.filter { $0.deadline <= now }.map(\.ticket).sorted { $0.rawValue < $1.rawValue }
@@ -267,5 +269,5 @@ struct WaitingLine: Sendable {
 
     var oldest: NIODeadline? { all.map(\.since).min() }
 
-    private var all: some Sequence<Waiter> { entries.lazy.flatMap { $0.lanes.lazy.flatMap { $0.waiters } } }
+    private var all: some Sequence<Waiter> { entries.values.lazy.flatMap { $0.lanes.lazy.flatMap { $0.waiters } } }
 }

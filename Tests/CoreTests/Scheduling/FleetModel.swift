@@ -92,7 +92,7 @@ final class FleetModel {
         // The rule may say "wait" although a slot is free where the model would have to be loaded, or where answers fail; never where it is in
         // memory and all is well.
         for model in Set(waiting.values.map(\.model)) {
-            for pair in scheduler.pairs where pair.name == model && pair.isLoaded && pair.isPresent && pair.claim == nil && !pair.isSetAside {
+            for pair in scheduler.pairs.values where pair.name == model && pair.isLoaded && pair.isPresent && pair.claim == nil && !pair.isSetAside {
                 let number = scheduler.places[pair.place].endpoint.id.rawValue
                 guard let server = servers[number], server.takesWork, server.models.contains(model), inFlight(number, model) < server.limit else {
                     continue
@@ -114,7 +114,7 @@ final class FleetModel {
             throw Impossible(description: "\(grant.lease) went to \(grant.endpoint), and its breaker does not know")
         }
         guard grant.isProbe || most == 0 else { throw Impossible(description: "\(grant.lease) is a probe and does not know") }
-        let others = scheduler.pairs.contains { pair in
+        let others = scheduler.pairs.values.contains { pair in
             pair.name == model && pair.isPresent && scheduler.places[pair.place].takesWork && !pair.isSetAside
         }
         guard most < 2 || !others else { throw Impossible(description: "\(most) probes are at \(grant.endpoint), although others are well") }
@@ -137,10 +137,11 @@ final class FleetModel {
 
     /// After the timer nobody waits for a model that nobody holds while an endpoint that has it does nothing.
     func checkNobodyIsForgotten(_ scheduler: Scheduler) throws {
-        for model in Set(waiting.values.map(\.model)) where !scheduler.pairs.contains(where: { $0.name == model && $0.isUsable && $0.isPresent }) {
+        for model in Set(waiting.values.map(\.model)) {
+            guard !scheduler.pairs.values.contains(where: { $0.name == model && $0.isUsable && $0.isPresent }) else { continue }
             for (number, server) in servers where server.takesWork && server.models.contains(model) {
                 let place = scheduler.indexOf[EndpointID(number)]
-                let isSetAside = scheduler.pairs.contains { $0.name == model && $0.isPresent && $0.isSetAside && $0.place == place }
+                let isSetAside = scheduler.pairs.values.contains { $0.name == model && $0.isPresent && $0.isSetAside && $0.place == place }
                 guard !isSetAside else { continue }
                 guard held.values.contains(where: { $0.server == number }) else {
                     throw Impossible(description: "\(model) is waited for although \(number) does nothing")

@@ -77,6 +77,11 @@ final class SchedulerBench {
     }
 }
 
+/// Tests count endpoints and models as they add them.
+extension RowIndex: ExpressibleByIntegerLiteral {
+    public init(integerLiteral value: Int) { self.init(value) }
+}
+
 extension Admission {
     var grant: Grant? {
         if case .granted(let grant) = self { return grant }

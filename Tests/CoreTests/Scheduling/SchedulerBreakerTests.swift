@@ -81,7 +81,7 @@ import Testing
         #expect(probe.isProbe && others.contains { $0.endpoint == SchedulerBench.id(1) && !$0.isProbe })
         #expect(bench.submit("m").ticket != nil, "one at a time")
         let granted = bench.release(probe)
-        #expect(granted.count == 1 && bench.scheduler.pairs.allSatisfy { !$0.isSetAside })
+        #expect(granted.count == 1 && bench.scheduler.pairs.values.allSatisfy { !$0.isSetAside })
         #expect(bench.scheduler.setAsideCount == 0)
     }
 
@@ -96,7 +96,7 @@ import Testing
 
         let ill = fleet(2, models: ["a", "b", "c"])
         for model in ["a", "b", "c"] { try end(ill, on: 0, .failed, model: model) }
-        #expect(!ill.scheduler.placeBreakers[0].isClosed && ill.scheduler.pairBreakers.allSatisfy(\.isClosed))
+        #expect(!ill.scheduler.placeBreakers[0].isClosed && ill.scheduler.pairBreakers.values.allSatisfy(\.isClosed))
         for model in ["a", "b", "c"] { #expect(spread(ill, model: model) == [1: 40]) }
         // A model that comes to be known meanwhile is on a broken endpoint, too.
         _ = ill.report(0, ["a", "b", "c", "d"], loaded: ["a", "b", "c", "d"])
@@ -109,10 +109,26 @@ import Testing
         try end(bench, on: 0, .unreachable, reason: "connection refused")
         #expect(spread(bench) == [1: 40])
         #expect(bench.scheduler.placeBreakers[0].reason == "cannot be reached: connection refused")
-        // A poll finds it again: no need to wait.
+        // A poll finds it again: no need to wait, or to try.
         _ = bench.report(0, ["m"], loaded: ["m"], phase: .down)
         _ = bench.report(0, ["m"], loaded: ["m"])
-        #expect(bench.submit("m", excluding: [1]).grant?.isProbe == true)
+        #expect(bench.submit("m", excluding: [1]).grant?.isProbe == false)
+        // What failed is only tried earlier.
+        for _ in 0..<3 { try end(bench, on: 1, .failed) }
+        _ = bench.report(1, ["m"], loaded: ["m"], phase: .down)
+        _ = bench.report(1, ["m"], loaded: ["m"])
+        #expect(bench.submit("m", excluding: [0]).grant?.isProbe == true)
+    }
+
+    /// What breaks without it: an endpoint that was away for a moment gets one request for as long as that one's answer takes.
+    @Test func theHeadOfAnAnswerProvesThatItCanBeReached() throws {
+        let bench = fleet(2)
+        try end(bench, on: 0, .unreachable)
+        bench.now = bench.now + .seconds(1)
+        let probe = try #require(bench.submit("m", excluding: [1]).grant)
+        #expect(bench.scheduler.setAsideCount == 1)
+        _ = bench.scheduler.began(probe.lease, now: bench.now)
+        #expect(bench.scheduler.setAsideCount == 0)
     }
 
     /// What breaks without it: clients are told that nobody is there although nobody was asked.
@@ -122,7 +138,7 @@ import Testing
             for _ in 0..<3 { try end(bench, on: number, .failed) }
             bench.now = bench.now + .milliseconds(100)
         }
-        #expect(bench.scheduler.placeBreakers.allSatisfy(\.isClosed) && bench.scheduler.setAsideCount == 3)
+        #expect(bench.scheduler.placeBreakers.values.allSatisfy(\.isClosed) && bench.scheduler.setAsideCount == 3)
         // Whose probe is due first comes first; whoever finds every slot taken waits.
         #expect(bench.fill("m", 4) == [0, 1, 2])
         #expect(bench.scheduler.snapshot().waiting == 1)

@@ -117,9 +117,9 @@ import Testing
     @Test func whatComesBackIsNews() throws {
         let bench = SchedulerBench()
         bench.add(["m", "n"], loaded: ["n"], limit: 1, vram: 6 * Self.gigabyte, sizes: Self.sizes)
-        let pair = try #require(bench.scheduler.pairs.firstIndex { $0.name == "n" })
-        #expect(bench.scheduler.pairs[pair].isReported)
+        let pair = try #require(bench.scheduler.pairs.values.firstIndex { $0.name == "n" })
+        #expect(bench.scheduler.pairs.values[pair].isReported)
         #expect(bench.submit("m").grant?.why == .load)
-        #expect(!bench.scheduler.pairs[pair].isLoaded && !bench.scheduler.pairs[pair].isReported)
+        #expect(!bench.scheduler.pairs.values[pair].isLoaded && !bench.scheduler.pairs.values[pair].isReported)
     }
 }

@@ -27,7 +27,7 @@ import Testing
         _ = try #require(bench.submit("m").grant)
         let next = bench.submit("m")
         #expect(next.grant?.endpoint == SchedulerBench.id(1), "\(next)")
-        #expect(bench.scheduler.books.allSatisfy { $0.service == Mean(ModelBook.priorService) })
+        #expect(bench.scheduler.books.values.allSatisfy { $0.service == Mean(ModelBook.priorService) })
     }
 
     /// What breaks without it: an endpoint that says 400, or answers nothing, counts as one that has the model in memory.
@@ -68,6 +68,60 @@ import Testing
             #expect(bench.scheduler.books[0].service.value == expected)
             #expect(bench.scheduler.pairs[0].learned.loadTime == load?.seconds)
         }
+    }
+
+    /// What breaks without it: a conversation keeps going to an endpoint that has never read it, as it was once refused there.
+    @Test(arguments: LeaseEnd.Outcome.allCases)
+    func onlyWhatWasReadIsWarm(_ outcome: LeaseEnd.Outcome) throws {
+        let bench = SchedulerBench()
+        bench.add(["m"], loaded: ["m"])
+        func ask(_ steps: Int, session: UInt64) -> Ask {
+            let prefix = PrefixChain((1...steps).map { PrefixChain.Step(hash: UInt64($0), tokens: 100 * $0) })
+            return Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"), prefix: prefix, session: session)
+        }
+        func warm(_ steps: Int, session: UInt64) -> Int { bench.scheduler.pairs[0].prefixes.warmTokens(ask(steps, session: session)) }
+        let first = try #require(bench.scheduler.submit(ask(2, session: 77), now: bench.now).grant)
+        _ = bench.release(first)
+        #expect(warm(2, session: 0) == 200)
+        let second = try #require(bench.scheduler.submit(ask(4, session: 77), now: bench.now).grant)
+        #expect(second.warmTokens == 200 && warm(4, session: 0) == 400, "one that comes at once goes there too")
+        _ = bench.release(second, outcome)
+        let isRead = [.completed, .aborted, .lost].contains(outcome)
+        #expect(warm(4, session: 0) == (isRead ? 400 : 200), "what was warm before stays so")
+        let alone = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"), session: 88, promptTokens: 50)
+        // One that was busy is asked again.
+        bench.now = bench.now + .seconds(1)
+        let third = try #require(bench.scheduler.submit(alone, now: bench.now).grant)
+        _ = bench.release(third, outcome)
+        #expect(bench.scheduler.pairs[0].prefixes.warmTokens(alone) == (isRead ? 50 : 0))
+    }
+
+    /// What breaks without it: an endpoint that refuses a load is taken to have lost what was to go for it, until some poll finds a change.
+    @Test(arguments: LeaseEnd.Outcome.allCases)
+    func aLoadThatDidNotComePushesNothingOut(_ outcome: LeaseEnd.Outcome) throws {
+        let bench = SchedulerBench()
+        let sizes = ["m": 4_000_000_000, "n": 4_000_000_000]
+        bench.add(["m", "n"], loaded: ["n"], limit: 1, vram: 6_000_000_000, sizes: sizes)
+        let grant = try #require(bench.submit("m").grant)
+        let pairs = Dictionary(bench.scheduler.pairs.indices.map { (bench.scheduler.pairs[$0].name, $0) }, uniquingKeysWith: { $1 })
+        let (m, n) = (try #require(pairs["m"]), try #require(pairs["n"]))
+        #expect(grant.why == .load && !bench.scheduler.pairs[n].isLoaded)
+        _ = bench.release(grant, outcome)
+        #expect(bench.scheduler.pairs[m].isLoaded == (outcome == .completed))
+        #expect(bench.scheduler.pairs[n].isLoaded == (outcome != .completed))
+        let left = bench.scheduler.pairs.values.flatMap(\.displaced)
+        #expect(left.isEmpty)
+    }
+
+    /// What breaks without it: a model of which requests fail seems to be wanted three times as much.
+    @Test func whoComesBackIsNoFurtherRequest() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"], loaded: ["m"])
+        func ask(_ since: NIODeadline?) -> Ask { Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"), since: since) }
+        _ = bench.scheduler.submit(ask(nil), now: bench.now)
+        let once = bench.scheduler.books[0].rate
+        _ = bench.scheduler.submit(ask(bench.now), now: bench.now)
+        #expect(bench.scheduler.books[0].rate == once && once > 0)
     }
 
     /// What breaks without it: a request that an endpoint has failed waits for `queue_timeout` all over again.

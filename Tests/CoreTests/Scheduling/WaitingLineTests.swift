@@ -10,7 +10,7 @@ import Testing
 @Suite struct WaitingLineTests {
     private let now = NIODeadline.uptimeNanoseconds(1)
 
-    private func add(_ line: inout WaitingLine, _ model: String, _ tenant: String, book: Int?) -> TicketID {
+    private func add(_ line: inout WaitingLine, _ model: String, _ tenant: String, book: BookIndex?) -> TicketID {
         line.add(Ask(model: model, needs: RouteNeeds(.ollamaAPI), tenant: Tenant(tenant)), book: book, now: now, timeout: .seconds(10)).0
     }
 
