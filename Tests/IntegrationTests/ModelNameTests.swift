@@ -19,6 +19,9 @@ import Testing
         try RunningDaemon.run([endpoint]) { daemon in
             try #expect(Self.post(daemon, "Hidden:v2").status == 200)
             #expect(endpoint.requests.map(\.text) == [Self.chat("Hidden:v2")])
+            // A page of our own invents nothing; a llama-server has its one model under any name.
+            let shown = try RawClient.post(port: daemon.port, "/api/show", #"{"model":"hidden"}"#)
+            #expect(shown.status == (kind == .openAI ? 404 : 200), "\(shown.text)")
         }
     }
 

@@ -79,7 +79,9 @@ struct ModelActions: Sendable {
         var names: [EndpointID: String] = [:]
         let targets = shared.fleet.reports().filter { only == nil || $0.0.id == only }.compactMap { endpoint, report -> Endpoint? in
             // What is no model to load has none to unload either.
-            guard endpoint.kind.loadsModels, let loaded = report.loaded.first(where: { isMeant(model, $0.name, endpoint.kind) }) else { return nil }
+            guard endpoint.kind.loadsModels, let loaded = report.loaded.first(where: { isMeant(model, $0.name, endpoint.kind, report) }) else {
+                return nil
+            }
             names[endpoint.id] = loaded.name
             return endpoint
         }
@@ -154,8 +156,9 @@ struct ModelActions: Sendable {
         }
     }
 
-    private func isMeant(_ asked: String, _ name: String, _ kind: EndpointKind) -> Bool {
+    private func isMeant(_ asked: String, _ name: String, _ kind: EndpointKind, _ report: EndpointReport) -> Bool {
         let wanted = aliases[asked] ?? asked
+        if let listing = report.models.first(where: { $0.name == name }), listing.aliases.contains(wanted) { return true }
         guard kind == .llamaServer else { return ModelName.ollamaKey(name) == ModelName.ollamaKey(wanted) }
         let forms = ModelName.askedForms(wanted)
         return ModelName.serverForms(name).contains { forms.contains($0.form) }
