@@ -6,7 +6,7 @@ import TestSupport
 import Testing
 
 /// A name that an endpoint accepts is served, whether the endpoint lists it or not.
-@Suite struct ModelNameTests {
+@Suite struct UnlistedNameTests {
     private static func chat(_ model: String) -> String { #"{"model":"\#(model)","messages":[{"role":"user","content":"hi"}],"stream":false}"# }
 
     private static func post(_ daemon: RunningDaemon, _ model: String, _ query: String = "") throws -> RawResponse {
