@@ -25,7 +25,7 @@ SWIFT_FILES := Package.swift Sources Tests Benchmarks
 
 .PHONY: help
 help: ## Lists the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Release binaries, under .build/**/release/; installs the packages that a build needs
@@ -57,7 +57,7 @@ sanitize: ## The tests of Core and of the real daemon under the thread and the a
 	@for kind in thread address; do \
 	  echo "--- $$kind sanitizer"; \
 	  swift build --build-tests --sanitize=$$kind --scratch-path .build-$$kind; \
-	  for part in $(if $(FILTER),'$(FILTER)','^CoreTests' '^SlowTests' '^IntegrationTests'); do \
+	  for part in $(if $(FILTER),'$(FILTER)','^JSONTests' '^CoreTests' '^SlowTests' '^IntegrationTests'); do \
 	    ROUTERD_BIN_DIR="$$PWD/.build-$$kind/debug" TSAN_OPTIONS="halt_on_error=1 suppressions=$$PWD/scripts/thread-sanitizer.supp" ASAN_OPTIONS=detect_leaks=0:quarantine_size_mb=8 \
 	      swift test --skip-build --sanitize=$$kind --scratch-path .build-$$kind --filter "$$part"; \
 	  done; \
@@ -103,6 +103,11 @@ bench: ## Cost beside nginx, the cache, then a decision of the scheduler (BENCH=
 	  [ -n "$(BENCH)" ] || $(MAKE) --no-print-directory bench-cache || status=$$?; \
 	  $(MAKE) --no-print-directory fleet-sim SIM=--cost || status=$$?; \
 	  exit $$status
+
+.PHONY: bench-instructions
+bench-instructions: ## Instructions per request and per token, counted by valgrind, beside nginx's and the bars (BENCH="--profile FILE": where they go)
+	@scripts/install-packages.sh bench
+	@Benchmarks/Instructions/run.sh $(BENCH)
 
 .PHONY: fleet-sim
 fleet-sim: ## Simulated fleets under the real scheduler and under other rules: the table and the bars (about 5 minutes after the build)

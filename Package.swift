@@ -37,10 +37,12 @@ let package = Package(
         .target(name: "CKernels", exclude: ["body.h"], cSettings: [.unsafeFlags(["-O3", "-Wno-psabi", "-Wno-nullability-completeness"])]),
 
         // The product.
-        .target(name: "Protocol", swiftSettings: strict),
+        .target(name: "JSON", swiftSettings: strict),
+        .target(name: "Protocol", dependencies: ["JSON"], swiftSettings: strict),
         .target(
             name: "Core",
             dependencies: [
+                "JSON",
                 "Protocol",
                 "COpenSSL",
                 "CKernels",
@@ -71,6 +73,7 @@ let package = Package(
         .executableTarget(
             name: "routerctl",
             dependencies: [
+                "JSON",
                 "Protocol",
                 "Console",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -81,7 +84,7 @@ let package = Package(
         // The full-screen part of routerctl, a module of its own so that tests can import it.
         .target(
             name: "Console",
-            dependencies: ["Protocol", "CNcurses"],
+            dependencies: ["JSON", "Protocol", "CNcurses"],
             path: "Sources/routerctl/Console",
             swiftSettings: strict
         ),
@@ -111,6 +114,7 @@ let package = Package(
             name: "CoreTests",
             dependencies: [
                 "Core",
+                "JSON",
                 "Protocol",
                 locks,
                 .product(name: "NIOCore", package: "swift-nio"),
@@ -156,13 +160,14 @@ let package = Package(
             exclude: ["Screens"],
             swiftSettings: strict
         ),
-        .testTarget(name: "ProtocolTests", dependencies: ["Protocol", "FakeControl", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "JSONTests", dependencies: ["JSON", "TestSupport"], swiftSettings: strict),
+        .testTarget(name: "ProtocolTests", dependencies: ["JSON", "Protocol", "FakeControl", "TestSupport"], swiftSettings: strict),
         // Tests against the real binaries.
         .target(name: "TestSupport", dependencies: ["Protocol", locks], path: "Tests/Support", swiftSettings: strict),
         // A stand-in for Ollama as a program of its own: the demo, the tests with real clients and the replay of a trace use it.
         .executableTarget(
             name: "simulated-endpoint",
-            dependencies: ["FleetSimulation", "TestSupport", locks, .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: ["FleetSimulation", "JSON", "TestSupport", locks, .product(name: "ArgumentParser", package: "swift-argument-parser")],
             path: "Tests/SimulatedEndpoint",
             swiftSettings: strict
         ),

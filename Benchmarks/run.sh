@@ -41,34 +41,8 @@ for part in "${parts[@]}"; do
   esac
 done
 
-say() { echo "bench: $*" >&2; }
-give_up() { say "$*"; exit 2; }
-
-[ "$(uname -s)" = Linux ] || give_up "the load generator needs Linux (epoll)"
-nginx="${NGINX:-$(PATH="$PATH:/usr/sbin:/usr/local/sbin" command -v nginx || true)}"
-[ -x "$nginx" ] || give_up "nginx is missing: apt-get install nginx-light"
-
-# One file descriptor to the client and one to the endpoint for each stream.
-ulimit -n "$(ulimit -Hn)"
-
-work="$(mktemp -d "${TMPDIR:-/tmp}/routerd-bench.XXXXXX")"
-running=()
-
-stop() { # ends what is running, at the latest after 5 seconds
-  [ ${#running[@]} -gt 0 ] || return 0
-  kill -TERM "${running[@]}" 2>/dev/null || true
-  local pid
-  for _ in $(seq 50); do
-    for pid in "${running[@]}"; do kill -0 "$pid" 2>/dev/null && { sleep 0.1; continue 2; }; done
-    break
-  done
-  kill -KILL "${running[@]}" 2>/dev/null || true
-  wait "${running[@]}" 2>/dev/null || true
-  running=()
-}
-trap 'stop; rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
+. "$here/common.sh"
+prepare
 
 # The proxy alone on one core, the generator and the endpoint on another, so that neither takes the other's caches and turns.
 pin_proxy=() pin_load=() pin_upstream=()
@@ -76,20 +50,8 @@ if command -v taskset >/dev/null && [ "$(nproc)" -ge 2 ]; then
   pin_proxy=(taskset -c 0) pin_load=(taskset -c 1) pin_upstream=(taskset -c 1)
   [ "$(nproc)" -lt 3 ] || pin_upstream=(taskset -c 2)
 fi
-# Even if this script is killed, what it started ends.
-leash=()
-if command -v setpriv >/dev/null; then leash=(setpriv --pdeathsig TERM); fi
 
-"${CC:-cc}" -O2 -std=gnu11 -Wall -Wextra -Werror "$here"/Load/*.c -o "$work/bench-load"
-
-if [ "$noise" = 0 ]; then
-  if [ -z "${ROUTERD:-}" ]; then
-    build=(swift build --package-path "$here/.." -c release --static-swift-stdlib -Xswiftc -enforce-exclusivity=unchecked)
-    "${build[@]}" --product routerd >&2
-    ROUTERD="$("${build[@]}" --show-bin-path)/routerd"
-  fi
-  [ -x "$ROUTERD" ] || give_up "no routerd at $ROUTERD"
-fi
+if [ "$noise" = 0 ]; then find_routerd; fi
 
 mapfile -t ports < <("$work/bench-load" ports 3)
 upstream_port="${ports[0]}"
@@ -102,79 +64,27 @@ start_upstream() {
 
 start_nginx() { # NAME: the worker's process id goes to pids[NAME]
   local folder="$work/$1" master worker
-  mkdir -p "$folder"
-  cat >"$folder/nginx.conf" <<CONF
-worker_processes 1;
-daemon off;
-pid $folder/pid;
-error_log $folder/error.log warn;
-worker_rlimit_nofile $(ulimit -n);
-events { worker_connections 16384; }
-http {
-  access_log off;
-  client_body_temp_path $folder/body;
-  proxy_temp_path $folder/proxy;
-  fastcgi_temp_path $folder/fastcgi;
-  uwsgi_temp_path $folder/uwsgi;
-  scgi_temp_path $folder/scgi;
-  client_body_buffer_size 1m;
-  keepalive_requests 1000000000;
-  keepalive_timeout 600s;
-  upstream endpoint {
-    server 127.0.0.1:$upstream_port;
-    keepalive 64;
-    keepalive_requests 1000000000;
-    keepalive_timeout 600s;
-  }
-  server {
-    listen 127.0.0.1:${port[$1]} backlog=4096;
-    location / {
-      proxy_pass http://endpoint;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_buffering off;
-      proxy_request_buffering on;
-      proxy_read_timeout 3600s;
-      proxy_send_timeout 3600s;
-    }
-  }
-}
-CONF
+  write_nginx_conf "$folder" "${port[$1]}"
   "${leash[@]}" "${pin_proxy[@]}" "$nginx" -p "$folder" -c "$folder/nginx.conf" -e "$folder/error.log" &
   master=$!
   running+=("$master")
-  wait_for "$1"
+  wait_for "$1" 20
   worker="$(tr -d ' ' <"/proc/$master/task/$master/children")"
   pids[$1]="$worker"
 }
 
 start_routerd() {
   local folder="$work/routerd"
-  mkdir -p "$folder"
-  cat >"$folder/config.yaml" <<CONF
-listen: 127.0.0.1:${port[routerd]}
-threads: 1
-endpoints: [{url: "http://127.0.0.1:$upstream_port", name: bench, max_concurrent_connections: 100000}]
-control_socket: $folder/c.sock
-log_level: warning
-CONF
+  write_routerd_config "$folder" "${port[routerd]}"
   (cd "$folder" && exec "${leash[@]}" "${pin_proxy[@]}" "$ROUTERD" --config config.yaml >routerd.log 2>&1) &
   running+=($!)
   pids[routerd]=$!
-  wait_for routerd
-}
-
-wait_for() { # NAME: until it answers a request, at most 20 seconds
-  local end=$((SECONDS + 20))
-  until "$work/bench-load" load --target "127.0.0.1:${port[$1]}" --duration 0.05 --warmup 0 >/dev/null 2>&1; do
-    [ "$SECONDS" -lt "$end" ] || { cat "$work/$1"/*.log >&2 || true; give_up "$1 does not answer"; }
-    sleep 0.1
-  done
+  wait_for routerd 20
 }
 
 start_all() {
   start_upstream
-  wait_for direct
+  wait_for direct 20
   start_nginx nginx
   if [ "$noise" = 1 ]; then start_nginx routerd; else start_routerd; fi
 }

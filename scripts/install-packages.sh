@@ -31,7 +31,7 @@ wanted=(libncursesw5-dev libsqlite3-dev libssl-dev)
 case "$purpose" in
   demo) wanted+=(curl) ;;
   test) wanted+=(tmux redis-server netcat-openbsd curl openssl python3 python3-venv mandoc procps zsh fish) ;;
-  bench) wanted+=(nginx-light gcc) ;;
+  bench) wanted+=(nginx-light gcc valgrind binutils) ;;
 esac
 
 say() { echo "packages: $*" >&2; }

@@ -22,6 +22,8 @@ _Noreturn void die(const char *format, ...);
 const char *option(int argc, char **argv, const char *name, const char *fallback);
 /// The same for a number that must not be negative.
 double option_number(int argc, char **argv, const char *name, double fallback);
+/// Whether `--name`, which takes no value, is there.
+bool option_flag(int argc, char **argv, const char *name);
 
 /// A non-blocking listening socket on 127.0.0.1.
 int listen_on(int port);

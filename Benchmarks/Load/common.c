@@ -51,6 +51,12 @@ double option_number(int argc, char **argv, const char *name, double fallback) {
     return value;
 }
 
+bool option_flag(int argc, char **argv, const char *name) {
+    for (int i = 0; i < argc; i++)
+        if (strcmp(argv[i], name) == 0) return true;
+    return false;
+}
+
 static struct sockaddr_in address(const char *host, int port) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
     if (inet_pton(AF_INET, host, &a.sin_addr) != 1) die("\"%s\" is not an IPv4 address", host);

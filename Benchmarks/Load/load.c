@@ -34,6 +34,7 @@ static struct {
     struct connection *connections;
     int64_t now, window_start, window_end;
     int in_flight;
+    int64_t budget; // requests that may still be sent; below zero: no limit but the window's end
     uint64_t requests, tokens, errors, reconnects, total;
     struct histogram latency, first_byte, token_delay;
 } load;
@@ -70,6 +71,7 @@ static void hang_up(struct connection *c) {
 }
 
 static void send_request(struct connection *c) {
+    if (load.budget == 0) return;
     if (c->fd < 0 && !dial(c)) return;
     response_reset(&c->response);
     c->first_byte = false;
@@ -82,6 +84,7 @@ static void send_request(struct connection *c) {
     }
     c->busy = true;
     load.in_flight++;
+    if (load.budget > 0) load.budget--;
 }
 
 static void finish(struct connection *c) {
@@ -127,22 +130,38 @@ static void receive(struct connection *c) {
     }
 }
 
+/// Lengthens the prompt's text until the body has `wanted` bytes. Returns its length.
+static int pad_prompt(char *body, size_t length, size_t capacity, size_t wanted) {
+    static const char filler[] = " Give a reason, and name the animals.";
+    char *at = strstr(body, " and does it mind?");
+    if (!at || wanted < length || wanted >= capacity) die("--body-bytes: %zu is not between %zu and %zu", wanted, length, capacity - 1);
+    at += strlen(" and does it mind?");
+    size_t gap = wanted - length;
+    memmove(at + gap, at, length - (size_t)(at - body) + 1);
+    for (size_t i = 0; i < gap; i++) at[i] = filler[i % (sizeof filler - 1)];
+    return (int)wanted;
+}
+
 static void prepare_request(int argc, char **argv) {
     const char *path = option(argc, argv, "--path", "/api/generate");
     bool chat = strstr(path, "chat") != NULL;
     load.expected_tokens = (long)option_number(argc, argv, "--tokens", 64);
     char body[1024];
+    size_t wanted = (size_t)option_number(argc, argv, "--body-bytes", 0);
     int length = snprintf(
         body, sizeof body, "{\"model\":\"bench:latest\",%s,\"stream\":%s,\"options\":{\"temperature\":0.7,\"num_predict\":%ld,\"interval_us\":%ld}}",
         chat ? "\"messages\":[{\"role\":\"system\",\"content\":\"You are a terse assistant.\"},"
                "{\"role\":\"user\",\"content\":\"What does the quick brown fox jump over, and does it mind?\"}]"
              : "\"prompt\":\"What does the quick brown fox jump over, and does it mind? Answer in one sentence, please.\"",
         load.stream ? "true" : "false", load.expected_tokens, (long)option_number(argc, argv, "--interval-us", 10000));
+    if (wanted > 0) length = pad_prompt(body, (size_t)length, sizeof body, wanted);
     load.request_length = (size_t)snprintf(
         load.request, sizeof load.request,
-        "POST %s HTTP/1.1\r\nHost: %s:%d\r\nUser-Agent: bench-load\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
-        "Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
-        path, load.host, load.port, length, body);
+        "POST %s HTTP/1.1\r\nHost: %s:%d\r\n%sContent-Length: %d\r\n\r\n%s", path, load.host, load.port,
+        option_flag(argc, argv, "--bare") ? ""
+                                          : "User-Agent: bench-load\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
+                                            "Content-Type: application/json\r\n",
+        length, body);
 }
 
 /// Memory that these processes hold, in KiB.
@@ -167,6 +186,67 @@ static void poll_once(int timeout_ms) {
     load.now = now_ns();
 }
 
+static void report(int64_t cpu, double seconds, long rss) {
+    printf("{\"requests\":%llu,\"tokens\":%llu,\"errors\":%llu,\"unfinished\":%d,\"reconnects\":%llu,\"seconds\":%.3f,"
+           "\"latency_p50_us\":%.1f,\"latency_p99_us\":%.1f,\"first_byte_p50_us\":%.1f,\"first_byte_p99_us\":%.1f,"
+           "\"token_delay_p50_us\":%.1f,\"token_delay_p99_us\":%.1f,\"cpu_us\":%.1f,\"cpu_us_per_request\":%.3f,"
+           "\"cpu_us_per_token\":%.3f,\"rss_kib\":%ld}\n",
+           (unsigned long long)load.requests, (unsigned long long)load.tokens, (unsigned long long)load.errors, load.in_flight,
+           (unsigned long long)load.reconnects, seconds, histogram_us(&load.latency, 0.5),
+           histogram_us(&load.latency, 0.99), histogram_us(&load.first_byte, 0.5), histogram_us(&load.first_byte, 0.99),
+           histogram_us(&load.token_delay, 0.5), histogram_us(&load.token_delay, 0.99), (double)cpu / 1000,
+           load.requests ? (double)cpu / 1000 / (double)load.requests : 0,
+           load.tokens ? (double)cpu / 1000 / (double)load.tokens : 0, rss);
+}
+
+/// All connections send until `count` requests are out, and are waited for.
+static void send_counted(int64_t count) {
+    load.budget = count;
+    for (int i = 0; i < load.connection_count; i++) send_request(&load.connections[i]);
+    while (load.in_flight > 0 && load.errors < 1000) poll_once(10);
+    if (load.budget > 0) die("%lld requests were not sent", (long long)load.budget);
+}
+
+/// Runs what the caller does at the edges of what it counts.
+static void at_edge(const char *command) {
+    if (command && system(command) != 0) die("\"%s\" failed", command);
+}
+
+/// Counts a number of requests: what happens between the two commands is these and nothing else.
+static void run_counted(int64_t warmup, int64_t count, const char *at_start, const char *at_end) {
+    load.window_start = load.window_end = INT64_MAX;
+    send_counted(warmup);
+    at_edge(at_start);
+    load.window_start = load.now = now_ns();
+    send_counted(count);
+    int64_t end = now_ns();
+    at_edge(at_end);
+    report(0, (double)(end - load.window_start) / NS_PER_SEC, 0);
+}
+
+/// Counts what happens in a window of time.
+static void run_window(int64_t duration, int64_t warmup, int64_t drain, const int *pids, int pid_count) {
+    load.budget = -1;
+    load.now = now_ns();
+    int64_t start = load.now;
+    load.window_start = start + warmup;
+    load.window_end = load.window_start + duration;
+    // Connections come up over the first half of the warm-up, not in one burst.
+    for (int i = 0; i < load.connection_count; i++) {
+        struct connection *c = &load.connections[i];
+        while (load.now < start + warmup / 2 * i / load.connection_count) poll_once(1);
+        send_request(c);
+    }
+    while (load.now < load.window_start) poll_once(1);
+    int64_t cpu_before = cpu_ns(pids, pid_count), from = now_ns();
+    while (load.now < load.window_end) poll_once(1);
+    int64_t cpu = cpu_ns(pids, pid_count) - cpu_before, to = now_ns();
+    long rss = resident_kib(pids, pid_count);
+    while (load.in_flight > 0 && load.now < load.window_end + drain) poll_once(10);
+
+    report(cpu, (double)(to - from) / NS_PER_SEC, rss);
+}
+
 int run_load(int argc, char **argv) {
     const char *target = option(argc, argv, "--target", "127.0.0.1:11434");
     const char *mode = option(argc, argv, "--mode", "unary");
@@ -183,34 +263,16 @@ int run_load(int argc, char **argv) {
     load.connections = calloc((size_t)load.connection_count, sizeof *load.connections);
     if (!load.connections) die("out of memory");
 
-    load.now = now_ns();
-    int64_t start = load.now;
-    load.window_start = start + warmup;
-    load.window_end = load.window_start + duration;
-    // Connections come up over the first half of the warm-up, not in one burst.
     for (int i = 0; i < load.connection_count; i++) {
-        struct connection *c = &load.connections[i];
-        c->fd = -1;
-        c->response.on_token = on_token;
-        while (load.now < start + warmup / 2 * i / load.connection_count) poll_once(1);
-        send_request(c);
+        load.connections[i].fd = -1;
+        load.connections[i].response.on_token = on_token;
     }
-    while (load.now < load.window_start) poll_once(1);
-    int64_t cpu_before = cpu_ns(pids, pid_count), from = now_ns();
-    while (load.now < load.window_end) poll_once(1);
-    int64_t cpu = cpu_ns(pids, pid_count) - cpu_before, to = now_ns();
-    long rss = resident_kib(pids, pid_count);
-    while (load.in_flight > 0 && load.now < load.window_end + drain) poll_once(10);
-
-    printf("{\"requests\":%llu,\"tokens\":%llu,\"errors\":%llu,\"unfinished\":%d,\"reconnects\":%llu,\"seconds\":%.3f,"
-           "\"latency_p50_us\":%.1f,\"latency_p99_us\":%.1f,\"first_byte_p50_us\":%.1f,\"first_byte_p99_us\":%.1f,"
-           "\"token_delay_p50_us\":%.1f,\"token_delay_p99_us\":%.1f,\"cpu_us\":%.1f,\"cpu_us_per_request\":%.3f,"
-           "\"cpu_us_per_token\":%.3f,\"rss_kib\":%ld}\n",
-           (unsigned long long)load.requests, (unsigned long long)load.tokens, (unsigned long long)load.errors, load.in_flight,
-           (unsigned long long)load.reconnects, (double)(to - from) / NS_PER_SEC, histogram_us(&load.latency, 0.5),
-           histogram_us(&load.latency, 0.99), histogram_us(&load.first_byte, 0.5), histogram_us(&load.first_byte, 0.99),
-           histogram_us(&load.token_delay, 0.5), histogram_us(&load.token_delay, 0.99), (double)cpu / 1000,
-           load.requests ? (double)cpu / 1000 / (double)load.requests : 0,
-           load.tokens ? (double)cpu / 1000 / (double)load.tokens : 0, rss);
+    int64_t count = (int64_t)option_number(argc, argv, "--requests", 0);
+    if (count > 0) {
+        run_counted((int64_t)option_number(argc, argv, "--warmup-requests", 0), count, option(argc, argv, "--at-start", NULL),
+                    option(argc, argv, "--at-end", NULL));
+    } else {
+        run_window(duration, warmup, drain, pids, pid_count);
+    }
     return load.errors > 0 ? 1 : 0;
 }

@@ -11,9 +11,12 @@
 #include <sys/resource.h>
 
 static const char usage[] =
-    "usage: bench-load upstream --port N [--tokens N] [--interval-us N] [--max-seconds S]\n"
+    "usage: bench-load upstream --port N [--tokens N] [--interval-us N] [--max-seconds S] [--bare]\n"
     "       bench-load load --target HOST:PORT --mode unary|stream [--connections N] [--duration S] [--warmup S]\n"
-    "                  [--path P] [--tokens N] [--interval-us N] [--pids A,B] [--drain S]\n"
+    "                  [--path P] [--body-bytes N] [--tokens N] [--interval-us N] [--pids A,B] [--drain S] [--bare]\n"
+    "       bench-load load ... --requests N [--warmup-requests N] [--at-start COMMAND] [--at-end COMMAND]\n"
+    "                  counts requests and not seconds; the commands run while none is out\n"
+    "                  --bare: no header that could be left out\n"
     "       bench-load cpu PID...    nanoseconds of CPU time that these processes have used\n"
     "       bench-load ports N       N free ports\n";
 

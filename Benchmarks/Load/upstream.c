@@ -36,6 +36,7 @@ struct connection {
 static int poller;
 static long default_tokens;
 static int64_t default_interval;
+static const char *date = "Date: Thu, 01 Jan 2026 00:00:00 GMT\r\n"; // empty with --bare
 static uint64_t random_state = 0x9E3779B97F4A7C15;
 
 // The heap of streams, the next due first.
@@ -165,9 +166,8 @@ static bool start_stream(struct connection *c, enum dialect dialect, long tokens
     c->tokens_left = tokens > 0 ? tokens : 1;
     c->interval = interval;
     int head = snprintf(out, sizeof out,
-                        "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                        "Transfer-Encoding: chunked\r\n\r\n",
-                        dialect == SSE ? "text/event-stream" : "application/x-ndjson");
+                        "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%sTransfer-Encoding: chunked\r\n\r\n",
+                        dialect == SSE ? "text/event-stream" : "application/x-ndjson", date);
     size_t length = (size_t)head + write_token(c, out + head, sizeof out - (size_t)head);
     if (--c->tokens_left == 0) c->streaming = false;
     if (!send_bytes(c, out, length)) return false;
@@ -182,10 +182,8 @@ static bool start_stream(struct connection *c, enum dialect dialect, long tokens
 
 static bool answer(struct connection *c, const char *type, const char *body) {
     char out[1536];
-    int length = snprintf(out, sizeof out,
-                          "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                          "Content-Length: %zu\r\n\r\n%s",
-                          type, strlen(body), body);
+    int length =
+        snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n%sContent-Length: %zu\r\n\r\n%s", type, date, strlen(body), body);
     return send_bytes(c, out, (size_t)length);
 }
 
@@ -211,11 +209,17 @@ static bool serve(struct connection *c, const char *line, const char *body) {
         "the lazy dog, and the lazy dog does not mind it at all, because it is asleep.\",\"message\":{\"role\":\"assistant\",\"content\":"
         "\"Yes.\"},\"done\":true,\"done_reason\":\"stop\",\"total_duration\":1000000,\"load_duration\":1000,\"prompt_eval_count\":12,"
         "\"prompt_eval_duration\":1000,\"eval_count\":64,\"eval_duration\":900000}";
+    // As Ollama's own: of whole answers a proxy reads every member.
+    static const char chat[] =
+        "{\"model\":\"bench:latest\",\"created_at\":\"2026-01-01T00:00:00.000000000Z\",\"message\":{\"role\":\"assistant\",\"content\":"
+        "\"The quick brown fox jumps over the lazy dog, and it does not mind.\"},\"done_reason\":\"stop\",\"done\":true,"
+        "\"total_duration\":1000000,\"load_duration\":1000,\"prompt_eval_count\":12,\"prompt_eval_duration\":1000,\"eval_count\":64,"
+        "\"eval_duration\":900000}";
     char text[1024];
     if (starts(line, "POST /api/generate ") || starts(line, "POST /api/chat ") || starts(line, "POST /v1/chat/completions ")) {
         enum dialect dialect = line[6] == 'v' ? SSE : line[10] == 'g' ? GENERATE : CHAT;
         bool stream = dialect == SSE ? strstr(body, "\"stream\":true") != NULL : strstr(body, "\"stream\":false") == NULL;
-        if (!stream) return answer(c, json, unary);
+        if (!stream) return answer(c, json, dialect == CHAT ? chat : unary);
         long interval = number_after(body, "\"interval_us\":", (long)(default_interval / 1000));
         return start_stream(c, dialect, number_after(body, "\"num_predict\":", default_tokens), interval * 1000);
     }
@@ -329,6 +333,7 @@ static void send_due_tokens(void) {
 
 int run_upstream(int argc, char **argv) {
     int listener = listen_on((int)option_number(argc, argv, "--port", 11434));
+    if (option_flag(argc, argv, "--bare")) date = "";
     default_tokens = (long)option_number(argc, argv, "--tokens", 64);
     default_interval = (int64_t)(option_number(argc, argv, "--interval-us", 10000) * 1000);
     int64_t end = now_ns() + (int64_t)(option_number(argc, argv, "--max-seconds", 3600) * NS_PER_SEC);

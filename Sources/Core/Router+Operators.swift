@@ -46,13 +46,15 @@ extension Router {
             lastAnswers: shared.fleet.lastAnswers(), figures: await workers.endpointFigures(), history: history.current)
         let health = shared.tokens.health
         let storage = StatusInfo.Storage(fault: health.fault, setAside: health.setAside ?? "")
+        let figures = shared.accessLogHealth.figures
+        let accessLog = config.accessLog.path.map { StatusInfo.AccessLog(path: $0, fault: figures.fault, lostLines: figures.lostLines) }
         let status = StatusInfo(
             version: ProductVersion.current, pid: Int(ProcessInfo.processInfo.processIdentifier),
             uptimeS: ((NIODeadline.now() - started).seconds * 1000).rounded() / 1000,
             state: workers.isStopping ? "stopping" : "running", listen: workers.listening, configPath: configPath,
             connections: workers.connections, endpoints: view.endpoints,
             queue: view.queue(limit: config.queueLimit, timeout: config.queueTimeout), requests: view.totals,
-            cache: await shared.cache.info(), storage: storage)
+            cache: await shared.cache.info(), storage: storage, accessLog: accessLog)
         return (status, requests)
     }
 

@@ -20,7 +20,7 @@ public final class Router: Sendable {
     let shared: RouterShared
     let workers: Workers
     let configPath: String
-    private let controlPath: String
+    let controlPath: String
     let loadConfig: @Sendable () throws -> Config
     let logger: Logger
     let started = NIODeadline.now()
@@ -78,13 +78,17 @@ public final class Router: Sendable {
         await cache.apply(config.cache)
         shared = RouterShared(
             scheduler: scheduler, fleet: fleet, pages: pages, dialer: dialer, tokens: tokens, cache: cache, client: client, logger: logger)
-        workers = try await Workers(group: group, shared: shared, settings: try RuntimeSettings(config: config, endpoints: endpoints))
+        workers = try await Workers(
+            group: group, shared: shared,
+            settings: try RuntimeSettings(config: config, endpoints: endpoints, accessLogHealth: shared.accessLogHealth))
         names.whenMoved { [weak fleet, weak workers] host, from, to in
             fleet?.hostMoved(host, from: from, to: to) { workers?.dropIdle($0) }
         }
         history = HistoryKeeper(fleet: fleet, scheduler: scheduler, workers: workers, cache: cache)
         shared.reports.withLockedValue {
-            $0 = ReportPages(fleet: fleet, scheduler: scheduler, tokens: tokens, cache: cache, workers: workers, requiresKey: config.routerKey != nil)
+            $0 = ReportPages(
+                fleet: fleet, scheduler: scheduler, tokens: tokens, cache: cache, workers: workers, accessLogHealth: shared.accessLogHealth,
+                requiresKey: config.routerKey != nil)
         }
     }
 
@@ -124,6 +128,8 @@ public final class Router: Sendable {
             throw RPCError(.refused, "\(error)")
         }
         let old = config.withLockedValue { $0 }
+        let findings = newFindings(of: new)
+        guard findings.isEmpty else { throw RPCError(.refused, findings.joined(separator: "\n")) }
         let diff = ConfigDiff(from: old, to: new)
         // Files that the configuration names may have changed though it has not.
         if !dryRun, old != new || new.namesFiles {
@@ -136,7 +142,8 @@ public final class Router: Sendable {
             logger.notice("reloaded", metadata: ["changes": "\(diff.changes.joined(separator: "; "))"])
             for change in diff.needsRestart { logger.warning("needs a restart", metadata: ["change": "\(change)"]) }
         }
-        return ReloadInfo(applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart)
+        return ReloadInfo(
+            applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart, removedEndpoints: diff.removedEndpoints)
     }
 
     /// - Returns: whether it may go on; `endChange` follows then.
@@ -153,7 +160,7 @@ public final class Router: Sendable {
         // Workers must know every endpoint that the scheduler may name: old and new ones until it has changed.
         let before = shared.fleet.reports().map(\.0)
         // Fails before anything has changed.
-        let settings = try RuntimeSettings(config: new, endpoints: before)
+        let settings = try RuntimeSettings(config: new, endpoints: before, accessLogHealth: shared.accessLogHealth)
         shared.dialer.tls.forget()
         await shared.cache.apply(new.cache)
         let after = await shared.fleet.apply(new.endpoints, polling: new.polling)
@@ -164,7 +171,11 @@ public final class Router: Sendable {
         shared.pages.invalidate()
         shared.reports.withLockedValue { $0?.setRequiresKey(new.routerKey != nil) }
         await workers.apply(settings.with(endpoints: after))
-        config.withLockedValue { $0 = new }
+        let old = config.withLockedValue { config in
+            defer { config = new }
+            return config
+        }
+        if old.accessLog.path != new.accessLog.path { shared.accessLogHealth.moved() }
     }
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -162,15 +164,13 @@ public final class ControlClient {
 
     /// - Parameter read: reads the result without `Codable`.
     private func call<Params: Encodable & Sendable, Result>(
-        _ method: String, _ params: Params, read: (inout JSONScanner) throws(JSONScanner.Failure) -> Result
+        _ method: String, _ params: Params, read: (inout JSONCursor) throws(JSONError) -> Result
     ) throws(ControlError) -> Result {
         let (line, start) = try exchange(method, params) { _ in }
         let result = line.withUnsafeBytes { bytes in
-            bytes.withMemoryRebound(to: UInt8.self) { bytes in
-                Swift.Result { () throws(JSONScanner.Failure) in
-                    var scanner = JSONScanner(bytes, at: start ?? bytes.count)
-                    return try read(&scanner)
-                }
+            Swift.Result { () throws(JSONError) in
+                var cursor = JSONCursor(bytes, at: start ?? bytes.count, rules: Wire.rules)
+                return try read(&cursor)
             }
         }
         switch result {

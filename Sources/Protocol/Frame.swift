@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -93,6 +95,9 @@ public struct FrameReader: Sendable {
 
 /// How every message is spelled: snake_case keys in sorted order, so that output is stable.
 public enum Wire {
+    /// What is read without `Codable` is read as strictly as `JSONDecoder` reads, and nested no deeper than anything here is.
+    static let rules = JSONCursor.Rules(maxDepth: 64, loneSurrogates: .refused)
+
     public static func encode(_ value: some Encodable, pretty: Bool = false) throws -> Data {
         let encoder = JSONEncoder()
         encoder.keyEncodingStrategy = .convertToSnakeCase

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -27,25 +29,24 @@ public struct RPCRequestHead: Decodable, Sendable, Equatable {
             throw Refusal(id: .null, error: RPCError(.parseError, "this line is not UTF-8"))
         }
         var reading = Reading()
-        let failure: JSONScanner.Failure? = line.withUnsafeBytes { bytes in
-            bytes.withMemoryRebound(to: UInt8.self) { bytes in
-                do throws(JSONScanner.Failure) {
-                    try reading.read(bytes)
-                    return nil
-                } catch {
-                    return error
-                }
+        let failure: JSONError? = line.withUnsafeBytes { bytes in
+            do throws(JSONError) {
+                try reading.read(bytes)
+                return nil
+            } catch {
+                return error
             }
         }
         let id = reading.id ?? .null
-        switch failure {
-        case .syntax(let offset)?:
-            throw Refusal(id: .null, error: RPCError(.parseError, "this line is no JSON: byte \(offset + 1) cannot stand there"))
-        case .tooDeep?:
-            throw Refusal(
-                id: .null, error: RPCError(.invalidRequest, "objects and lists within each other, deeper than \(JSONScanner.maximumDepth) levels"))
-        case .type?: throw Refusal(id: id, error: RPCError(.invalidRequest, "a call is an object with 'id' and 'method'"))
-        case nil: break
+        if let failure {
+            switch failure.cause {
+            case .syntax:
+                throw Refusal(id: .null, error: RPCError(.parseError, "this line is no JSON: byte \(failure.offset + 1) cannot stand there"))
+            case .depth:
+                throw Refusal(
+                    id: .null, error: RPCError(.invalidRequest, "objects and lists within each other, deeper than \(Wire.rules.maxDepth) levels"))
+            case .mismatch: throw Refusal(id: id, error: RPCError(.invalidRequest, "a call is an object with 'id' and 'method'"))
+            }
         }
         if let error = reading.error { throw Refusal(id: id, error: error) }
         guard let method = reading.method else { throw Refusal(id: id, error: RPCError(.invalidRequest, "a call needs a 'method', a text")) }
@@ -62,69 +63,69 @@ public struct RPCRequestHead: Decodable, Sendable, Equatable {
         /// The first fault that is not one of grammar; the grammar's goes before it.
         var error: RPCError?
 
-        mutating func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONScanner.Failure) {
-            var scanner = JSONScanner(bytes)
-            let first = scanner.peek()
-            guard first == UInt8(ascii: "{") else {
-                try scanner.skip()
-                try scanner.expectEnd()
+        mutating func read(_ bytes: UnsafeRawBufferPointer) throws(JSONError) {
+            var cursor = JSONCursor(bytes, rules: Wire.rules)
+            let kind = try cursor.peek()
+            guard kind == .object else {
+                try cursor.next()
+                try cursor.takeEnd()
                 error = RPCError(
                     .invalidRequest,
-                    first == UInt8(ascii: "[") ? "batches are not taken: one call on each line" : "a call is an object with 'id' and 'method'")
+                    kind == .array ? "batches are not taken: one call on each line" : "a call is an object with 'id' and 'method'")
                 return
             }
             var keys: Set<String> = []
-            try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-                let name = try scanner.unescaped(key)
+            try cursor.takeObject { (key, cursor) throws(JSONError) in
+                let name = cursor.text(between: key)
                 if !keys.insert(name).inserted { note("'\(name)' stands twice in the call", .invalidRequest) }
                 switch name {
-                case "id": id = try identity(&scanner)
-                case "method": method = try text("method", &scanner)
+                case "id": id = try identity(&cursor)
+                case "method": method = try text("method", &cursor)
                 case "jsonrpc":
-                    jsonrpc = try text("jsonrpc", &scanner)
+                    jsonrpc = try text("jsonrpc", &cursor)
                     if jsonrpc != JSONRPC.version { note("'jsonrpc' must be \"\(JSONRPC.version)\"", .invalidRequest) }
-                case "params": try parameters(&scanner)
-                default: try scanner.skip(depth: 1)
+                case "params": try parameters(&cursor)
+                default: try cursor.next()
                 }
             }
-            try scanner.expectEnd()
+            try cursor.takeEnd()
         }
 
         private mutating func note(_ text: String, _ code: RPCError.Code) {
             if error == nil { error = RPCError(code, text) }
         }
 
-        private mutating func identity(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> RPCID? {
-            var rest = scanner
-            if let number = try? rest.integer() {
-                scanner = rest
+        private mutating func identity(_ cursor: inout JSONCursor) throws(JSONError) -> RPCID? {
+            var rest = cursor
+            if let number = try? rest.takeInteger() {
+                cursor = rest
                 return .number(number)
             }
-            if scanner.peek() == UInt8(ascii: "\"") { return .text(try scanner.text()) }
-            if try scanner.null() { return .null }
-            try scanner.skip(depth: 1)
+            if try cursor.peek() == .string { return .text(try cursor.takeText()) }
+            if try cursor.takeNull() { return .null }
+            try cursor.next()
             note("'id' must be a whole number or a text", .invalidRequest)
             return .null
         }
 
-        private mutating func text(_ name: String, _ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> String? {
-            if scanner.peek() == UInt8(ascii: "\"") { return try scanner.text() }
-            try scanner.skip(depth: 1)
+        private mutating func text(_ name: String, _ cursor: inout JSONCursor) throws(JSONError) -> String? {
+            if try cursor.peek() == .string { return try cursor.takeText() }
+            try cursor.next()
             note("'\(name)' must be a text", .invalidRequest)
             return nil
         }
 
-        private mutating func parameters(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) {
-            if try scanner.null() { return }
-            guard scanner.peek() == UInt8(ascii: "{") else {
-                try scanner.skip(depth: 1)
+        private mutating func parameters(_ cursor: inout JSONCursor) throws(JSONError) {
+            if try cursor.takeNull() { return }
+            guard try cursor.peek() == .object else {
+                try cursor.next()
                 return note("'params' must be an object: parameters are given by name", .invalidParams)
             }
             var keys: Set<String> = []
-            try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-                let name = try scanner.unescaped(key)
+            try cursor.takeObject { (key, cursor) throws(JSONError) in
+                let name = cursor.text(between: key)
                 if !keys.insert(name).inserted { note("the parameter '\(name)' is given twice", .invalidParams) }
-                try scanner.skip(depth: 2)
+                try cursor.next()
             }
         }
     }

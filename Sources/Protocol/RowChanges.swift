@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What makes one list of rows into another: `{"removed":[...],"changed":[...],"added":[...]}`.
 ///
 /// - `removed`: places in the list as it was, rising.
@@ -89,42 +91,51 @@ enum RowChanges {
     }
 
     /// Applies what `write` wrote.
-    static func apply<Row: WireRow>(_ scanner: inout JSONScanner, to rows: inout [Row]) throws(JSONScanner.Failure) {
-        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-            let offset = scanner.offset
-            if scanner.isKey(key, "removed") {
-                let places = Set(try [Int].read(from: &scanner))
-                guard places.allSatisfy(rows.indices.contains) else { throw .type(offset) }
+    static func apply<Row: WireRow>(_ cursor: inout JSONCursor, to rows: inout [Row]) throws(JSONError) {
+        try cursor.takeObject { (key, cursor) throws(JSONError) in
+            let offset = cursor.offset
+            if cursor.isKey(key, "removed") {
+                let places = Set(try [Int].read(from: &cursor))
+                guard places.allSatisfy(rows.indices.contains) else { throw cursor.error(.known, at: offset) }
                 var index = -1
                 rows.removeAll { _ in
                     index += 1
                     return places.contains(index)
                 }
-            } else if scanner.isKey(key, "changed") {
-                try scanner.array { scanner throws(JSONScanner.Failure) in
-                    let place = try begin(&scanner)
-                    guard rows.indices.contains(place) else { throw .type(offset) }
-                    try rows[place].patch(from: &scanner)
-                    try scanner.expect(UInt8(ascii: "]"))
+            } else if cursor.isKey(key, "changed") {
+                try eachPair(&cursor) { place, cursor throws(JSONError) in
+                    guard rows.indices.contains(place) else { throw cursor.error(.known, at: offset) }
+                    try rows[place].patch(from: &cursor)
                 }
-            } else if scanner.isKey(key, "added") {
-                try scanner.array { scanner throws(JSONScanner.Failure) in
-                    let place = try begin(&scanner)
-                    guard place >= 0, place <= rows.count else { throw .type(offset) }
-                    rows.insert(try Row.read(from: &scanner), at: place)
-                    try scanner.expect(UInt8(ascii: "]"))
+            } else if cursor.isKey(key, "added") {
+                try eachPair(&cursor) { place, cursor throws(JSONError) in
+                    guard place >= 0, place <= rows.count else { throw cursor.error(.known, at: offset) }
+                    rows.insert(try Row.read(from: &cursor), at: place)
                 }
             } else {
-                try scanner.skip()
+                try cursor.next()
             }
         }
     }
 
-    private static func begin(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Int {
-        try scanner.expect(UInt8(ascii: "["))
-        let place = try scanner.integer()
-        try scanner.expect(UInt8(ascii: ","))
-        return place
+    /// Calls `body` for each `[place, ...]` of a list, the cursor before the second element, which the body must take.
+    private static func eachPair(
+        _ cursor: inout JSONCursor, _ body: (_ place: Int, _ cursor: inout JSONCursor) throws(JSONError) -> Void
+    ) throws(JSONError) {
+        try cursor.takeArray { cursor throws(JSONError) in
+            let start = cursor.offset
+            var place: Int?
+            var count = 0
+            try cursor.takeArray { cursor throws(JSONError) in
+                count += 1
+                guard let place else {
+                    place = try cursor.takeInteger()
+                    return
+                }
+                try body(place, &cursor)
+            }
+            guard count == 2 else { throw cursor.error(.known, at: start) }
+        }
     }
 }
 

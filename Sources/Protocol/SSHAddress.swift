@@ -72,7 +72,8 @@ public struct SSHAddress: Sendable, Equatable {
 
     /// What runs at the other end.
     var command: String {
-        guard let path else { return "routerctl proxy" }
-        return "routerctl proxy --socket '\(path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#))'"
+        let program = "routerctl \(SocketProxy.commandName)"
+        guard let path else { return program }
+        return "\(program) --socket '\(path.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'\''"#))'"
     }
 }

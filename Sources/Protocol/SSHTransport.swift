@@ -111,16 +111,21 @@ final class SSHTransport {
     /// ssh ends with the status of the remote command, or with 255 for a fault of its own.
     static func kind(status: Int32, words: String) -> SSHFailure.Kind? {
         switch status {
-        case 0: return nil
-        case 255:
+        case ofSSH:
             let isRefusal = ["Permission denied", "Host key verification failed", "Too many authentication failures"].contains(where: words.contains)
             return isRefusal ? .notLetIn : .unreachable
-        case 127: return .noRouterctl
-        case 3: return .noDaemon
-        case 5: return .notAllowed
+        case ofMissingProgram: return .noRouterctl
+        case ExitStatus.done.rawValue: return nil
+        case ExitStatus.noDaemon.rawValue: return .noDaemon
+        case ExitStatus.notAllowed.rawValue: return .notAllowed
         default: return .other
         }
     }
+
+    /// What ssh ends with for a fault of its own.
+    private static let ofSSH: Int32 = 255
+    /// What a shell ends with that does not find the program.
+    private static let ofMissingProgram: Int32 = 127
 
     private struct Code: Error {
         let rawValue: Int32

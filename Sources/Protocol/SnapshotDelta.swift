@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -108,9 +110,7 @@ public struct SnapshotAssembler: Sendable {
     /// The snapshot after this line; nil if the line is something else than a frame of a subscription.
     public mutating func take(_ line: some ContiguousBytes) throws(Failure) -> SnapshotInfo? {
         let result = line.withUnsafeBytes { bytes in
-            bytes.withMemoryRebound(to: UInt8.self) { bytes in
-                Result { () throws(JSONScanner.Failure) in try self.read(bytes) }
-            }
+            Result { () throws(JSONError) in try self.read(bytes) }
         }
         switch result {
         case .success(.snapshot): return current
@@ -122,43 +122,43 @@ public struct SnapshotAssembler: Sendable {
 
     private enum Outcome { case snapshot, other, outOfOrder }
 
-    private mutating func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONScanner.Failure) -> Outcome {
-        var scanner = JSONScanner(bytes)
+    private mutating func read(_ bytes: UnsafeRawBufferPointer) throws(JSONError) -> Outcome {
+        var cursor = JSONCursor(bytes, rules: Wire.rules)
         var method = ""
         var params: Int?
         var outcome = Outcome.other
-        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-            if scanner.isKey(key, "method") {
-                method = try scanner.text()
-            } else if scanner.isKey(key, "params"), !method.isEmpty {
-                outcome = try take(method, &scanner)
+        try cursor.takeObject { (key, cursor) throws(JSONError) in
+            if cursor.isKey(key, "method") {
+                method = try cursor.takeText()
+            } else if cursor.isKey(key, "params"), !method.isEmpty {
+                outcome = try take(method, &cursor)
             } else {
                 // Whoever writes it first is understood as well.
-                if scanner.isKey(key, "params") { params = scanner.offset }
-                try scanner.skip()
+                if cursor.isKey(key, "params") { params = cursor.offset }
+                try cursor.next()
             }
         }
-        try scanner.expectEnd()
+        try cursor.takeEnd()
         guard let params else { return outcome }
-        var again = JSONScanner(bytes, at: params)
+        var again = JSONCursor(bytes, at: params, rules: Wire.rules)
         return try take(method, &again)
     }
 
-    private mutating func take(_ method: String, _ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Outcome {
+    private mutating func take(_ method: String, _ cursor: inout JSONCursor) throws(JSONError) -> Outcome {
         switch method {
-        case "snapshot": current = try SnapshotInfo.read(from: &scanner)
-        case "delta": return try takeDelta(&scanner) ? .snapshot : .outOfOrder
+        case "snapshot": current = try SnapshotInfo.read(from: &cursor)
+        case "delta": return try takeDelta(&cursor) ? .snapshot : .outOfOrder
         default:
-            try scanner.skip()
+            try cursor.next()
             return .other
         }
         return .snapshot
     }
 
     /// False if it does not follow the snapshot that we have.
-    private mutating func takeDelta(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Bool {
+    private mutating func takeDelta(_ cursor: inout JSONCursor) throws(JSONError) -> Bool {
         guard var next = current else {
-            try scanner.skip()
+            try cursor.next()
             return false
         }
         // Not kept twice: what follows changes it in place. After a failure there is nothing to build on.
@@ -166,29 +166,29 @@ public struct SnapshotAssembler: Sendable {
         var follows = false
         var sequence = 0
         next.events = []
-        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-            if scanner.isKey(key, "sequence") {
-                sequence = try scanner.integer()
-            } else if scanner.isKey(key, "after") {
-                follows = next.sequence == (try scanner.integer())
-            } else if scanner.isKey(key, "at_ms") {
-                next.advance(to: try scanner.integer())
-            } else if scanner.isKey(key, "status") {
-                try next.status.patch(from: &scanner)
-            } else if scanner.isKey(key, "cache") {
-                try next.status.cache.patch(from: &scanner)
-            } else if scanner.isKey(key, "endpoints") {
-                try RowChanges.apply(&scanner, to: &next.status.endpoints)
-            } else if scanner.isKey(key, "requests") {
-                try RowChanges.apply(&scanner, to: &next.requests)
-            } else if scanner.isKey(key, "queue") {
-                try RowChanges.apply(&scanner, to: &next.queue)
-            } else if scanner.isKey(key, "models") {
-                try RowChanges.apply(&scanner, to: &next.models)
-            } else if scanner.isKey(key, "events") {
-                next.events = try [EventInfo].read(from: &scanner)
+        try cursor.takeObject { (key, cursor) throws(JSONError) in
+            if cursor.isKey(key, "sequence") {
+                sequence = try cursor.takeInteger()
+            } else if cursor.isKey(key, "after") {
+                follows = next.sequence == (try cursor.takeInteger())
+            } else if cursor.isKey(key, "at_ms") {
+                next.advance(to: try cursor.takeInteger())
+            } else if cursor.isKey(key, "status") {
+                try next.status.patch(from: &cursor)
+            } else if cursor.isKey(key, "cache") {
+                try next.status.cache.patch(from: &cursor)
+            } else if cursor.isKey(key, "endpoints") {
+                try RowChanges.apply(&cursor, to: &next.status.endpoints)
+            } else if cursor.isKey(key, "requests") {
+                try RowChanges.apply(&cursor, to: &next.requests)
+            } else if cursor.isKey(key, "queue") {
+                try RowChanges.apply(&cursor, to: &next.queue)
+            } else if cursor.isKey(key, "models") {
+                try RowChanges.apply(&cursor, to: &next.models)
+            } else if cursor.isKey(key, "events") {
+                next.events = try [EventInfo].read(from: &cursor)
             } else {
-                try scanner.skip()
+                try cursor.next()
             }
         }
         guard follows, sequence > next.sequence else { return false }

@@ -9,6 +9,9 @@
 
 /// Connects standard input and output to the daemon's socket: what ssh starts at the other end.
 public enum SocketProxy {
+    /// The command of `routerctl` that does this.
+    public static let commandName = "proxy"
+
     /// Returns when either side has ended, and the daemon's last words are through.
     public static func run(path: String) throws(ControlError) {
         let socket = try ControlSocket(connectingTo: path)

@@ -64,6 +64,22 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         }
     }
 
+    /// The log of requests.
+    public struct AccessLog: Codable, Sendable, Equatable {
+        /// `-` for standard output.
+        public var path: String
+        /// Empty while all is well; else why lines are lost.
+        public var fault: String
+        /// Lines that could not be written, since the start.
+        public var lostLines: Int
+
+        public init(path: String, fault: String, lostLines: Int) {
+            self.path = path
+            self.fault = fault
+            self.lostLines = lostLines
+        }
+    }
+
     public var schema = ProductVersion.schema
     public var version: String
     public var pid: Int
@@ -81,10 +97,13 @@ public struct StatusInfo: Codable, Sendable, Equatable {
     public var cache: CacheInfo
     /// Nil from a daemon that does not tell.
     public var storage: Storage?
+    /// Nil where it is off, and from a daemon that does not tell.
+    public var accessLog: AccessLog?
 
     public init(
         version: String, pid: Int, uptimeS: Double, state: String, listen: [String], configPath: String, connections: Int,
-        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: CacheInfo, storage: Storage? = nil
+        endpoints: [EndpointInfo], queue: Queue, requests: Requests, cache: CacheInfo, storage: Storage? = nil,
+        accessLog: AccessLog? = nil
     ) {
         self.version = version
         self.pid = pid
@@ -98,6 +117,7 @@ public struct StatusInfo: Codable, Sendable, Equatable {
         self.requests = requests
         self.cache = cache
         self.storage = storage
+        self.accessLog = accessLog
     }
 }
 
@@ -118,10 +138,13 @@ public struct ReloadInfo: Codable, Sendable, Equatable {
     public var changes: [String]
     /// Changes that only a restart brings into force.
     public var needsRestart: [String]
+    /// Names of endpoints that go by it, which are among the changes too. Nil from a daemon that does not tell.
+    public var removedEndpoints: [String]?
 
-    public init(applied: Bool, changes: [String], needsRestart: [String]) {
+    public init(applied: Bool, changes: [String], needsRestart: [String], removedEndpoints: [String]? = nil) {
         self.applied = applied
         self.changes = changes
         self.needsRestart = needsRestart
+        self.removedEndpoints = removedEndpoints
     }
 }

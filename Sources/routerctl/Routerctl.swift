@@ -62,6 +62,7 @@ enum Main {
     static func main() {
         // A reader that closed the pipe is an error of the write, which ends the output quietly.
         signal(SIGPIPE, SIG_IGN)
+        StandardOutput.reserve()
         exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 
@@ -87,15 +88,19 @@ enum Main {
         let text = Routerctl.fullMessage(for: error)
         // Help and the version come as errors with the status success.
         if Routerctl.exitCode(for: error) == .success {
-            Output.write(text, to: STDOUT_FILENO)
-            return .done
+            do {
+                try StandardOutput.write(line: text)
+                return .done
+            } catch {
+                return finish(error, arguments: arguments)
+            }
         }
         if let mistyped = Suggestion.failure(for: arguments) {
             output.report(mistyped)
         } else if json {
             output.report(Failure(status: .usage, code: "usage", message: Routerctl.message(for: error)))
         } else {
-            Output.write(text, to: STDERR_FILENO)
+            StandardError.write(line: text)
         }
         return .usage
     }

@@ -14,11 +14,10 @@ import ServiceLifecycle
 
 /// Puts the services together and runs them until a signal says stop.
 enum Daemon {
-    static func run(_ config: Config, source: ConfigSource, controlOption: String?, events: EventLog) async throws {
+    static func run(_ config: Config, source: ConfigSource, socketPath: String, findings: [Preflight.Finding], events: EventLog) async throws {
         let logger = Logger(label: "routerd")
         for notice in config.notices { logger.warning("\(notice)") }
-        let socketPath = SocketPath.search(
-            option: controlOption, configured: config.control.socketPath, environment: ProcessInfo.processInfo.environment)
+        for finding in findings { logger.error("\(finding)") }
         let router = try await Router(
             config: config, configPath: source.path, controlPath: socketPath, loadConfig: { try source.load() },
             readConfig: { try source.read($0, path: $1) }, events: events, logger: logger)

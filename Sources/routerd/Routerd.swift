@@ -6,6 +6,11 @@ import Core
 import Logging
 import Protocol
 
+#if canImport(FoundationEssentials)
+    import FoundationEssentials
+#else
+    import Foundation
+#endif
 #if canImport(Glibc)
     import Glibc
 #endif
@@ -16,7 +21,10 @@ struct Routerd: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "routerd",
         abstract: "One address in front of a fleet of language model servers.",
-        discussion: "SIGHUP reads the configuration again. SIGTERM and SIGINT let running streams end and stop; a second one stops at once.",
+        discussion: """
+            SIGHUP reads the configuration again. SIGTERM and SIGINT let running streams end and stop; a second one, a second later or more, \
+            stops at once.
+            """,
         version: "routerd \(ProductVersion.current)")
 
     @Option(
@@ -44,6 +52,8 @@ struct Routerd: AsyncParsableCommand {
         signal(SIGPIPE, SIG_IGN)
         // Nor does a file that may grow no further end us: the write fails, and is told.
         signal(SIGXFSZ, SIG_IGN)
+        // Before there is anything that a signal could leave behind, and before there is anybody to hear it.
+        if !check, !SignalPipe.install() { fail("no pipe for signals: \(String(cString: strerror(errno)))") }
         let source = ConfigSource(option: config, listen: listen)
         let loaded: Config
         do {
@@ -51,15 +61,21 @@ struct Routerd: AsyncParsableCommand {
         } catch {
             fail("\(error)")
         }
+        let socketPath = SocketPath.search(
+            option: control, configured: loaded.control.socketPath, environment: ProcessInfo.processInfo.environment)
+        let findings = Preflight.findings(loaded, controlPath: socketPath, controlOption: control)
         if check {
             for notice in loaded.notices { print(notice) }
+            if !findings.isEmpty { fail(findings.map(\.description).joined(separator: "\n")) }
             print("\(source.path): good")
             return
         }
+        let obstacles = findings.filter { $0.consequence == .noStart }
+        if !obstacles.isEmpty { fail(obstacles.map(\.description).joined(separator: "\n")) }
         let events = EventLog()
         LogSetup.start(level: logLevel ?? loaded.logLevel.flatMap(Logger.Level.init(rawValue:)) ?? .info, format: logFormat, events: events)
         do {
-            try await Daemon.run(loaded, source: source, controlOption: control, events: events)
+            try await Daemon.run(loaded, source: source, socketPath: socketPath, findings: findings, events: events)
         } catch {
             fail("\(error)")
         }

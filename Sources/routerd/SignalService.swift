@@ -2,33 +2,23 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Core
-import Dispatch
 import Logging
-import Protocol
 import ServiceLifecycle
 
 #if canImport(Glibc)
     import Glibc
+#elseif canImport(Darwin)
+    import Darwin
 #endif
 
-/// SIGHUP reloads. SIGTERM and SIGINT end this service, and with it gracefully the others; a second one ends the process at once.
+/// SIGHUP reloads. SIGTERM and SIGINT end this service, and with it gracefully the others; for a second one see `SignalPipe`.
 struct SignalService: Service {
     let router: Router
     let logger: Logger
 
     func run() async throws {
-        let (signals, feed) = AsyncStream.makeStream(of: Int32.self)
-        let sources = [SIGHUP, SIGTERM, SIGINT].map { number in
-            // The default action would come before the source.
-            signal(number, SIG_IGN)
-            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
-            source.setEventHandler { feed.yield(number) }
-            source.activate()
-            return source
-        }
-        defer { withExtendedLifetime(sources) {} }
         await cancelWhenGracefulShutdown {
-            for await number in signals {
+            for await number in SignalPipe.numbers() {
                 if number == SIGHUP {
                     await reload()
                 } else {
@@ -37,8 +27,6 @@ struct SignalService: Service {
                 }
             }
         }
-        // The stream is at its end, but the signals are still ignored: from here on one of them is the second.
-        for number in [SIGTERM, SIGINT] { signal(number) { _ in _exit(1) } }
     }
 
     private func reload() async {

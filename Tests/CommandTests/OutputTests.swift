@@ -95,14 +95,14 @@ import Testing
     }
 
     @Test(arguments: [
-        (ControlError.noDaemon(path: "/x", missing: true), routerctl.ExitStatus.noDaemon, "no_daemon"),
+        (ControlError.noDaemon(path: "/x", missing: true), Protocol.ExitStatus.noDaemon, "no_daemon"),
         (.noDaemon(path: "/x", missing: false), .noDaemon, "no_daemon"), (.notAllowed(path: "/x"), .notAllowed, "not_allowed"),
         (.timedOut, .timedOut, "timed_out"), (.closed, .noDaemon, "no_daemon"), (.badReply("?"), .failed, "bad_reply"),
         (.remote(RPCError(.refused, "no")), .failed, "refused"), (.remote(RPCError(.notAllowed, "no")), .notAllowed, "not_allowed"),
         (.remote(RPCError(.notFound, "no")), .notFound, "not_found"), (.remote(RPCError(.methodNotFound, "no")), .failed, "unknown_method"),
         (.remote(RPCError(.invalidParams, "no")), .failed, "invalid_params"), (.remote(RPCError(.internalError, "no")), .failed, "internal_error"),
     ])
-    func eachFailureOfACallHasItsExitStatusAndCode(error: ControlError, status: routerctl.ExitStatus, code: String) {
+    func eachFailureOfACallHasItsExitStatusAndCode(error: ControlError, status: Protocol.ExitStatus, code: String) {
         let failure = Diagnosis.failure(error)
         #expect(failure.status == status)
         #expect(failure.code == code)
@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test func theExitStatusesAreTheDocumentedNumbers() {
-        #expect(routerctl.ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6])
+        #expect(Protocol.ExitStatus.allCases.map(\.rawValue) == [0, 1, 2, 3, 4, 5, 6])
     }
 
     @Test func theProgressLineFitsOneLineWhateverTheNamesAre() {

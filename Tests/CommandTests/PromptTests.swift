@@ -20,6 +20,7 @@ import Testing
         daemon.change { state in
             state.warnings = ["gpu-1 is the last endpoint that serves llama3.2:3b"]
             state.reload.changes = ["endpoint gpu-2: removed (http://10.0.0.2:11434)"]
+            state.reload.removedEndpoints = ["gpu-2"]
         }
         try body(daemon)
     }
@@ -34,7 +35,7 @@ import Testing
         (["drain", "gpu-1", "gpu-2"], "no other endpoint than gpu-1 serves llama3.2:3b", "drain gpu-1"),
         (["maintenance", "--all-but", "gpu-1", "gpu-2"], "Maintenance for cpu-box?", "maintenance cpu-box"),
         (["unload", "llama3.2:3b"], "2 in flight for llama3.2:3b on gpu-1", "model.unload"),
-        (["reload"], "endpoint gpu-2: removed", "reload"),
+        (["reload"], "endpoint gpu-2 goes away", "reload"),
     ]
 
     /// Runs it on a pseudo-terminal and types the answer.

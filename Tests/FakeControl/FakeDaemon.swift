@@ -48,7 +48,8 @@ public final class FakeDaemon: Sendable {
             key: "00112233", model: "llama3.2:3b", promptTokens: 12, answerTokens: 34, tookMs: 900, answer: #"{"response":"hello"}"#)
         /// Of `cache.invalidate`.
         public var cleared = 3
-        public var reload = ReloadInfo(applied: true, changes: ["endpoint gpu-3 added"], needsRestart: ["listen: 127.0.0.1:1 to 127.0.0.1:2"])
+        public var reload = ReloadInfo(
+            applied: true, changes: ["endpoint gpu-3 added"], needsRestart: ["listen: 127.0.0.1:1 to 127.0.0.1:2"], removedEndpoints: [])
         public var controlProtocol = ProductVersion.controlProtocol
         /// Called before each answer: may change the state, decides what happens. Gets the method and its `endpoint`.
         public var script: @Sendable (_ method: String, _ endpoint: String, _ state: inout State) -> Answer = { _, _, _ in .normal }

@@ -56,6 +56,47 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: daemon.socketPath))
     }
 
+    /// As `timeout` of the coreutils and some supervisors do: the process and then its group.
+    @Test func aSignalThatComesTwiceIsOneWish() throws {
+        let gate = Gate()
+        let endpoint = try Self.paced(by: gate)
+        let daemon = try RunningDaemon([endpoint])
+        let client = try Self.startStream(daemon)
+        for _ in 0..<3 { daemon.process.signal(SIGTERM) }
+        try eventually("heard") { daemon.log.contains("stopping") }
+        daemon.process.signal(SIGINT)
+        gate.open(3)
+        let text = try client.read(until: "true}\n")
+        #expect(text.hasSuffix("{\"n\":2,\"done\":true}\n"), "the stream goes on to its end")
+        try #expect(daemon.process.waitForExit() == 0)
+        #expect(!FileManager.default.fileExists(atPath: daemon.socketPath))
+    }
+
+    /// Breaks when a signal is thrown away between the moment in which it no longer kills and the one in which it is heard.
+    @Test(arguments: 0..<4) func aSignalInTheFirstMomentIsNotLost(round: Int) throws {
+        let folder = try TemporaryFolder()
+        try folder.write("listen: 127.0.0.1:0\nendpoints: [http://127.0.0.1:1]\n", to: "c.yaml")
+        let process = try ChildProcess(
+            Checkout.binary("routerd"), ["--config", folder.path + "/c.yaml", "--control", folder.path + "/s"], environment: Self.counts(in: folder),
+            output: folder.path + "/log", errors: folder.path + "/log")
+        let deadline = Deadline(20)
+        // Not `eventually`, which looks every few milliseconds: the moment is short.
+        while !Self.expects(SIGTERM, process.pid), process.exitStatus == nil, !deadline.hasPassed {}
+        process.signal(SIGTERM)
+        try #expect(process.waitForExit(within: 20) == 0, "\(folder.read("log"))")
+        #expect(!FileManager.default.fileExists(atPath: folder.path + "/s"))
+    }
+
+    /// Whether the process has said of this signal that it shall not kill.
+    private static func expects(_ signal: Int32, _ pid: Int32) -> Bool {
+        guard let text = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8) else { return false }
+        return text.split(separator: "\n").contains { line in
+            guard line.hasPrefix("SigIgn:") || line.hasPrefix("SigCgt:") else { return false }
+            let mask = line.split(whereSeparator: \.isWhitespace).last.flatMap { UInt64($0, radix: 16) } ?? 0
+            return mask & (1 << UInt64(signal - 1)) != 0
+        }
+    }
+
     @Test func aSecondSignalStopsAtOnce() throws {
         let endpoint = try Self.paced(by: Gate())
         let daemon = try RunningDaemon([endpoint])

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import FakeControl
 import Foundation
 import Testing
@@ -56,7 +57,7 @@ import Testing
             version: "0.1.0", pid: 1, uptimeS: 2.5, state: "running", listen: ["127.0.0.1:1"], configPath: "/c", connections: 3,
             endpoints: [endpoint], queue: .init(waiting: 1, oldestMs: 2, limit: 3, timeoutS: 4),
             requests: .init(inFlight: 1, waiting: 2, total: 3, completed: 4, failed: 5, aborted: 6, rejected: 7), cache: cache,
-            storage: .init(fault: "x", setAside: "y"))
+            storage: .init(fault: "x", setAside: "y"), accessLog: .init(path: "p", fault: "z", lostLines: 9))
         status.requests.perSecond = 1.5
         var request = RequestInfo(
             id: "r", client: "c", method: "POST", route: "/r", model: "m", endpoint: "e", phase: .loading, ageMs: 1, phaseMs: 2, tokens: 3,
@@ -86,10 +87,10 @@ import Testing
     }
 
     private func read<Value: WireValue>(_ type: Value.Type, _ text: String) throws -> Value {
-        try Array(text.utf8).withUnsafeBufferPointer { bytes in
-            var scanner = JSONScanner(bytes)
-            let value = try Value.read(from: &scanner)
-            try scanner.expectEnd()
+        try Array(text.utf8).withUnsafeBytes { bytes in
+            var cursor = JSONCursor(bytes, rules: Wire.rules)
+            let value = try Value.read(from: &cursor)
+            try cursor.takeEnd()
             return value
         }
     }
@@ -134,7 +135,7 @@ import Testing
     @Test func integersReachFromTheLeastToTheGreatest() throws {
         for value in [Int.min, -1, 0, 7, Int.max] { #expect(try read(Int.self, written(value)) == value) }
         for text in ["9223372036854775808", "-9223372036854775809", "1.5", "1e3", "\"1\"", "", "-"] {
-            #expect(throws: JSONScanner.Failure.self) { try read(Int.self, text) }
+            #expect(throws: JSONError.self) { try read(Int.self, text) }
         }
     }
 
@@ -142,7 +143,7 @@ import Testing
         #expect(try read(String.self, #""a\"\\\/\b\f\n\r\té😀""#) == "a\"\\/\u{8}\u{c}\n\r\t\u{e9}\u{1F600}")
         #expect(try read(String.self, #""\ud83d\ude00""#) == "\u{1F600}")
         for text in [#""\u12""#, #""\ud800x""#, #""\ud800\u0041""#, #""\ude00""#, #""\x""#, "\"a\nb\"", "\"abc", #""\"#] {
-            #expect(throws: JSONScanner.Failure.self) { try read(String.self, text) }
+            #expect(throws: JSONError.self) { try read(String.self, text) }
         }
     }
 }

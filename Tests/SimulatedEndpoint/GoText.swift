@@ -2,30 +2,13 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
+import JSON
 
 /// JSON as Go's encoding/json writes it.
 enum GoJSON {
     /// A quoted string; `<`, `>` and `&` are escaped as Go does.
     static func quote(_ text: String) -> String {
-        var out = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"": out += "\\\""
-            case "\\": out += "\\\\"
-            case "\n": out += "\\n"
-            case "\r": out += "\\r"
-            case "\t": out += "\\t"
-            case "<", ">", "&", "\u{2028}", "\u{2029}": out += hex(scalar)
-            case _ where scalar.value < 0x20: out += hex(scalar)
-            default: out.unicodeScalars.append(scalar)
-            }
-        }
-        return out + "\""
-    }
-
-    private static func hex(_ scalar: Unicode.Scalar) -> String {
-        let digits = String(scalar.value, radix: 16)
-        return "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
+        JSONText.escaping(JSONText.quoted(text)) { "<>&\u{2028}\u{2029}".unicodeScalars.contains($0) }
     }
 
     static func array(_ items: [String]) -> String { "[" + items.joined(separator: ",") + "]" }

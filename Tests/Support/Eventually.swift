@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 import Foundation
+import NIOConcurrencyHelpers
 
 /// A point of the monotonic clock by which something has to have happened.
 public struct Deadline: Sendable {
@@ -66,4 +67,14 @@ public final class Gate: Sendable {
     public func pass(within seconds: Double = 20) -> Bool {
         semaphore.wait(timeout: .now() + seconds) == .success
     }
+}
+
+/// A fact that a test and its scripts share.
+public final class SharedFlag: Sendable {
+    private let box: NIOLockedValueBox<Bool>
+
+    public init(_ value: Bool = false) { box = NIOLockedValueBox(value) }
+
+    public var value: Bool { box.withLockedValue { $0 } }
+    public func set(_ value: Bool) { box.withLockedValue { $0 = value } }
 }

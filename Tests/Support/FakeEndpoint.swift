@@ -14,10 +14,14 @@ public final class FakeEndpoint: Sendable {
 
     /// Runs on the connection's thread for one request. What it leaves open is kept alive.
     public typealias Script = @Sendable (FakeConnection, ReceivedRequest) -> Void
+    /// As `Script`, for a poll. False leaves the answer to the endpoint.
+    public typealias PollScript = @Sendable (FakeConnection, ReceivedRequest) -> Bool
 
     public let kind: Kind
     public let name: String
     public let port: Int
+    /// The last byte of its address, 127.0.0.x.
+    public let host: UInt8
 
     private struct State {
         var listener: TCPSocket?
@@ -35,6 +39,7 @@ public final class FakeEndpoint: Sendable {
         var pollsHang = false
         var polls = 0
         var pollHeads: [MessageHead] = []
+        var pollScript: PollScript?
         var server: FakeModelServer
     }
 
@@ -43,22 +48,25 @@ public final class FakeEndpoint: Sendable {
     /// - Parameters:
     ///   - available: names of the models that it has.
     ///   - loaded: names of those in memory.
+    ///   - host: the last byte of its address, 127.0.0.x.
+    ///   - port: zero for any free one.
     ///   - script: for everything but polls; nil for a well-behaved server.
     public init(
         _ name: String = "fake", kind: Kind = .ollama, available: [String], loaded: [String] = [], server: FakeModelServer = FakeModelServer(),
-        script: Script? = nil
+        host: UInt8 = 1, port: Int = 0, script: Script? = nil
     ) throws {
-        let listener = try TCPSocket.listening()
+        let listener = try TCPSocket.listening(port: port, host: host)
         self.kind = kind
         self.name = name
-        port = listener.localPort
+        self.host = host
+        self.port = listener.localPort
         state = NIOLockedValueBox(State(listener: listener, script: script, available: available, loaded: loaded, server: server))
         accept(on: listener)
     }
 
     deinit { die() }
 
-    public var url: String { "http://127.0.0.1:\(port)" }
+    public var url: String { "http://127.0.0.\(host):\(port)" }
 
     /// The entry of this endpoint in a configuration.
     public func entry(limit: Int? = nil, weight: Double? = nil, key: String? = nil, vram: String? = nil) -> String {
@@ -91,6 +99,10 @@ public final class FakeEndpoint: Sendable {
     public func setScript(_ script: Script?) { state.withLockedValue { $0.script = script } }
     public func setLoaded(_ models: [String]) { state.withLockedValue { $0.loaded = models } }
     public func setAvailable(_ models: [String]) { state.withLockedValue { $0.available = models } }
+    public func add(_ model: String) { state.withLockedValue { $0.available.append(model) } }
+    public func remove(_ model: String) { state.withLockedValue { $0.available.removeAll { $0 == model } } }
+    /// What it does with polls, down to the byte; nil: answers them well.
+    public func setPollScript(_ script: PollScript?) { state.withLockedValue { $0.pollScript = script } }
     public func setPollsHang(_ hang: Bool) { state.withLockedValue { $0.pollsHang = hang } }
     /// For endless traffic: counts requests, but forgets them.
     public func keepNoRequests() { state.withLockedValue { $0.keepsBodies = false } }
@@ -109,7 +121,7 @@ public final class FakeEndpoint: Sendable {
 
     /// After `die`: listens on the same port again.
     public func revive() throws {
-        let listener = try eventualValue("port \(port) free again") { try? TCPSocket.listening(port: port) }
+        let listener = try eventualValue("port \(port) free again") { try? TCPSocket.listening(port: port, host: host) }
         state.withLockedValue { $0.listener = listener }
         accept(on: listener)
     }
@@ -182,11 +194,12 @@ public final class FakeEndpoint: Sendable {
     }
 
     private func answerPoll(_ request: ReceivedRequest, _ connection: FakeConnection) {
-        let (available, loaded, server, hang) = state.withLockedValue { state in
+        let (available, loaded, server, hang, script) = state.withLockedValue { state in
             state.polls += 1
             state.pollHeads.append(request.head)
-            return (state.available, state.loaded, state.server, state.pollsHang)
+            return (state.available, state.loaded, state.server, state.pollsHang, state.pollScript)
         }
+        if let script, script(connection, request) { return }
         if hang {
             connection.waitForPeerToLeave(within: 60)
             return

@@ -9,6 +9,7 @@ public final class RunningDaemon: Sendable {
     public let folder: TemporaryFolder
     public let port: Int
     public let process: ChildProcess
+    private let preamble: String
 
     public var socketPath: String { folder.path + "/s" }
     public var configPath: String { folder.path + "/config.yaml" }
@@ -28,13 +29,20 @@ public final class RunningDaemon: Sendable {
     ///   - config: the rest of the configuration.
     ///   - up: waits until so many endpoints are up.
     ///   - fileBlocks: no file of the daemon may have more blocks of 512 bytes, as on a full disk.
-    public init(_ config: String, up: Int = 1, environment: [String: String] = [:], fileBlocks: Int? = nil) throws {
+    ///   - hosts: a file that stands in the place of /etc/hosts for this daemon: it runs in a mount namespace of its own.
+    ///   - preamble: what the configuration begins with.
+    public init(
+        _ config: String, up: Int = 1, environment: [String: String] = [:], fileBlocks: Int? = nil, hosts: String? = nil,
+        preamble: String = RunningDaemon.preamble
+    ) throws {
+        self.preamble = preamble
         folder = try TemporaryFolder()
-        try folder.write(Self.preamble + config, to: "config.yaml")
+        try folder.write(preamble + config, to: "config.yaml")
         let socket = folder.path + "/s"
         let log = folder.path + "/log"
         let command = try [Checkout.binary("routerd"), "--config", folder.path + "/config.yaml", "--control", socket, "--log-level", "debug"]
-        let limited = fileBlocks.map { ["/bin/sh", "-c", "ulimit -f \($0); exec \"$0\" \"$@\""] + command } ?? command
+        var limited = fileBlocks.map { ["/bin/sh", "-c", "ulimit -f \($0); exec \"$0\" \"$@\""] + command } ?? command
+        if let hosts { limited = MountNamespace.command(limited, hosts: hosts) }
         let process = try ChildProcess(
             limited[0], Array(limited.dropFirst()),
             environment: ["NOMYO_ROUTER_DB_PATH": folder.path + "/tokens.db"].merging(environment) { $1 }, output: log, errors: log)
@@ -78,7 +86,7 @@ public final class RunningDaemon: Sendable {
     public func client(receiveBuffer: Int? = nil) throws -> RawClient { try RawClient(port: port, receiveBuffer: receiveBuffer) }
 
     /// Replaces the configuration file; nothing happens before a reload.
-    public func rewriteConfig(_ config: String) throws { try folder.write(Self.preamble + config, to: "config.yaml") }
+    public func rewriteConfig(_ config: String) throws { try folder.write(preamble + config, to: "config.yaml") }
 
     /// Runs the real `routerctl` against this daemon.
     public func routerctl(_ arguments: String..., within seconds: Double = 60) throws -> (status: Int32, output: String, errors: String) {
@@ -126,12 +134,17 @@ public final class RunningDaemon: Sendable {
     }
 
     /// Runs a test's body, and shows the daemon's log if it throws. Afterwards the daemon must be idle and stop in order.
-    public static func run(_ config: String, up: Int = 1, _ body: (RunningDaemon) throws -> Void) throws {
-        try RunningDaemon(config, up: up).finish(body)
+    public static func run(
+        _ config: String, up: Int = 1, hosts: String? = nil, preamble: String = RunningDaemon.preamble, _ body: (RunningDaemon) throws -> Void
+    ) throws {
+        try RunningDaemon(config, up: up, hosts: hosts, preamble: preamble).finish(body)
     }
 
-    public static func run(_ endpoints: [FakeEndpoint], limit: Int? = nil, _ config: String = "", _ body: (RunningDaemon) throws -> Void) throws {
-        try RunningDaemon(endpoints, limit: limit, config).finish(body)
+    public static func run(
+        _ endpoints: [FakeEndpoint], limit: Int? = nil, _ config: String = "", preamble: String = RunningDaemon.preamble,
+        _ body: (RunningDaemon) throws -> Void
+    ) throws {
+        try RunningDaemon(entries(endpoints, limit: limit) + config, up: endpoints.count, preamble: preamble).finish(body)
     }
 
     private func finish(_ body: (RunningDaemon) throws -> Void) throws {

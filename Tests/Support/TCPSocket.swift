@@ -57,11 +57,13 @@ public final class TCPSocket: Sendable {
         setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
-    /// - Parameter port: zero for any free one.
-    public static func listening(port: Int = 0) throws -> TCPSocket {
+    /// - Parameters:
+    ///   - port: zero for any free one.
+    ///   - host: the last byte of its address, 127.0.0.x.
+    public static func listening(port: Int = 0, host: UInt8 = 1) throws -> TCPSocket {
         let made = try make()
         set(made, SOL_SOCKET, SO_REUSEADDR, 1)
-        guard withAddress(port, { bind(made, $0, $1) }) == 0, listen(made, 1024) == 0 else {
+        guard withAddress(port, host: host, { bind(made, $0, $1) }) == 0, listen(made, 1024) == 0 else {
             let reason = String(cString: strerror(errno))
             Glibc.close(made)
             throw TestFailure("bind to port \(port): \(reason)")

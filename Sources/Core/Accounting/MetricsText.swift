@@ -19,6 +19,12 @@ struct MetricsText {
         text += "\(name)\(Self.labels(labels)) \(Self.number(value))\n"
     }
 
+    /// One without labels.
+    mutating func counter(_ name: String, _ help: String, _ value: Int) {
+        family(name, "counter", help)
+        sample(name, [], Double(value))
+    }
+
     mutating func histogram(_ name: String, _ labels: Labels, _ histogram: Histogram) {
         var cumulative = 0
         for (index, count) in histogram.counts.enumerated() {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Why an answer is not kept.
 enum NotKept: String, Error, Sendable, CaseIterable {
     /// An error, or no answer of the route's kind.
@@ -80,7 +82,7 @@ enum AnswerReading {
     private static func joinLines(_ route: CachedRoute, _ bytes: [UInt8]) throws(NotKept) -> JSONValue {
         var last: JSONValue?
         var joined = JSONObject()
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+        for line in lines(bytes) {
             let item = try parse(line)
             if item["error"].given != nil { throw .notAnAnswer }
             guard let part = (route == .ollamaChat ? item["message"] : item)?.object else { throw .notAnAnswer }
@@ -100,6 +102,21 @@ enum AnswerReading {
         return whole
     }
 
+    /// Empty lines are none.
+    private static func lines(_ bytes: [UInt8]) -> [[UInt8]] {
+        bytes.withUnsafeBytes { bytes in
+            var reader = LineReader(limit: bytes.count)
+            var rest = bytes
+            var found: [[UInt8]] = []
+            func add(_ line: LineReader.Line) {
+                if case .whole(let line) = line, line.count > 0 { found.append(line.copy) }
+            }
+            while let line = reader.next(&rest) { add(line) }
+            if let line = reader.unfinished { add(line) }
+            return found
+        }
+    }
+
     /// Adds the texts of `part` to those gathered so far.
     private static func append(_ part: JSONObject, _ names: [String], to joined: inout JSONObject) {
         for name in names {
@@ -114,8 +131,7 @@ enum AnswerReading {
         var whole = JSONObject()
         var choices: [Int: JSONObject] = [:]
         var isDone = false
-        for line in bytes.split(separator: UInt8(ascii: "\n")) where line.starts(with: "data:".utf8) {
-            let data = line.dropFirst(5).drop { $0 == UInt8(ascii: " ") }
+        for data in events(bytes) {
             if data.starts(with: "[DONE]".utf8) {
                 isDone = true
                 break
@@ -136,6 +152,21 @@ enum AnswerReading {
                 return choice
             })
         return .object(whole)
+    }
+
+    /// The data of each event that has some.
+    private static func events(_ bytes: [UInt8]) -> [[UInt8]] {
+        bytes.withUnsafeBytes { bytes in
+            var reader = EventReader(limit: bytes.count)
+            var rest = bytes
+            var found: [[UInt8]] = []
+            func add(_ item: EventReader.Item) {
+                if case .event(let event) = item, event.data.count > 0 { found.append(event.data.copy) }
+            }
+            while let item = reader.next(&rest) { add(item) }
+            if let item = reader.unfinished { add(item) }
+            return found
+        }
     }
 
     private static var emptyMessage: JSONObject {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// From a kept answer to what the client at hand gets: in the route's dialect, whole or as a stream. Pure.
 struct AnswerReplay: Sendable {
     /// What makes the answer this client's own.

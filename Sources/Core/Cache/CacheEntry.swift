@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What making an answer took.
 struct AnswerCost: Sendable, Equatable {
     var promptTokens: Int
@@ -24,7 +26,7 @@ struct CacheEntry: Sendable, Equatable {
             "asked": .string(askedModel), "prompt_tokens": .integer(cost.promptTokens), "answer_tokens": .integer(cost.answerTokens),
             "ms": .integer(cost.milliseconds), "answer": answer,
         ]
-        let payload = Array(entry.text.utf8)
+        let payload = entry.bytes
         return Self.magic + Digest(of: payload).bytes.prefix(Self.checksumLength) + payload
     }
 

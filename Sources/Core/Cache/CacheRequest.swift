@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// A request on a cached route, as the cache sees it: its key, and what else tells it from others. Pure.
 struct CacheRequest: Sendable, Equatable {
     let route: CachedRoute

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// One spelling for all spellings of a JSON document: keys sorted, no white space, numbers in one form. Two documents that mean
 /// the same have the same bytes.
 enum CanonicalJSON {

@@ -76,19 +76,22 @@ final class SQLiteStore: CacheStore {
 
     func invalidate(_ filter: CacheFilter, dryRun: Bool) async throws -> [Digest] {
         try await run { database in
-            try database.write { database in
-                let rows = try Row.fetchAll(database, sql: "SELECT key, namespace, model, tenant, created FROM routerd_answers")
-                let found = rows.compactMap { row -> Digest? in
-                    guard let key = Digest(row["key"] as Data),
-                        filter.fits(key: key, namespace: row["namespace"], model: row["model"], tenant: row["tenant"], created: row["created"])
-                    else { return nil }
-                    return key
-                }
-                if !dryRun {
-                    for key in found { try database.execute(sql: "DELETE FROM routerd_answers WHERE key = ?", arguments: [Data(key.bytes)]) }
-                }
+            // A question waits for no writer's lock.
+            if dryRun { return try database.read { try Self.keys(of: filter, $0) } }
+            return try database.write { database in
+                let found = try Self.keys(of: filter, database)
+                for key in found { try database.execute(sql: "DELETE FROM routerd_answers WHERE key = ?", arguments: [Data(key.bytes)]) }
                 return found
             }
+        }
+    }
+
+    private static func keys(of filter: CacheFilter, _ database: Database) throws -> [Digest] {
+        try Row.fetchAll(database, sql: "SELECT key, namespace, model, tenant, created FROM routerd_answers").compactMap { row in
+            guard let key = Digest(row["key"] as Data),
+                filter.fits(key: key, namespace: row["namespace"], model: row["model"], tenant: row["tenant"], created: row["created"])
+            else { return nil }
+            return key
         }
     }
 

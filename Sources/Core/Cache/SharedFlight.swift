@@ -143,6 +143,4 @@ final class SharedFlight: Sendable {
             return .wait
         }
     }
-
-    var followerCount: Int { state.withLockedValue { $0.followers.count } }
 }

@@ -41,6 +41,10 @@ public struct Config: Sendable, Equatable {
     public var modelManagement = ModelManagement.all
     /// What is asked for instead of a model that no endpoint that is up has, in order.
     public var fallbacks: [String: [String]] = [:]
+    /// When and how often a request is tried at another endpoint.
+    var retries = Retries.Policy()
+    public var holdHead: TimeAmount = .seconds(5)
+    var overdue: Overdue? = Overdue()
     /// Requests that are too long for their model lose their oldest turns, instead of failing.
     public var contextShift = false
     /// What a request may lose if the model says that it takes none of it.
@@ -54,6 +58,7 @@ public struct Config: Sendable, Equatable {
     public var logLevel: String?
     /// What is worth a warning though it is no error, each with its line.
     public var notices: [String] = []
+    var origins = ConfigOrigins()
 
     public init() {}
 
@@ -73,6 +78,13 @@ public struct Config: Sendable, Equatable {
         case first
         /// Nowhere.
         case off
+    }
+
+    /// What may send a request to another endpoint; the words of `retry_on`.
+    enum RetryReason: String, Sendable, CaseIterable {
+        case unreachable, busy, broken
+        case notHere = "not_here"
+        case overdue
     }
 
     public enum RequestPart: String, Sendable, CaseIterable {

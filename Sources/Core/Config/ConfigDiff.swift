@@ -7,6 +7,7 @@ struct ConfigDiff: Sendable, Equatable {
     private(set) var changes: [String] = []
     /// Names of the changed keys that need a restart.
     private(set) var needsRestart: [String] = []
+    private(set) var removedEndpoints: [String] = []
 
     init(from old: Config, to new: Config) {
         for key in ConfigKey.table {
@@ -25,6 +26,7 @@ struct ConfigDiff: Sendable, Equatable {
         let after = Set(new.map(\.address.url))
         for endpoint in old where !after.contains(endpoint.address.url) {
             changes.append("endpoint \(endpoint.name): removed (\(endpoint.address.url))")
+            removedEndpoints.append(endpoint.name)
         }
         for endpoint in new {
             guard let former = before[endpoint.address.url] else {

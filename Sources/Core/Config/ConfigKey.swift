@@ -20,7 +20,7 @@ struct ConfigKey: Sendable {
         name == "nomyo-router-api-key" ? "NOMYO_ROUTER_API_KEY" : "NOMYO_ROUTER_\(name.uppercased())"
     }
 
-    static let table: [ConfigKey] = mainKeys + schedulingKeys + cacheKeys
+    static let table: [ConfigKey] = mainKeys + retryKeys + schedulingKeys + cacheKeys
 
     private static let mainKeys: [ConfigKey] = [
         listen,
@@ -66,7 +66,7 @@ struct ConfigKey: Sendable {
         logLevel,
     ]
 
-    private static let day: TimeAmount = .hours(24)
+    static let day: TimeAmount = .hours(24)
 
     // MARK: Common kinds
 

@@ -55,9 +55,16 @@ public enum ConfigReader {
         let sections = try sections(yaml: yaml, file: file, reader: &reader)
         var config = Config()
         for key in ConfigKey.table {
-            if let node = sections[key.name] { key.read(&reader, node, &config) }
-            override(key.variable, with: &reader) { key.read(&$1, $0, &config) }
+            if let node = sections[key.name] {
+                key.read(&reader, node, &config)
+                config.origins.places[key.name] = reader.place(node)
+            }
+            override(key.variable, with: &reader) {
+                key.read(&$1, $0, &config)
+                config.origins.places[key.name] = $1.place($0)
+            }
         }
+        config.origins.file = file
         try readAddressVariables(into: &config, environment: environment)
         config.endpoints = endpoints(sections, limit: config.maxConcurrentConnections, reader: &reader)
         guard reader.errors.isEmpty else { throw ConfigErrors(sorted(reader.errors)) }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -110,7 +111,7 @@ struct ModelActions: Sendable {
             let body: JSONValue = ["model": .string(placement.model)]
             let answer: EndpointClient.Answer
             do {
-                answer = try await shared.client.ask(.POST, "/api/show", body: Array(body.text.utf8), of: endpoint)
+                answer = try await shared.client.ask(.POST, "/api/show", body: body.bytes, of: endpoint)
             } catch {
                 throw RPCError(.refused, "\(endpoint.name): \(error)")
             }

@@ -82,7 +82,7 @@ struct AccessRules: Sendable, Equatable {
         return Array(list.prefix(Int(count))) + [peer.gid]
     }
 
-    private static func groupID(_ name: String) throws -> UInt32 {
+    static func groupID(_ name: String) throws -> UInt32 {
         if let number = UInt32(name) { return number }
         guard let entry = getgrnam(name) else { throw UnknownGroup(name: name) }
         return entry.pointee.gr_gid

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// The way back of a translated request: what the endpoint answers, in the words that the client understands. Pure values; the
 /// text that they return goes to the client as it is.
 protocol AnswerTranslation: Sendable {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Anthropic's `/v1/messages` as a request for `/v1/chat/completions`. Pure.
 enum AnthropicMessages {
     /// Fields that have a counterpart, or need none: caching and tiers change what an answer costs, not what it says.

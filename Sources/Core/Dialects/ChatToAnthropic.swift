@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Answers of `/v1/chat/completions` as `/v1/messages` would have given them.
 struct ChatToAnthropic: AnswerTranslation {
     let id: String

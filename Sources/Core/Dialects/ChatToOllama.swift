@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Answers of `/v1/chat/completions` and `/v1/completions` as `/api/chat` and `/api/generate` would have given them.
 ///
 /// Counts and durations are what the endpoint told or what was measured here; what is not known is left out.

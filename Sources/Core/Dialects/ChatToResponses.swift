@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Answers of `/v1/chat/completions` as `/v1/responses` would have given them, with its sequence of events.
 struct ChatToResponses: AnswerTranslation {
     let id: String

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Which turns of a conversation go when it is too long for its model. Pure.
 ///
 /// System messages and the last message stay; the oldest go first, and with them what hangs on them: an assistant's message or a
@@ -33,16 +35,17 @@ enum ContextTrimming {
         if error?["type"] == "exceed_context_size_error" || error?["n_ctx"] != nil {
             return Excess(context: error?["n_ctx"]?.integer ?? 0, prompt: error?["n_prompt_tokens"]?.integer ?? 0)
         }
-        let isExcess =
-            error?["code"] == "context_length_exceeded" || message.contains("maximum context length")
-            || message.contains("context length")
-                && message.contains("exceed")
-            || message.contains("exceeds the available context size") || message.contains("prompt is too long")
-        guard isExcess else { return nil }
+        guard error?["code"] == "context_length_exceeded" || saysExcess(message) else { return nil }
         // OpenAI and vLLM say it in words: the first number is the context, the largest after it the prompt.
         let numbers = message.split { !$0.isNumber }.compactMap { Int($0) }
         guard let context = numbers.first else { return Excess(context: 0, prompt: 0) }
         return Excess(context: context, prompt: numbers.dropFirst().filter { $0 > context }.max() ?? 0)
+    }
+
+    /// How the servers word it.
+    private static func saysExcess(_ message: String) -> Bool {
+        if message.contains("context length"), message.contains("exceed") { return true }
+        return ["maximum context length", "exceeds the available context size", "prompt is too long"].contains(where: message.contains)
     }
 
     /// Indexes of the messages that may go, oldest first.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOHTTP1
 
 /// The one place where a `RouterError` becomes text, in the dialect of the route.
@@ -52,14 +53,6 @@ enum ErrorBody {
         return
             "{\"error\":{\"message\":\(JSONText.quoted(error.message)),\"type\":\"\(error.openAIType)\",\"param\":\(parameter),\"code\":\"\(error.label)\"}}"
     }
-}
-
-/// How a streamed answer is divided.
-enum StreamFraming: Sendable, Equatable {
-    /// `application/x-ndjson`: Ollama's own routes.
-    case newlineJSON
-    /// `text/event-stream`: the `/v1` routes.
-    case serverSentEvents
 }
 
 extension RouterError {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// `/api/embed` and `/api/embeddings` by way of `/v1/embeddings`.
 struct OllamaEmbeddings: AnswerTranslation {
     let model: String

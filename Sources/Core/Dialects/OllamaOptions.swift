@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Ollama's `options` as members of a `/v1` request.
 enum OllamaOptions {
     /// Ollama's name to the one there. Those beyond OpenAI's own are llama-server's and vLLM's; a service that does not know

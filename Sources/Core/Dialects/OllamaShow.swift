@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// `/api/show` for a model of a `/v1` endpoint: what its list tells, in Ollama's words. What it does not tell is left out.
 enum OllamaShow {
     static func answer(_ model: ModelListing, loaded: LoadedModel?) -> JSONValue {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Ollama's `/api/chat` and `/api/generate` as requests for `/v1/chat/completions` or `/v1/completions`. Pure.
 enum OllamaToChat {
     /// `/api/chat`.

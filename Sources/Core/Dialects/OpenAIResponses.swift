@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// OpenAI's `/v1/responses` as a request for `/v1/chat/completions`. Pure.
 enum OpenAIResponses {
     /// Fields that have a counterpart, or need none.

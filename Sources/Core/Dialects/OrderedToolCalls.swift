@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Tool calls that come in pieces, for streams in which one must end before the next begins: the first is passed on as it comes,
 /// pieces of the others wait for the end.
 struct OrderedToolCalls: Sendable {

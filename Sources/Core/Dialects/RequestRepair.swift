@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What can be done about a request that an endpoint has refused, where the configuration allows it. Pure.
 struct RequestRepair: Sendable, Equatable {
     enum Step: Sendable, Equatable {

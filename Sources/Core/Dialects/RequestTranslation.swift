@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// From a request in one dialect to the same in another: the one place that knows which pairs there are.
 enum RequestTranslation {
     /// - Parameters:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -50,7 +51,7 @@ struct TokenCounting: Sendable {
     private func count(_ message: JSONValue, asked: Int) async -> Int {
         guard canAsk, asked < Self.askedMessages else { return ContextTrimming.estimate(message) }
         let question: JSONValue = ["model": .string(model), "content": .string(ContextTrimming.text(message))]
-        guard let answer = try? await client.ask(.POST, "/tokenize", body: Array(question.text.utf8), of: endpoint), answer.status == 200,
+        guard let answer = try? await client.ask(.POST, "/tokenize", body: question.bytes, of: endpoint), answer.status == 200,
             let tokens = (try? JSONValue(parsing: answer.body))?["tokens"]?.array
         else { return ContextTrimming.estimate(message) }
         // The template's own words around each message.

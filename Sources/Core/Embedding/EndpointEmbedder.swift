@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -39,7 +40,7 @@ struct EndpointEmbedder: TextEmbedder {
             throw Failed(description: "the endpoint has left the fleet")
         }
         let body: JSONValue = ["model": .string(lease.grant.model), "input": .string(text)]
-        let answer = try await client.ask(.POST, "/v1/embeddings", body: Array(body.text.utf8), timeout: Self.patience, of: endpoint)
+        let answer = try await client.ask(.POST, "/v1/embeddings", body: body.bytes, timeout: Self.patience, of: endpoint)
         guard answer.status == 200, let whole = try? JSONValue(parsing: answer.body),
             let numbers = whole["data"]?.array?.first?["embedding"]?.array?.compactMap({ $0.double.map { Float($0) } }), !numbers.isEmpty
         else { throw Failed(description: "endpoint \(endpoint.name) gave no vector (status \(answer.status))") }

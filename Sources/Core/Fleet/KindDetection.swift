@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Finds out what software an endpoint runs where the configuration does not say. Pure: it says what to ask for, and is told.
 ///
 /// Ollama answers `/api/version` with a version, which nothing else does; llama-server's `/props` has its own words; and whoever

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Reads what llama-server answers to polls. Pure; all of it throws `ProbeError.badAnswer` only.
 public enum LlamaServerProbe {
     public static let healthPath = "/health"

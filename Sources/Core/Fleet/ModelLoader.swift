@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -79,7 +80,7 @@ struct ModelLoader: Sendable {
     /// - Parameter lacking: what it means that there is no such route.
     private func post(_ path: String, _ body: JSONValue, lacking: String? = nil) async -> ManagementOutcome.Failure? {
         do {
-            let answer = try await client.ask(.POST, path, body: Array(body.text.utf8), timeout: Self.timeout, of: endpoint)
+            let answer = try await client.ask(.POST, path, body: body.bytes, timeout: Self.timeout, of: endpoint)
             if answer.status == 200 { return nil }
             let message = ProbeReading.errorMessage(answer.body)
             if answer.status == 404, let lacking { return Self.refusal(lacking) }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Reads what Ollama answers to polls. Pure; all of it throws `ProbeError.badAnswer` only.
 public enum OllamaProbe {
     public static let versionPath = "/api/version"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Reads what an OpenAI-compatible service answers to polls. Pure; throws `ProbeError.badAnswer` only.
 public enum OpenAIProbe {
     public static let modelsPath = "/v1/models"

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What the probes have in common when they read an answer: everything that is not as it should be becomes `badAnswer` with what
 /// was wrong, and unknown members mean nothing.
 enum ProbeReading {

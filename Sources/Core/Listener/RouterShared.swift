@@ -22,6 +22,7 @@ final class RouterShared: Sendable {
     /// Different for each start of the daemon.
     let bootID = UInt64.random(in: 0..<1 << 31)
     let logger: Logger
+    let accessLogHealth: AccessLogHealth
     /// Client connections of all workers.
     let connections = Atomic<Int>(0)
 
@@ -37,6 +38,7 @@ final class RouterShared: Sendable {
         self.cache = cache
         self.client = client
         self.logger = logger
+        accessLogHealth = AccessLogHealth(logger: logger)
     }
 }
 
@@ -54,6 +56,11 @@ final class RuntimeSettings: Sendable {
     let modelManagement: Config.ModelManagement
     let contextShift: Bool
     let retryWithout: Set<Config.RequestPart>
+    let retries: Retries.Policy
+    /// For how long a well-looking head is kept from the client while another endpoint could still serve it.
+    let holdHead: TimeAmount
+    /// Nil: a first token is never overdue.
+    let overdue: Overdue?
     let fallbacks: [String: [String]]
     let modelAliases: [String: String]
     /// Conversations go back to where their beginning is warm; with one endpoint there is nothing to choose.
@@ -62,15 +69,18 @@ final class RuntimeSettings: Sendable {
     let cache: CacheSettings
 
     /// - Throws: `TLSError` if the listener's certificate cannot be used.
-    init(config: Config, endpoints: [Endpoint]) throws {
+    init(config: Config, endpoints: [Endpoint], accessLogHealth: AccessLogHealth) throws {
         limits = config.limits
         keys = RouterKeys(config.routerKey)
-        accessLog = AccessLog(config.accessLog)
+        accessLog = AccessLog(config.accessLog, health: accessLogHealth)
         addsResponseHeaders = config.responseHeaders
         cors = CORS(origins: config.corsOrigins)
         modelManagement = config.modelManagement
         contextShift = config.contextShift
         retryWithout = config.retryWithout
+        retries = config.retries
+        holdHead = config.holdHead
+        overdue = config.overdue
         fallbacks = config.fallbacks
         modelAliases = config.modelAliases
         affinity = config.affinity
@@ -90,6 +100,9 @@ final class RuntimeSettings: Sendable {
         modelManagement = other.modelManagement
         contextShift = other.contextShift
         retryWithout = other.retryWithout
+        retries = other.retries
+        holdHead = other.holdHead
+        overdue = other.overdue
         fallbacks = other.fallbacks
         modelAliases = other.modelAliases
         usesAffinity = other.affinity && endpoints.count > 1

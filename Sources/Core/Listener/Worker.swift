@@ -31,6 +31,12 @@ final class Worker {
     private(set) var isStopping = false
 
     private var connections: [ExchangeHandler] = []
+    /// Exchanges that go on without their client.
+    private var withoutClient: [UInt64: Exchange] = [:]
+    /// As of the last tick: endpoints that polls call down, and why.
+    private(set) var downEndpoints: [EndpointID: String] = [:]
+    /// Endpoints that have answered requests since the last tick, and when.
+    private var answered: [EndpointID: NIODeadline] = [:]
     private var nextID: UInt64
     private let idStep: UInt64
     private var ticker: RepeatedTask?
@@ -106,7 +112,7 @@ final class Worker {
         accessLines = []
     }
 
-    func count(_ outcome: WorkerCounters.Outcome) { counted.add(outcome) }
+    func count(_ outcome: ExchangeLifecycle.Outcome) { counted.add(outcome) }
 
     // MARK: Connections
 
@@ -125,11 +131,26 @@ final class Worker {
         }
     }
 
+    /// An endpoint has answered a request, well enough to be alive.
+    func noteAnswer(_ endpoint: EndpointID) { if answered[endpoint] == nil { answered[endpoint] = coarseNow } }
+
+    func detached(_ exchange: Exchange) { withoutClient[exchange.id] = exchange }
+
+    func forget(_ exchange: Exchange) { withoutClient[exchange.id] = nil }
+
+    private var exchanges: [Exchange] { connections.compactMap(\.exchange) + withoutClient.values }
+
     private func sweep() {
         let now = NIODeadline.now()
         coarseNow = now
-        // A sweep may close connections, which changes the list.
+        if !answered.isEmpty {
+            shared.fleet.trafficAnswered(answered)
+            answered.removeAll(keepingCapacity: true)
+        }
+        downEndpoints = shared.fleet.downEndpoints()
+        // A sweep may close connections and end exchanges, which changes the lists.
         for connection in connections { connection.sweep(now: now) }
+        for exchange in Array(withoutClient.values) { exchange.sweep(now: now) }
         pool.prune(now: now)
         flush()
         shared.scheduler.sweep()
@@ -154,29 +175,28 @@ final class Worker {
     /// With the requests that are here now: so nothing has to be counted as they come.
     var counters: WorkerCounters {
         var counters = counted
-        counters.open = connections.count { $0.exchange != nil }
+        counters.open = connections.count { $0.exchange != nil } + withoutClient.count
         return counters
     }
 
     func requests() -> [RequestRow] {
         let now = NIODeadline.now()
-        return connections.compactMap { $0.requestRow(now: now) }
+        return exchanges.map { $0.row(now: now) }
     }
 
     /// By model, with the tokens of streams that still run.
     func modelFigures() -> [String: WorkerMetrics.OfModel] {
         var models = metrics.models
-        for connection in connections {
-            guard let exchange = connection.exchange, let placement = exchange.placement, placement.pair >= 0 else { continue }
-            models[placement.listedModel, default: WorkerMetrics.OfModel()].tokens += exchange.tap?.tokens ?? 0
+        for exchange in exchanges {
+            guard let attempt = exchange.attempt, attempt.placement.pair >= 0 else { continue }
+            models[attempt.placement.listedModel, default: WorkerMetrics.OfModel()].tokens += attempt.tap?.tokens ?? 0
         }
         return models
     }
 
     /// Our own names of the requests that go by this name, which may be a client's.
     func ownNames(of name: String) -> [String] {
-        connections.compactMap { connection in
-            guard let exchange = connection.exchange else { return nil }
+        exchanges.compactMap { exchange in
             let own = self.name(exchange.id)
             return own == name || exchange.givenName == name ? own : nil
         }
@@ -185,10 +205,10 @@ final class Worker {
     /// - Parameter ownName: ours, of which there is one.
     /// - Returns: the request as it was; nil if it is not here (any more).
     func cancel(_ ownName: String) -> RequestInfo? {
-        guard let connection = connections.first(where: { $0.exchange.map { name($0.id) } == ownName }) else { return nil }
-        let row = connection.requestRow(now: .now())
-        connection.cancel()
-        return row?.info
+        guard let exchange = exchanges.first(where: { name($0.id) == ownName }) else { return nil }
+        let row = exchange.row(now: .now())
+        exchange.cancel()
+        return row.info
     }
 
     /// No new requests: idle connections close now, the others after the request that they carry.
@@ -201,45 +221,8 @@ final class Worker {
     func stop() {
         ticker?.cancel()
         for connection in connections { connection.abort() }
+        for exchange in Array(withoutClient.values) { exchange.fail(.stopping) }
         pool.close()
         flush()
-    }
-
-    var connectionCount: Int { connections.count }
-}
-
-/// Counters of one worker, summed over all when somebody asks.
-struct WorkerCounters: Sendable {
-    enum Outcome {
-        case completed, failed, aborted, rejected
-    }
-
-    /// Not ended yet.
-    var open = 0
-    private(set) var completed = 0
-    private(set) var failed = 0
-    private(set) var aborted = 0
-    private(set) var rejected = 0
-
-    /// That have come.
-    var total: Int { open + completed + failed + aborted + rejected }
-
-    mutating func add(_ outcome: Outcome) {
-        switch outcome {
-        case .completed: completed += 1
-        case .failed: failed += 1
-        case .aborted: aborted += 1
-        case .rejected: rejected += 1
-        }
-    }
-
-    static func + (left: WorkerCounters, right: WorkerCounters) -> WorkerCounters {
-        var sum = left
-        sum.open += right.open
-        sum.completed += right.completed
-        sum.failed += right.failed
-        sum.aborted += right.aborted
-        sum.rejected += right.rejected
-        return sum
     }
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// A request to `moe-<model>`, in the words of chat completions, which every kind of endpoint speaks. Pure.
 struct MoeRequest: Sendable {
     let operation: Operation

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -83,7 +84,7 @@ struct MoeRun: Sendable {
         }
         let answer: EndpointClient.Answer
         do {
-            answer = try await client.ask(.POST, "/v1/chat/completions", body: Array(json.text.utf8), timeout: patience, of: endpoint)
+            answer = try await client.ask(.POST, "/v1/chat/completions", body: json.bytes, timeout: patience, of: endpoint)
         } catch ProbeError.cancelled {
             throw CancellationError()
         } catch {

@@ -71,6 +71,31 @@ extension UnsafeRawBufferPointer {
         guard let base = baseAddress else { return text.utf8CodeUnitCount == 0 }
         return memcmp(base + offset, text.utf8Start, text.utf8CodeUnitCount) == 0
     }
+
+    /// What is left behind the first bytes.
+    @inline(__always)
+    func from(_ offset: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: baseAddress.map { $0 + offset }, count: count - offset)
+    }
+
+    /// Whether an object follows one of these keys, which are given with their quotes and the colon. One pass over the bytes, however many
+    /// keys.
+    func containsObject(after keys: [StaticString]) -> Bool {
+        guard let base = baseAddress else { return false }
+        var from = 0
+        while from < count, let found = memchr(base + from, Int32(UInt8(ascii: "{")), count - from) {
+            let brace = UnsafeRawPointer(found) - base
+            var end = brace
+            if end > 0, self[end - 1] == UInt8(ascii: " ") { end -= 1 }
+            // Mostly the brace begins an object of a list.
+            if end > 0, self[end - 1] == UInt8(ascii: ":") {
+                let before = UnsafeRawBufferPointer(start: base, count: end)
+                for key in keys where before.hasSuffix(key) { return true }
+            }
+            from = brace + 1
+        }
+        return false
+    }
 }
 
 extension Slice<UnsafeRawBufferPointer> {

@@ -33,27 +33,13 @@ struct LocalAnswer: Equatable {
             status: error.status, contentType: ErrorBody.contentType(dialect), body: ByteBuffer(string: ErrorBody.body(error, dialect)), extra: extra)
     }
 
-    /// - Parameter isHead: the answer to a HEAD is its head alone.
-    func write(version: HTTPVersion, closes: Bool, isHead: Bool, into buffer: inout ByteBuffer, writeMore: (inout ByteBuffer) -> Void = { _ in }) {
-        writeHead(version: version, framing: .counted(body.readableBytes), closes: closes, into: &buffer, writeMore: writeMore)
-        if !isHead { buffer.writeImmutableBuffer(body) }
+    var head: AnswerHead {
+        AnswerHead(source: .own(status, contentType: contentType, extra: extra), framing: .counted(body.readableBytes))
     }
 
-    func writeHead(
-        version: HTTPVersion, framing: ForwardedHeaders.Framing, closes: Bool, into buffer: inout ByteBuffer,
-        writeMore: (inout ByteBuffer) -> Void = { _ in }
-    ) {
-        ResponseSerializer.writeStatusLine(status, version: version, into: &buffer)
-        if !contentType.isEmpty { ForwardedHeaders.write("Content-Type", contentType, into: &buffer) }
-        for (name, value) in extra { ForwardedHeaders.write(name, value, into: &buffer) }
-        writeMore(&buffer)
-        ForwardedHeaders.write("Date", HTTPDate.now(), into: &buffer)
-        ForwardedHeaders.write(framing, into: &buffer)
-        if closes {
-            buffer.writeStaticString("Connection: close\r\n")
-        } else if !version.knowsChunks {
-            buffer.writeStaticString("Connection: keep-alive\r\n")
-        }
-        buffer.writeStaticString("\r\n")
+    /// - Parameter isHead: the answer to a HEAD is its head alone.
+    func write(version: HTTPVersion, closes: Bool, isHead: Bool, into buffer: inout ByteBuffer, writeMore: (inout ByteBuffer) -> Void = { _ in }) {
+        head.write(version: version, closes: closes, into: &buffer, writeMore: writeMore)
+        if !isHead { buffer.writeImmutableBuffer(body) }
     }
 }

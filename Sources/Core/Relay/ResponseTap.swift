@@ -3,15 +3,11 @@
 
 import NIOCore
 
-#if canImport(Glibc)
-    import Glibc
-#endif
-
 /// Watches an answer pass: counts tokens, finds the endpoint's own figures, and knows whether the answer was whole.
 ///
-/// It never holds the answer up and never builds a JSON tree. For each chunk of a stream it looks for line ends, and for
-/// each line at a few bytes; only the last lines of a stream, which carry figures, are read further. Keys are looked for
-/// with their quotes, which inside a JSON string would be escaped, so that no generated text can be taken for one.
+/// It never holds the answer up and never builds a JSON tree. It looks at a few bytes of each item of a stream; only the last ones,
+/// which carry figures, are read further. Keys are looked for with their quotes, which inside a JSON string would be escaped, so that no
+/// generated text can be taken for one.
 struct ResponseTap {
     private enum Mode {
         /// Nothing to be read: an error, or an encoding that we cannot read.
@@ -21,10 +17,10 @@ struct ResponseTap {
         case whole
     }
 
-    /// The endpoint itself said that it failed.
-    let isServerError: Bool
+    let status: Int
     private let mode: Mode
-    private let lineLimit: Int
+    private var lines: LineReader
+    private var events: EventReader
     /// Items seen in a stream; one is one token, as near as an endpoint that streams says.
     private(set) var streamedItems = 0
     private(set) var figures = AnswerFigures()
@@ -32,9 +28,6 @@ struct ResponseTap {
     private(set) var sawEnd = false
     /// The stream said that it failed (an `error` item).
     private(set) var sawError = false
-    /// The line that is not ended yet; beyond `lineLimit` only its length is known.
-    private var partial: [UInt8] = []
-    private var partialLength = 0
     private var head: [UInt8] = []
     private var tail: [UInt8] = []
 
@@ -43,14 +36,21 @@ struct ResponseTap {
     private static let overlap = 64
 
     init(response: ResponseHead, lineLimit: Int) {
-        self.lineLimit = lineLimit
-        isServerError = response.status >= 500
+        lines = LineReader(limit: lineLimit)
+        events = EventReader(limit: lineLimit)
+        status = response.status
         if response.status != 200 || response.isEncoded {
             mode = .off
         } else {
             mode = response.streamFraming.map { .stream($0) } ?? .whole
         }
     }
+
+    /// The endpoint itself said that it failed.
+    var isServerError: Bool { status >= 500 }
+
+    /// An item has passed that carries a token, as near as can be told.
+    var sawToken: Bool { streamedItems > 0 }
 
     /// How the answer is divided, if it is a stream; nil otherwise.
     var framing: StreamFraming? {
@@ -63,8 +63,8 @@ struct ResponseTap {
         framing == nil || (sawEnd && !sawError)
     }
 
-    /// Whether what has passed ends within a line.
-    var isMidLine: Bool { partialLength > 0 }
+    /// Whether what has passed ends within a line, or within an event.
+    var isMidLine: Bool { lines.isMidLine || events.isMidEvent }
 
     /// The best known number of tokens: the endpoint's own, else the items counted.
     var tokens: Int { figures.answerTokens ?? streamedItems }
@@ -76,7 +76,12 @@ struct ResponseTap {
     mutating func watch(_ bytes: UnsafeRawBufferPointer) {
         switch mode {
         case .off: break
-        case .stream(let framing): watchLines(bytes, framing)
+        case .stream(.newlineJSON):
+            var rest = bytes
+            while let line = lines.next(&rest) { read(line) }
+        case .stream(.serverSentEvents):
+            var rest = bytes
+            while let item = events.next(&rest) { read(item) }
         case .whole: keepWindow(bytes)
         }
     }
@@ -85,14 +90,12 @@ struct ResponseTap {
     mutating func finish() {
         switch mode {
         case .off: break
-        case .stream(let framing):
+        case .stream:
             // A last line may lack its newline and be the end all the same; half an item is no item.
-            if partialLength > 0, partialLength == partial.count {
-                let line = partial
-                let items = streamedItems
-                line.withUnsafeBytes { readLine($0, framing) }
-                streamedItems = items
-            }
+            let items = streamedItems
+            if let line = lines.unfinished { read(line) }
+            if let item = events.unfinished { read(item) }
+            streamedItems = items
         case .whole:
             head.withUnsafeBytes { figures.read($0) }
             if !tail.isEmpty { tail.withUnsafeBytes { figures.read($0) } }
@@ -101,38 +104,20 @@ struct ResponseTap {
 
     // MARK: Streams
 
-    private mutating func watchLines(_ bytes: UnsafeRawBufferPointer, _ framing: StreamFraming) {
-        var rest = bytes[...]
-        while let end = rest.firstIndexOfNewline() {
-            let line = UnsafeRawBufferPointer(rebasing: rest[rest.startIndex..<end])
-            rest = rest[(end + 1)...]
-            if partialLength == 0 {
-                readLine(line, framing)
-            } else {
-                keepPartial(line)
-                if partialLength == partial.count {
-                    let whole = partial
-                    whole.withUnsafeBytes { readLine($0, framing) }
-                } else {
-                    // Too long to be kept: it was an item all the same.
-                    streamedItems += 1
-                }
-                partial.removeAll(keepingCapacity: true)
-                partialLength = 0
-            }
+    private mutating func read(_ line: LineReader.Line) {
+        switch line {
+        case .whole(let bytes): bytes.withBytes { readNewlineJSON($0) }
+        // It was an item all the same.
+        case .tooLong: streamedItems += 1
         }
-        if !rest.isEmpty { keepPartial(UnsafeRawBufferPointer(rebasing: rest)) }
     }
 
-    private mutating func keepPartial(_ bytes: UnsafeRawBufferPointer) {
-        partialLength += bytes.count
-        if partialLength <= lineLimit { partial.append(contentsOf: bytes) }
-    }
-
-    private mutating func readLine(_ line: UnsafeRawBufferPointer, _ framing: StreamFraming) {
-        switch framing {
-        case .newlineJSON: readNewlineJSON(line)
-        case .serverSentEvents: readEvent(line)
+    private mutating func read(_ item: EventReader.Item) {
+        switch item {
+        case .event(let event):
+            event.name.withBytes { if !$0.isEmpty { readEventName($0) } }
+            event.data.withBytes { readEvent($0) }
+        case .tooLong: streamedItems += 1
         }
     }
 
@@ -153,32 +138,30 @@ struct ResponseTap {
         }
     }
 
-    private mutating func readEvent(_ line: UnsafeRawBufferPointer) {
-        guard line.hasPrefix("data:") else {
-            if line.hasPrefix("event:") { readEventName(line) }
-            return
-        }
-        if line.contains("[DONE]"), line.count < 16 {
+    private static let figureKeys: [StaticString] = ["\"usage\":", "\"timings\":"]
+
+    private mutating func readEvent(_ data: UnsafeRawBufferPointer) {
+        if data.count < 16, data.contains("[DONE]") {
             sawEnd = true
             return
         }
-        if line.hasPrefix("data: {\"error\":") || line.hasPrefix("data:{\"error\":") {
+        if data.hasPrefix("{\"error\":") {
             sawError = true
             return
         }
-        if line.contains("\"usage\":{") || line.contains("\"usage\": {") || line.contains("\"timings\":{") {
-            figures.read(line)
+        if data.containsObject(after: Self.figureKeys) {
+            figures.read(data)
             // OpenAI's separate chunk of figures carries no token.
-            if line.contains("\"choices\":[]") { return }
+            if data.contains("\"choices\":[]") { return }
         }
         streamedItems += 1
     }
 
     /// The newer routes name their events, and end without `[DONE]`.
-    private mutating func readEventName(_ line: UnsafeRawBufferPointer) {
-        if line.hasSuffix("message_stop") || line.hasSuffix("response.completed") || line.hasSuffix("response.incomplete") {
+    private mutating func readEventName(_ name: UnsafeRawBufferPointer) {
+        if name.equals("message_stop") || name.equals("response.completed") || name.equals("response.incomplete") {
             sawEnd = true
-        } else if line.hasSuffix(" error") || line.hasSuffix("response.failed") {
+        } else if name.equals("error") || name.equals("response.failed") {
             sawError = true
         }
     }

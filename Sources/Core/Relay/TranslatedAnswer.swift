@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
-#if canImport(Glibc)
-    import Glibc
-#endif
+import JSON
 
 /// Feeds the bytes of an endpoint's answer to a translation, and says what the client gets. Pure: no channel, no clock.
 ///
@@ -33,21 +31,23 @@ struct TranslatedAnswer: Sendable {
     private(set) var mode = Mode.whole
     private var gathered: [UInt8] = []
     private var isTooLarge = false
-    private var line: [UInt8] = []
-    private var event: [UInt8] = []
-    private let lineLimit: Int
+    private var events: EventReader
+    private let eventLimit: Int
     private(set) var hasEnded = false
     private(set) var hasFailed = false
 
     init(_ translation: any AnswerTranslation, lineLimit: Int) {
         self.translation = translation
-        self.lineLimit = lineLimit
+        eventLimit = lineLimit
+        events = EventReader(limit: lineLimit)
     }
 
     var streamType: String { translation.streamType }
 
-    mutating func begin(status: Int, isEventStream: Bool) {
-        mode = status != 200 ? .refusal(status: status) : isEventStream ? .stream : .whole
+    mutating func begin(status: Int, isEventStream: Bool) { mode = Self.mode(status: status, isEventStream: isEventStream) }
+
+    static func mode(status: Int, isEventStream: Bool) -> Mode {
+        status != 200 ? .refusal(status: status) : isEventStream ? .stream : .whole
     }
 
     /// - Returns: what the client gets now.
@@ -57,38 +57,25 @@ struct TranslatedAnswer: Sendable {
             return ""
         }
         var text = ""
-        var rest = bytes[...]
-        while let end = rest.firstIndexOfNewline() {
-            line += rest[rest.startIndex..<end]
-            rest = rest[(end + 1)...]
-            text += take(time)
-        }
-        // What is too long for a line is no event that a translation could use.
-        if line.count + rest.count <= lineLimit { line += rest }
+        var rest = bytes
+        while let item = events.next(&rest) { text += take(item, time) }
         return text
     }
 
-    /// One line of the stream has ended.
-    private mutating func take(_ time: (Bool) -> AnswerTime) -> String {
-        if line.last == UInt8(ascii: "\r") { line.removeLast() }
-        defer { line.removeAll(keepingCapacity: true) }
-        guard !line.isEmpty else { return dispatch(time) }
-        guard line.starts(with: "data:".utf8) else { return "" }
-        var data = line.dropFirst(5)
-        if data.first == UInt8(ascii: " ") { data = data.dropFirst() }
-        if !event.isEmpty { event.append(UInt8(ascii: "\n")) }
-        event += data
-        return ""
+    private mutating func take(_ item: EventReader.Item, _ time: (Bool) -> AnswerTime) -> String {
+        switch item {
+        case .event(let event): event.data.withBytes { take($0, time) }
+        case .tooLong: fail("the endpoint sent an event of more than \(eventLimit) bytes", status: 502)
+        }
     }
 
-    private mutating func dispatch(_ time: (Bool) -> AnswerTime) -> String {
-        defer { event.removeAll(keepingCapacity: true) }
-        guard !event.isEmpty, !hasEnded else { return "" }
-        if event.elementsEqual("[DONE]".utf8) {
+    private mutating func take(_ data: UnsafeRawBufferPointer, _ time: (Bool) -> AnswerTime) -> String {
+        guard !data.isEmpty, !hasEnded else { return "" }
+        if data.equals("[DONE]") {
             hasEnded = true
             return translation.end(time(false))
         }
-        guard let item = try? JSONValue(parsing: event) else { return fail("the endpoint sent an event that is no JSON", status: 502) }
+        guard let item = try? JSONValue(parsing: data) else { return fail("the endpoint sent an event that is no JSON", status: 502) }
         if let error = item["error"].given {
             return fail(error["message"]?.string ?? error.string ?? "the endpoint failed", status: error["code"]?.integer ?? 500)
         }
@@ -108,8 +95,7 @@ struct TranslatedAnswer: Sendable {
         switch mode {
         case .stream:
             var text = ""
-            if !line.isEmpty { text += take { _ in time } }
-            text += dispatch { _ in time }
+            if let item = events.unfinished { text += take(item) { _ in time } }
             if !hasEnded {
                 hasEnded = true
                 // Some servers end without `[DONE]`; the translation knows whether the answer was complete.

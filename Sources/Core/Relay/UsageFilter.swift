@@ -22,17 +22,15 @@ struct UsageFilter: Sendable {
         held += payload
         var out: [UInt8] = []
         var start = 0
-        var index = 0
-        while index + 1 < held.count {
-            let width = Self.blankLine(held, at: index)
-            guard width > 0 else {
-                index += 1
-                continue
+        held.withUnsafeBytes { held in
+            // What is held begins where an event begins.
+            var events = EventReader(limit: Self.limit)
+            var rest = held
+            while let item = events.next(&rest) {
+                let end = held.count - rest.count
+                if !Self.isUsage(item) { out += held[start..<end] }
+                start = end
             }
-            let event = held[start..<index + width]
-            if !Self.isUsage(event) { out += event }
-            index += width
-            start = index
         }
         held.removeFirst(start)
         // An event of this size is no count of tokens.
@@ -46,22 +44,17 @@ struct UsageFilter: Sendable {
     /// What is still held when the stream ends.
     mutating func finish() -> [UInt8] {
         defer { held = [] }
-        return Self.isUsage(held[...]) ? [] : held
-    }
-
-    /// The length of an event's end at `index`, which some servers write with carriage returns; 0 if there is none.
-    private static func blankLine(_ bytes: [UInt8], at index: Int) -> Int {
-        guard bytes[index] == 0x0a else { return 0 }
-        if bytes[index + 1] == 0x0a { return 2 }
-        return index + 2 < bytes.count && bytes[index + 1] == 0x0d && bytes[index + 2] == 0x0a ? 3 : 0
+        return held.withUnsafeBytes(Self.isUsage) ? [] : held
     }
 
     private static let limit = 16 * 1024
 
-    private static func isUsage(_ event: ArraySlice<UInt8>) -> Bool {
-        event.withUnsafeBytes { event in
-            (event.contains("\"choices\":[]") || event.contains("\"choices\": []")) && event.contains("\"usage\":")
-                && !event.contains("\"usage\":null")
-        }
+    private static func isUsage(_ item: EventReader.Item) -> Bool {
+        guard case .event(let event) = item else { return false }
+        return event.data.withBytes(isUsage)
+    }
+
+    private static func isUsage(_ data: UnsafeRawBufferPointer) -> Bool {
+        (data.contains("\"choices\":[]") || data.contains("\"choices\": []")) && data.contains("\"usage\":") && !data.contains("\"usage\":null")
     }
 }

@@ -5,9 +5,11 @@ import NIOCore
 import NIOHTTP1
 import Protocol
 
-/// One request and its answer: who, what, where to, how far.
+/// One request and its answer. `ExchangeLifecycle` says what may happen next; this carries it out: `+Decide` finds out where the request
+/// goes, `+Carry` brings it to an endpoint, `+Answer` brings the answer back, `+Elsewhere` does what there is to do when an endpoint
+/// fails, `+End` ends it.
 ///
-/// Bound to the event loop of its client, hence not `Sendable`.
+/// Bound to the event loop of its client, hence not `Sendable`. It outlives its client where others follow its generation.
 final class Exchange {
     /// Unique while the daemon runs.
     let id: UInt64
@@ -18,7 +20,17 @@ final class Exchange {
     /// Path and query for the endpoint: the router's own key is gone from the query.
     let target: Substring
     let started: NIODeadline
+    let worker: Worker
+    /// Address and port of the client.
+    let clientAddress: String
+    /// Between whom the line is fair.
+    let tenant: Tenant
 
+    /// Whoever gets the answer; nil after the end, and after the client has left.
+    var client: ExchangeHandler?
+    var life = ExchangeLifecycle()
+
+    // The request.
     var body: ByteBuffer?
     /// The client sent its body in chunks; so do we.
     var isChunked = false
@@ -26,124 +38,150 @@ final class Exchange {
     var facts: RequestFacts?
     /// Where more than one endpoint could know its beginning.
     var prompt: PromptReading?
-
-    private(set) var phase = RequestInfo.Phase.receiving
-    private(set) var phaseSince: NIODeadline
-
-    /// The place in line, while there is one.
-    var ticket: TicketID?
-    /// The slot, from its grant until it is given back.
-    var lease: Lease?
-    var endpoint: Endpoint?
-    /// How the request must be said there.
-    var placement: Placement?
-    /// What only the few need that do not go straight to one endpoint; made when the first of it is set.
-    private(set) var existingDetour: Detour?
-    var detour: Detour {
-        if let existingDetour { return existingDetour }
-        let made = Detour()
-        existingDetour = made
-        return made
-    }
-
-    /// Takes the chunk of token counts out of a stream for a client that has not asked for it.
-    var usageFilter: UsageFilter?
     /// By `?endpoint=`, as the client wrote it, and what it means.
     var chosenName: String?
     var chosen: EndpointID?
-    /// The endpoint may be silent for long: it moves models.
-    var isPatient = false
-    /// The endpoint's models are others now.
-    var pollsAfterwards = false
-    /// A task makes the answer, and keeps its own deadlines.
-    var hasJob = false
-    var upstream: UpstreamHandler?
-    /// Endpoints that have failed this request.
-    var failedEndpoints: [EndpointID] = []
-    /// How often the request itself, not only a connection, was lost.
-    var lostRequests = 0
-    var lastFailure: RouterError?
 
-    /// The load that it has set off, until its answer begins.
-    var load: LoadLog.Load?
-    var sentAt: NIODeadline?
-    var firstByteAt: NIODeadline?
-    /// The sweeper's tick at the last sign of life of the endpoint.
+    // Its way.
+    var ticket: TicketID?
+    /// At the endpoint where it is now; nil while it is at none.
+    var attempt: Attempt?
+    var retries = Retries()
+    private(set) var phase = RequestInfo.Phase.receiving
+    private(set) var phaseSince: NIODeadline
+    /// When it first had a slot, or was to need none.
+    var grantedAt: NIODeadline?
+    /// The sweeper's tick at the last sign of life of whoever makes the answer.
     var lastActivity: NIODeadline
-    var tap: ResponseTap?
-    var bytesSent = 0
 
+    // The answer.
+    /// 0 before it begins.
+    var status = 0
+    var bytesSent = 0
     /// What the answer says of the cache; nil on routes without one.
     var cacheMark: CacheMark?
     /// The answer is being recorded for the cache, and for those who follow it.
-    var fill: CacheFill?
+    var recording: Recording?
 
-    /// Of the answer; 0 before it begins.
-    var status = 0
-    /// When it had a slot, or was to need none.
-    var grantedAt: NIODeadline?
-    /// Why it went where it went, after its lease is gone.
-    var why = ""
+    /// What only the few need that do not go straight to one endpoint; made when the first of it is set.
+    private(set) var existingSideWork: SideWork?
+    var sideWork: SideWork {
+        if let existingSideWork { return existingSideWork }
+        let made = SideWork()
+        existingSideWork = made
+        return made
+    }
 
-    init(id: UInt64, givenName: String?, head: HTTPRequestHead, route: Route, target: Substring, now: NIODeadline) {
-        self.id = id
-        self.givenName = givenName
+    init(_ accepted: HeadCheck.Accepted, head: HTTPRequestHead, client: ExchangeHandler, now: NIODeadline) {
+        worker = client.worker
+        id = worker.newExchangeID()
+        givenName = worker.name(given: head.headers.first(name: "x-request-id"))
         self.head = head
-        self.route = route
-        self.target = target
-        self.started = now
-        self.phaseSince = now
-        self.lastActivity = now
+        route = accepted.route
+        target = accepted.target
+        chosenName = accepted.chosenName
+        isChunked = accepted.isChunked
+        started = now
+        phaseSince = now
+        lastActivity = now
+        clientAddress = client.address
+        tenant = client.tenant
+        self.client = client
     }
 
     func enter(_ phase: RequestInfo.Phase, now: NIODeadline) {
+        guard phase != self.phase else { return }
         self.phase = phase
         phaseSince = now
     }
 
-    /// Gives the slot back, if there is one. However often it is called, the slot goes back once.
-    func release(_ outcome: LeaseEnd.Outcome, now: NIODeadline) {
-        guard let lease else { return }
-        self.lease = nil
-        if load != nil { endLoad(outcome) }
-        why = lease.grant.why.rawValue
-        let sent = sentAt ?? now
-        let timeToHead = firstByteAt.map { $0 - sent }
-        let tokens = self.tokens
-        // The client's fault, which is no achievement of the endpoint's.
-        let isRefusal = outcome == .completed && status >= 400
-        lease.release(
-            LeaseEnd(
-                outcome: isRefusal ? .refused : outcome,
-                timeToHead: timeToHead,
-                timeToFirstToken: tap?.framing != nil ? timeToHead : nil,
-                serviceTime: now - sent,
-                tokens: tokens.output,
-                loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) },
-                teaches: outcome == .completed && !isRefusal && tokens.input + tokens.output > 0))
+    /// As logs and answers call it.
+    var name: String { givenName ?? worker.name(id) }
+
+    var endpoint: Endpoint? { attempt?.endpoint }
+
+    /// Why it went where it went.
+    var why: String { cacheMark?.why ?? attempt?.why ?? "" }
+
+    /// What was done to the request beyond passing it on, and where it has failed before: told in a response header.
+    var notes: [String] {
+        let retryNote = retryNote
+        return (existingSideWork?.notes ?? []) + (retryNote.isEmpty ? [] : [retryNote])
     }
 
-    /// Its answer has not begun, and will not.
-    private func endLoad(_ outcome: LeaseEnd.Outcome) {
-        if outcome == .aborted { load?.left() } else { load?.failed(lastFailure?.message ?? "") }
-        load = nil
+    /// "gpu-3: 503 busy; then gpu-1". Empty for a request that was tried once: its answer says it all.
+    var retryNote: String {
+        let isAnsweredElsewhere = attempt != nil && attempt?.verdict?.cause == nil
+        guard retries.count > 1 || (retries.count == 1 && isAnsweredElsewhere) else { return "" }
+        return retries.notes.joined(separator: "; ") + (isAnsweredElsewhere ? "; then \(endpoint?.name ?? "")" : "")
     }
 
-    /// Of the answer, as the endpoint told them or as they were counted.
-    var tokens: TokenSum { TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0) }
+    // MARK: For operators
 
-    func info(name: String, client: String, now: NIODeadline) -> RequestInfo {
-        let tokens = tap?.tokens ?? 0
+    func row(now: NIODeadline) -> RequestRow {
+        RequestRow(info: info(now: now), ownName: worker.name(id), ticket: ticket)
+    }
+
+    private func info(now: NIODeadline) -> RequestInfo {
+        let tokens = attempt?.tap?.tokens ?? 0
         var info = RequestInfo(
-            id: name, client: client, method: head.method.rawValue,
+            id: name, client: clientAddress, method: head.method.rawValue,
             route: String(head.uri.prefix { $0 != "?" }), model: facts?.model ?? "", endpoint: endpoint?.name ?? "", phase: phase,
             ageMs: (now - started).milliseconds, phaseMs: (now - phaseSince).milliseconds, tokens: tokens, bytesSent: bytesSent)
-        info.why = lease?.grant.why.rawValue ?? cacheMark?.why ?? why
+        info.why = why
         info.cache = cacheMark?.word ?? ""
         // The first token's time is not one of generating.
-        if tokens > 1, let firstByteAt, now > firstByteAt { info.tokensPerSecond = Double(tokens - 1) / (now - firstByteAt).seconds }
+        if tokens > 1, let first = attempt?.firstTokenAt, now > first { info.tokensPerSecond = Double(tokens - 1) / (now - first).seconds }
         return info
     }
+}
+
+/// What an exchange needs that is repaired, mixed, uploaded or answered by a task. The many that go straight to one endpoint never have
+/// one: they are made and thrown away for each request, and shall be small.
+final class SideWork {
+    /// What was done to the request beyond passing it on.
+    var notes: [String] = []
+    /// What the final answer of a mixture is made of.
+    var mixture: Mixture?
+    /// What may be done about a refusal.
+    var repair: RequestRepair?
+    /// Its length has been looked at before it was sent.
+    var wasMeasured = false
+    /// The model that is asked for instead of the one that is not there, and how many of them have been.
+    var substitute: String?
+    var substitutions = 0
+    /// What makes the answer when no single endpoint does. Cancelled when the exchange ends.
+    var task: Task<Void, Never>?
+    /// Whoever waits for the client to take more.
+    var writable: EventLoopPromise<Void>?
+    /// What is done with a model at the endpoint.
+    var change: ModelChange?
+    /// What follows another's generation: its kind of stream, and whether what was passed on ends within a line.
+    var followed: (framing: StreamFraming, isMidLine: Bool)?
+    /// A body of any size on its way to endpoints.
+    var upload: BlobUpload?
+
+    struct Mixture {
+        var request: MoeRequest
+        var outcome: MoeRun.Outcome
+    }
+
+    /// Nobody waits for what the task may still make, nor for what is still uploaded.
+    func end() {
+        task?.cancel()
+        task = nil
+        writable?.fail(AnswerWriter.ClientLeft())
+        writable = nil
+        upload?.cancel()
+        upload = nil
+    }
+}
+
+/// `pull`, `create`, `copy` or `delete`, and the model that is another one afterwards.
+struct ModelChange: Sendable {
+    var operation: ModelOperation
+    /// Nil for `push`, which changes none.
+    var model: String?
 }
 
 extension TimeAmount {

@@ -7,69 +7,74 @@ import NIOHTTP1
 import Protocol
 import Synchronization
 
-/// A client's connection: carries one exchange after the other, from the parsed head to the last byte of the answer.
+/// A client's connection: carries one exchange after the other. It translates the channel's events for `ConnectionStateMachine` and for
+/// the exchange, and puts on the wire what the exchange wants there (`+Answer`).
 ///
-/// In the order of events: this file takes what the channel brings, `+Request` decides what to do with a request,
-/// `+Upstream` carries it to an endpoint, `+Answer` writes what goes back, `+Deadlines` ends what takes too long.
-/// What is legal when is `ExchangeStateMachine`'s to say.
-///
-/// Bound to its event loop, hence not `Sendable`; the scheduler, which lives on no loop, reaches it through `Mailbox`.
+/// Bound to its event loop, hence not `Sendable`.
 final class ExchangeHandler: ChannelDuplexHandler {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = Never
     typealias OutboundOut = ByteBuffer
 
     let worker: Worker
-    var machine = ExchangeStateMachine()
-    var exchange: Exchange?
+    var machine = ConnectionStateMachine()
+    /// The exchange whose turn it is.
+    private(set) var exchange: Exchange?
     var context: ChannelHandlerContext?
+    /// There from the moment that the handler is in a pipeline.
+    var output: ClientOutput?
     /// Where this connection stands in its worker's list.
     var workerIndex = 0
     /// For the line's fairness where there are no keys; made once, as it costs a string.
     private(set) var tenant = Tenant("")
-    private(set) var clientAddress = ""
-
-    /// What is to be written at the end of the current read: a head, small chunks. Kept between uses, so that a stream
-    /// whose client keeps up allocates nothing for its tokens.
-    var out: ByteBuffer
-    /// How the answer's body is delimited.
-    var framing = ForwardedHeaders.Framing.none
+    private(set) var address = ""
 
     /// Requests that came before their turn.
     private var held: Deque<HTTPServerRequestPart> = []
-    private var isReplaying = false
-    private var heldRead = false
-    /// The request's body must wait: those that it goes to are slower than the client.
-    var holdsReads = false
+    private var replay = Replay.resting
+    private var reads = Reads.flowing
 
     /// When the connection opened, became idle, or began to linger: what the sweeper measures by.
-    var restingSince: NIODeadline
-    var hasCarriedRequest = false
+    private(set) var rest: Rest
     /// The connection is ending, and is closed by then whatever happens.
     var closesBy: NIODeadline?
 
-    /// The client has gone; what it asked for goes on for those who follow it.
-    var isDetached = false
+    private enum Replay { case resting, running }
+
+    /// Whether the client is read.
+    enum Reads: Equatable {
+        case flowing
+        /// Those that the request's body goes to are slower than the client.
+        case withheld(isWanted: Bool)
+    }
+
+    enum Rest {
+        /// It has carried no request yet.
+        case fresh(since: NIODeadline)
+        case between(since: NIODeadline)
+    }
 
     init(worker: Worker) {
         self.worker = worker
-        restingSince = .now()
-        out = ByteBuffer()
+        rest = .fresh(since: .now())
     }
 
     // MARK: Channel events
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        out = context.channel.allocator.buffer(capacity: 1024)
+        output = ClientOutput(context)
     }
 
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        output = nil
+    }
 
     func channelActive(context: ChannelHandlerContext) {
-        let address = context.remoteAddress
-        tenant = Tenant(address?.ipAddress ?? "")
-        clientAddress = Self.text(address)
+        let remote = context.remoteAddress
+        tenant = Tenant(remote?.ipAddress ?? "")
+        address = Self.text(remote)
         worker.opened(self)
         if worker.isStopping { machine.endAfterThis() }
         context.fireChannelActive()
@@ -77,10 +82,10 @@ final class ExchangeHandler: ChannelDuplexHandler {
 
     /// Reads are withheld while requests that came early wait for their turn: the memory for them is one read's worth.
     func read(context: ChannelHandlerContext) {
-        if held.isEmpty, !holdsReads {
+        if held.isEmpty, reads == .flowing {
             context.read()
         } else {
-            heldRead = true
+            reads = .withheld(isWanted: true)
         }
     }
 
@@ -89,55 +94,34 @@ final class ExchangeHandler: ChannelDuplexHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        if context.channel.isWritable, let waiting = exchange?.existingDetour?.writable {
-            exchange?.existingDetour?.writable = nil
-            waiting.succeed(())
-        }
-        guard let upstream = exchange?.upstream else { return }
-        if context.channel.isWritable {
-            // The silence until now was the client's doing.
-            exchange?.lastActivity = worker.coarseNow
-            upstream.resumeReading()
-        } else {
-            upstream.pauseReading()
-        }
+        exchange?.clientTakes(more: context.channel.isWritable)
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         machine.closed()
         held.removeAll()
-        if exchange != nil, !detaches() { abandonExchange() }
-        if !isDetached { worker.closed(self) }
+        if let exchange {
+            self.exchange = nil
+            exchange.clientLeft()
+        }
+        worker.closed(self)
         worker.shared.connections.subtract(1, ordering: .relaxed)
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        let fault: RouterError
-        switch error {
-        case HTTPParserError.invalidEOFState:
-            // The client left within its request: `channelInactive` follows and accounts for it.
-            return
-        case HTTPParserError.headerOverflow:
-            fault = .headersTooLarge(limit: worker.settings.limits.maxHeaderBytes)
-        case HTTPParserError.unknown:
-            // The parser's word for heads that two readers could read differently.
-            fault = .malformedRequest("its head is ambiguous, such as by both Content-Length and Transfer-Encoding")
-        case let error as HTTPParserError:
-            fault = .malformedRequest("\(error)")
-        case let error as NIOHTTPDecoderError:
-            fault = "\(error)".contains("Header") ? .headersTooLarge(limit: worker.settings.limits.maxHeaderBytes) : .malformedRequest("\(error)")
-        default:
-            // The connection itself is broken: nobody is there to be told.
-            context.close(promise: nil)
-            return
+        switch ClientFault(error) {
+        // The client left within its request: `channelInactive` follows and accounts for it.
+        case .left: break
+        case .request(let fault): refuseConnection(fault(worker.settings.limits))
+        // The connection itself is broken: nobody is there to be told.
+        case .connection: context.close(promise: nil)
         }
-        refuseConnection(fault)
     }
 
     // MARK: Parts, in order
 
     private func handle(_ part: HTTPServerRequestPart) {
-        let holding = !held.isEmpty && !isReplaying
+        let holding = !held.isEmpty && replay == .resting
         switch part {
         case .head(let head):
             switch holding ? .hold : machine.receivedHead(keepAlive: head.isKeepAlive && !worker.isStopping) {
@@ -147,13 +131,13 @@ final class ExchangeHandler: ChannelDuplexHandler {
             }
         case .body(let bytes):
             switch machine.receivedBody(holding: holding) {
-            case .keep: keepBody(bytes)
+            case .keep: exchange?.receivedBody(bytes)
             case .hold: held.append(part)
             case .ignore: break
             }
         case .end(let trailers):
             switch machine.receivedEnd(holding: holding) {
-            case .decide: requestIsWhole(trailers: trailers)
+            case .decide: exchange?.requestEnded(trailers: trailers)
             case .hold: held.append(part)
             case .ignore: break
             case .next: nextRequest()
@@ -162,45 +146,73 @@ final class ExchangeHandler: ChannelDuplexHandler {
         }
     }
 
-    func resumeHeldRead() {
-        guard heldRead, held.isEmpty, !holdsReads else { return }
-        heldRead = false
-        context?.read()
+    private func begin(_ head: HTTPRequestHead) {
+        rest = .between(since: worker.coarseNow)
+        let now = NIODeadline.now()
+        switch HeadCheck.judge(head, worker.settings) {
+        case .success(let accepted):
+            let exchange = Exchange(accepted, head: head, client: self, now: now)
+            self.exchange = exchange
+            // The body is wanted: everything that can be said against the request without it has been said.
+            if accepted.expectsContinue { output?.writeNow(ResponseSerializer.continueLine) }
+            exchange.begin()
+        case .failure(let refused):
+            if refused.endsConnection { machine.endAfterThis() }
+            let exchange = Exchange(refused.accepted, head: head, client: self, now: now)
+            self.exchange = exchange
+            exchange.answer(refused.error)
+        }
     }
 
     /// The exchange is over and the connection goes on: what was held back is due.
     func nextRequest() {
         exchange = nil
-        holdsReads = false
-        restingSince = worker.coarseNow
-        guard !isReplaying else { return }
-        isReplaying = true
+        rest = .between(since: worker.coarseNow)
+        guard replay == .resting else { return }
+        replay = .running
         while machine.request != .whole, !machine.isClosed, let part = held.popFirst() { handle(part) }
-        isReplaying = false
+        replay = .resting
         if worker.isStopping, machine.isIdle, held.isEmpty {
             context?.close(promise: nil)
         } else {
-            resumeHeldRead()
+            resumeReads()
         }
     }
 
-    /// Nobody is left who wants what was still going on.
-    func endDetached() {
-        guard isDetached else { return }
-        isDetached = false
-        worker.closed(self)
-    }
+    /// The exchange has ended, and the connection has not yet.
+    func forgetExchange() { exchange = nil }
 
-    /// A client that has gone takes everything.
-    var clientTakesMore: Bool { isDetached || context?.channel.isWritable ?? true }
+    // MARK: Reads
+
+    func withholdReads() { if reads == .flowing { reads = .withheld(isWanted: false) } }
+
+    func resumeReads() {
+        guard held.isEmpty, case .withheld(let isWanted) = reads else { return }
+        reads = .flowing
+        if isWanted { context?.read() }
+    }
 
     // MARK: From the worker
 
-    func requestRow(now: NIODeadline) -> RequestRow? {
-        exchange.map { exchange in
-            RequestRow(
-                info: exchange.info(name: name(of: exchange), client: clientAddress, now: now), ownName: worker.name(exchange.id),
-                ticket: exchange.ticket)
+    func sweep(now: NIODeadline) {
+        guard context != nil else { return }
+        if let closesBy {
+            if now > closesBy { context?.close(promise: nil) }
+        } else if let exchange {
+            exchange.sweep(now: now)
+        } else {
+            sweepResting(now, worker.settings.limits)
+        }
+    }
+
+    private func sweepResting(_ now: NIODeadline, _ limits: Config.Limits) {
+        switch rest {
+        case .fresh(let since):
+            if now - since > limits.headerTimeout { refuseConnection(.headersTooSlow) }
+        case .between(let since):
+            // Reading and forgetting the body of a request that was answered early, or waiting for the next one.
+            let patience = machine.request == .receiving ? limits.bodyTimeout : limits.keepaliveTimeout
+            if now - since > patience { context?.close(promise: nil) }
         }
     }
 
@@ -211,11 +223,35 @@ final class ExchangeHandler: ChannelDuplexHandler {
     }
 
     /// Shutdown's deadline has passed.
-    func abort() { context?.close(promise: nil) }
+    func abort() {
+        exchange?.fail(.stopping)
+        output?.flush()
+        context?.close(promise: nil)
+    }
 
     private static func text(_ address: SocketAddress?) -> String {
         guard let address, let host = address.ipAddress else { return "" }
         let port = address.port ?? 0
         return host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+    }
+}
+
+/// What went wrong with what a client sent.
+private enum ClientFault {
+    /// The client left within its request.
+    case left
+    case request((Config.Limits) -> RouterError)
+    case connection
+
+    init(_ error: any Error) {
+        switch error {
+        case HTTPParserError.invalidEOFState: self = .left
+        case HTTPParserError.headerOverflow: self = .request { .headersTooLarge(limit: $0.maxHeaderBytes) }
+        case HTTPParserError.unknown:
+            // The parser's word for heads that two readers could read differently.
+            self = .request { _ in .malformedRequest("its head is ambiguous, such as by both Content-Length and Transfer-Encoding") }
+        case is HTTPParserError, is NIOHTTPDecoderError: self = .request { _ in .malformedRequest("\(error)") }
+        default: self = .connection
+        }
     }
 }

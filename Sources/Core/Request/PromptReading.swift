@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 
 /// What a request's body says of its prompt, as far as it tells where the beginning of it may be known already: one hash for each

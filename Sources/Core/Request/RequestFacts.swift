@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 
 /// What a request's body says that the router has to know, read in one pass and without a tree.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// Which endpoints a `pull`, `create`, `copy`, `delete` or `push` goes to. Pure.
 enum ManagementPlan {
     /// - Parameters:

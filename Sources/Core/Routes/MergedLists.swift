@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What the fleet as a whole has, in the shapes in which one server would say it. Pure: bodies from reports.
 ///
 /// An endpoint's own entries pass byte for byte; only what a client must find in every entry is added where it is missing, and
@@ -81,7 +83,7 @@ public struct MergedLists: Sendable {
                         ? (try? JSONValue(parsing: model.json)) ?? [:] : LoadedRow.llamaServer(model, report.models.first { $0.name == model.name })
                     var row = entry
                     row["endpoint"] = .string(endpoint.address.url)
-                    emit(Array(row.text.utf8))
+                    emit(row.bytes)
                 }
             }
         }
@@ -116,7 +118,7 @@ public struct MergedLists: Sendable {
     public func version() -> [UInt8]? {
         let versions = fleet.filter { $0.endpoint.kind == .ollama && !$0.report.version.isEmpty }.map(\.report.version)
         guard let lowest = versions.min(by: { ServerVersion($0) < ServerVersion($1) }) else { return nil }
-        return Array(#"{"version":"#.utf8) + JSONEntry.quoted(lowest) + [UInt8(ascii: "}")]
+        return (["version": .string(lowest)] as JSONValue).bytes
     }
 
     /// Equal without regard to case, a missing tag meaning `latest`.
@@ -189,7 +191,7 @@ private struct JSONEntry {
         read { cursor, member in
             if cursor.keyMatches(member, key) { isThere = true }
         }
-        if !isThere { add(key, raw: Self.quoted(text)) }
+        if !isThere { add(key, raw: Array(JSONText.quoted(text).utf8)) }
     }
 
     mutating func add(_ key: StaticString, raw: [UInt8]) {
@@ -208,22 +210,5 @@ private struct JSONEntry {
             guard var members = try? cursor.members() else { return }
             while let member = try? members.next() { body(cursor, member) }
         }
-    }
-
-    static func quoted(_ text: String) -> [UInt8] {
-        var result: [UInt8] = [UInt8(ascii: "\"")]
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"):
-                result += [UInt8(ascii: "\\"), byte]
-            case 0..<0x20:
-                let digits = String(byte, radix: 16)
-                result.append(contentsOf: "\\u\(byte < 16 ? "000" : "00")\(digits)".utf8)
-            default:
-                result.append(byte)
-            }
-        }
-        result.append(UInt8(ascii: "\""))
-        return result
     }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOCore
 import NIOHTTP1
 
@@ -11,6 +12,10 @@ struct ModelManager: Sendable {
 
     /// Unpacking and checking a large model takes long, and says nothing meanwhile.
     static let silence: TimeAmount = .hours(1)
+    /// A line of progress is a few hundred bytes.
+    private static let lineLimit = 1024 * 1024
+    /// What is told of a refusal that is no JSON.
+    private static let longestMessage = 200
 
     private enum Event: Sendable {
         /// A line of progress.
@@ -41,10 +46,11 @@ struct ModelManager: Sendable {
         _ method: HTTPMethod, _ path: String, _ body: JSONValue, _ endpoint: Endpoint, progress: (JSONValue) -> Void
     ) async -> ManagementOutcome.Failure? {
         var status = 0
-        var rest: [UInt8] = []
+        var lines = LineReader(limit: Self.lineLimit)
+        var begin: [UInt8] = []
         var failure: ManagementOutcome.Failure?
-        func take(_ line: [UInt8]) {
-            guard let json = try? JSONValue(parsing: line) else { return }
+        func take(_ line: LineReader.Line) {
+            guard case .whole(let bytes) = line, let json = bytes.withBytes({ try? JSONValue(parsing: $0) }) else { return }
             if let error = json["error"].given {
                 failure = ManagementOutcome.Failure(status: status == 200 ? 502 : status, message: error.string ?? error.text)
             } else if status == 200, json["status"] != nil {
@@ -52,23 +58,23 @@ struct ModelManager: Sendable {
             }
         }
         do {
-            for try await piece in client.stream(method, path, body: Array(body.text.utf8), silence: Self.silence, of: endpoint) {
+            for try await piece in client.stream(method, path, body: body.bytes, silence: Self.silence, of: endpoint) {
                 switch piece {
                 case .head(let code, _): status = code
                 case .bytes(let bytes):
-                    rest += bytes
-                    while let end = rest.firstIndex(of: 0x0a) {
-                        take(Array(rest[..<end]))
-                        rest.removeFirst(end + 1)
+                    if begin.count < Self.longestMessage { begin += bytes.prefix(Self.longestMessage - begin.count) }
+                    bytes.withUnsafeBytes { bytes in
+                        var rest = bytes
+                        while let line = lines.next(&rest) { take(line) }
                     }
                 }
             }
-            if !rest.isEmpty { take(rest) }
+            if let line = lines.unfinished { take(line) }
         } catch {
             return ManagementOutcome.Failure(status: 502, message: "\(error)")
         }
         if status != 200, failure == nil {
-            failure = ManagementOutcome.Failure(status: status, message: String(decoding: rest.prefix(200), as: UTF8.self))
+            failure = ManagementOutcome.Failure(status: status, message: String(decoding: begin, as: UTF8.self))
         }
         return failure
     }

@@ -77,6 +77,16 @@ public enum Operation: String, Sendable, CaseIterable {
         }
     }
 
+    /// Whether the router reads the answers on their way: they tell token counts, and some are kept.
+    public var answersAreRead: Bool {
+        switch self {
+        case .ollamaChat, .ollamaGenerate, .ollamaEmbed, .ollamaEmbeddings, .chat, .completions, .embeddings, .responses, .messages, .rerank,
+            .llamaServer:
+            true
+        case .ollamaShow, .transcriptions, .countTokens, .tokenize, .otherOllama, .otherOpenAI, .other: false
+        }
+    }
+
     /// Whether the request may go without naming a model, where only one endpoint could be meant.
     public var mayLackModel: Bool {
         switch self {

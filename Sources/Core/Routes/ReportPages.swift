@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOConcurrencyHelpers
 import NIOCore
 import NIOHTTP1
@@ -14,14 +15,19 @@ final class ReportPages: Sendable {
     private let tokens: TokenCounter
     private let cache: ResponseCache
     private let workers: Workers
+    private let accessLogHealth: AccessLogHealth
     private let requiresKey: NIOLockedValueBox<Bool>
 
-    init(fleet: Fleet, scheduler: SchedulerBox, tokens: TokenCounter, cache: ResponseCache, workers: Workers, requiresKey: Bool) {
+    init(
+        fleet: Fleet, scheduler: SchedulerBox, tokens: TokenCounter, cache: ResponseCache, workers: Workers, accessLogHealth: AccessLogHealth,
+        requiresKey: Bool
+    ) {
         self.fleet = fleet
         self.scheduler = scheduler
         self.tokens = tokens
         self.cache = cache
         self.workers = workers
+        self.accessLogHealth = accessLogHealth
         self.requiresKey = NIOLockedValueBox(requiresKey)
     }
 
@@ -161,6 +167,7 @@ final class ReportPages: Sendable {
             await workers.metrics(), counters: await workers.counters(), fleet: fleet.reports(), scheduler: scheduler.snapshot(),
             connections: workers.connections, version: ProductVersion.current)
         page.cache(await cache.info())
+        page.counter("routerd_access_log_lost_lines_total", "Lines of the access log that could not be written.", accessLogHealth.figures.lostLines)
         return LocalAnswer(status: .ok, contentType: MetricsText.contentType, body: ByteBuffer(string: page.text))
     }
 }

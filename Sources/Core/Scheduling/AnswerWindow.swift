@@ -11,8 +11,9 @@ struct AnswerWindow: Sendable, Equatable {
 
     var failures: Int { failed.nonzeroBitCount }
     var failuresInARow: Int { (~failed).trailingZeroBitCount }
-    /// Of as many answers as a judgement takes, at least: the first answer of all is not the whole truth.
-    var failingShare: Double { failed == 0 ? 0 : Double(failures) / Double(max(count, Breaker.leastAnswers)) }
+    /// Nothing is said of fewer answers than a judgement takes. Were an endpoint shunned for its first failure, it would get no further
+    /// request while others are free, and nobody would learn whether it fails or had an accident.
+    var failingShare: Double { count < Breaker.leastAnswers ? 0 : Double(failures) / Double(count) }
 
     mutating func record(failed isFailure: Bool) {
         failed = failed << 1 | (isFailure ? 1 : 0)

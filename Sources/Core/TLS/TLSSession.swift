@@ -80,8 +80,6 @@ final class TLSSession {
         return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1
     }
 
-    var wasResumed: Bool { SSL_session_reused(ssl) == 1 }
-
     // MARK: The network's side
 
     /// Bytes have come from the network.

@@ -13,15 +13,24 @@ enum ForwardedHeaders {
         case chunked
     }
 
+    /// What becomes of the answer here, which decides how it may be encoded.
+    enum AnswerUse {
+        /// It goes on unread: the client's own wish counts.
+        case passedOn
+        /// It goes on and is read on the way, for token counts and the cache: it shall come in plain.
+        case read
+        /// The request is JSON of ours, and so is what becomes of the answer.
+        case translated
+    }
+
     /// The request's head for the endpoint, in bytes.
     ///
     /// - Parameters:
     ///   - dropsAuthorization: the client's key was for this router, and is nobody else's business.
     ///   - path: the path and query to send, without the endpoint's base path.
-    ///   - isRewritten: the body is JSON of ours, and the answer must be readable here.
     static func writeRequest(
         _ head: HTTPRequestHead, method: HTTPMethod? = nil, path: Substring, endpoint: Endpoint, framing: Framing, dropsAuthorization: Bool,
-        isRewritten: Bool = false, into buffer: inout ByteBuffer
+        answer: AnswerUse = .passedOn, into buffer: inout ByteBuffer
     ) {
         buffer.writeString((method ?? head.method).rawValue)
         buffer.writeStaticString(" ")
@@ -32,12 +41,16 @@ enum ForwardedHeaders {
         buffer.writeString(endpoint.address.authority)
         buffer.writeStaticString("\r\n")
         let named = namedByConnection(head.headers)
+        var asksForEncoding = false
         for (name, value) in head.headers {
             switch HeaderClass(name) {
             case .hopByHop, .framing, .host, .expect: continue
             case .authorization where dropsAuthorization || endpoint.key != nil: continue
-            case .content where isRewritten: continue
-            case .authorization, .content, .other: break
+            case .contentType where answer == .translated: continue
+            case .acceptEncoding where answer != .passedOn:
+                asksForEncoding = true
+                continue
+            case .authorization, .contentType, .acceptEncoding, .other: break
             }
             if let named, named.contains(where: { name.caseInsensitiveEquals($0) }) { continue }
             write(name, value, into: &buffer)
@@ -47,29 +60,10 @@ enum ForwardedHeaders {
             buffer.writeString(key.exposed)
             buffer.writeStaticString("\r\n")
         }
-        if isRewritten { buffer.writeStaticString("Content-Type: application/json\r\n") }
+        // Said aloud, as silence means that any encoding will do (RFC 9110, section 12.5.3). Who has not asked keeps silent.
+        if asksForEncoding { buffer.writeStaticString("Accept-Encoding: identity\r\n") }
+        if answer == .translated { buffer.writeStaticString("Content-Type: application/json\r\n") }
         write(framing, into: &buffer)
-        buffer.writeStaticString("\r\n")
-    }
-
-    /// The answer's head for the client, in bytes.
-    ///
-    /// - Parameters:
-    ///   - closes: the connection ends after this answer.
-    ///   - writeMore: writes the router's own fields.
-    static func writeResponse(
-        _ head: ResponseHead, version: HTTPVersion, framing: Framing, closes: Bool, into buffer: inout ByteBuffer,
-        writeMore: (inout ByteBuffer) -> Void = { _ in }
-    ) {
-        head.writeStatusLine(version: version, into: &buffer)
-        head.writeFields(into: &buffer)
-        writeMore(&buffer)
-        write(framing, into: &buffer)
-        if closes {
-            buffer.writeStaticString("Connection: close\r\n")
-        } else if !version.knowsChunks {
-            buffer.writeStaticString("Connection: keep-alive\r\n")
-        }
         buffer.writeStaticString("\r\n")
     }
 
@@ -108,8 +102,7 @@ enum ForwardedHeaders {
 
 /// What a header field is to a proxy. Told by length first, so that most fields cost one comparison of integers.
 enum HeaderClass {
-    /// `content`: what describes the body, or which one is wanted.
-    case hopByHop, framing, host, expect, authorization, content, other
+    case hopByHop, framing, host, expect, authorization, contentType, acceptEncoding, other
 
     init(_ name: String) {
         var name = name
@@ -123,8 +116,8 @@ enum HeaderClass {
         case 6: self = name.equalsIgnoringCase("expect") ? .expect : .other
         case 7: self = name.equalsIgnoringCase("upgrade") ? .hopByHop : .other
         case 9: self = name.equalsIgnoringCase("x-api-key") ? .authorization : .other
-        case 12: self = name.equalsIgnoringCase("content-type") ? .content : .other
-        case 15: self = name.equalsIgnoringCase("accept-encoding") ? .content : .other
+        case 12: self = name.equalsIgnoringCase("content-type") ? .contentType : .other
+        case 15: self = name.equalsIgnoringCase("accept-encoding") ? .acceptEncoding : .other
         case 10: self = name.equalsIgnoringCase("connection") || name.equalsIgnoringCase("keep-alive") ? .hopByHop : .other
         case 13: self = name.equalsIgnoringCase("authorization") ? .authorization : .other
         case 14: self = name.equalsIgnoringCase("content-length") ? .framing : .other

@@ -10,7 +10,7 @@ import NIOHTTP1
 struct ResponseHead {
     /// 100 to 999.
     let status: Int
-    /// The endpoint keeps the connection open.
+    /// The endpoint keeps the connection open, and it can be trusted to end its answers where it says.
     let keepsAlive: Bool
     let isChunked: Bool
     let contentLength: Int?
@@ -24,8 +24,11 @@ struct ResponseHead {
     /// `Connection` names fields besides the usual ones.
     private let namesFields: Bool
 
-    /// - Parameter bytes: ends with the empty line.
-    init(_ bytes: ByteBuffer) throws(ResponseFault) {
+    /// - Parameters:
+    ///   - bytes: end with the empty line.
+    ///   - isMended: the endpoint did not write it quite like this. Its connection is not used again: where readers may differ about one
+    ///     answer's beginning, nobody's answer stands behind it.
+    init(_ bytes: ByteBuffer, isMended: Bool = false) throws(ResponseFault) {
         self.bytes = bytes
         let reading = bytes.withUnsafeReadableBytes { Self.read($0) }
         let facts = try reading.get()
@@ -35,7 +38,7 @@ struct ResponseHead {
         contentLength = facts.contentLength
         isEncoded = facts.isEncoded
         streamFraming = facts.streamFraming
-        keepsAlive = facts.isVersion11 ? !facts.closes : facts.keepsAlive && !facts.closes
+        keepsAlive = !isMended && !facts.closes && (facts.isVersion11 || facts.keepsAlive)
         namesFields = facts.namesFields
     }
 
@@ -114,7 +117,7 @@ struct ResponseHead {
                 facts.streamFraming = .serverSentEvents
             }
         case 16 where name.equalsIgnoringCase("content-encoding"):
-            facts.isEncoded = true
+            if !value.equalsIgnoringCase("identity") { facts.isEncoded = true }
         case 14 where name.equalsIgnoringCase("content-length"):
             guard let length = FieldLines.number(value) else { return ResponseFault(reason: "a Content-Length that is no number") }
             guard facts.contentLength == nil || facts.contentLength == length else { return ResponseFault(reason: "two different Content-Lengths") }
@@ -166,7 +169,7 @@ struct ResponseHead {
             try? FieldLines.forEach(bytes, from: statusLineLength) { name, _, line in
                 switch HeaderClass(name) {
                 case .hopByHop, .framing: return
-                case .host, .expect, .authorization, .content, .other: break
+                case .host, .expect, .authorization, .contentType, .acceptEncoding, .other: break
                 }
                 if namesFields, Self.isNamedByConnection(name, bytes, from: statusLineLength) { return }
                 buffer.writeBytes(line)

@@ -23,6 +23,9 @@ enum ResponsePart {
 
 /// Reads answers of an endpoint (RFC 9112): strict, without copying, and without a part for every piece of framing.
 ///
+/// Heads may have lines that end in a bare LF, as all readers take them; they are mended before anybody else sees them, and the connection
+/// serves no other request. Chunks and trailers may not, because readers differ there about where a body ends.
+///
 /// A stream is a chunk per token. Those that are whole within one read, which is nearly all, are told with their framing
 /// around them, so that they can go on to the client as they came; only what is larger or cut by the end of a read is
 /// told without. The stock decoder makes three parts and two buffer slices of each token, which costs more than all else
@@ -53,14 +56,14 @@ struct ResponseParser {
 
     private var state: State = .idle
     private var answersHead = false
-    /// Of an unfinished head or trailer section: so many bytes hold no end of it.
-    private var scanned = 0
+    /// The end of the head or trailers that are being read.
+    private var fieldsEnd = FieldsEnd()
 
     /// A request has been sent. HEAD's answer has no body, whatever its head says.
     mutating func expectAnswer(to method: HTTPMethod) {
         state = .head
         answersHead = method == .HEAD
-        scanned = 0
+        fieldsEnd = FieldsEnd()
     }
 
     /// The connection has ended.
@@ -97,7 +100,7 @@ struct ResponseParser {
             state = left == length ? .chunkEnd : .chunkData(left - length)
             return .fragment(length: length)
         case .chunkEnd:
-            guard buffer.readableBytes >= 2 else { return nil }
+            guard buffer.readableBytes >= 2 else { return try wait(buffer, for: "a chunk is longer than its size says") }
             guard buffer.readInteger(as: UInt16.self) == Self.crlf else { throw ResponseFault(reason: "a chunk is longer than its size says") }
             state = .chunkSize
             return try nextChunk(&buffer)
@@ -112,16 +115,20 @@ struct ResponseParser {
 
     private mutating func nextHead(_ buffer: inout ByteBuffer) throws(ResponseFault) -> ResponsePart? {
         while true {
-            guard let length = endOfFields(buffer) else {
+            guard let length = buffer.withUnsafeReadableBytes({ fieldsEnd.find(in: $0) }) else {
                 guard buffer.readableBytes < Self.maximumHead else { throw ResponseFault(reason: "a head of more than \(Self.maximumHead) bytes") }
                 try Self.checkBeginning(buffer)
+                if buffer.withUnsafeReadableBytes({ fieldsEnd.hasBareReturn(in: $0) }) {
+                    throw ResponseFault(reason: "a control character in a header")
+                }
                 return nil
             }
             guard length <= Self.maximumHead, let bytes = buffer.readSlice(length: length) else {
                 throw ResponseFault(reason: "a head of more than \(Self.maximumHead) bytes")
             }
-            scanned = 0
-            let head = try ResponseHead(bytes)
+            let isMended = fieldsEnd.hasBareNewline
+            fieldsEnd = FieldsEnd()
+            let head = try ResponseHead(isMended ? FieldsEnd.repaired(bytes) : bytes, isMended: isMended)
             // 100 Continue, 103 Early Hints: the answer itself is still to come.
             if head.status < 200 {
                 guard head.status != 101 else { throw ResponseFault(reason: "it changes to another protocol, unasked") }
@@ -140,22 +147,16 @@ struct ResponseParser {
         if !isHTTP { throw ResponseFault(reason: "no status line") }
     }
 
+    /// Nothing is to be done before the other half of a CRLF comes; anything but its CR is a fault now.
+    private func wait(_ buffer: ByteBuffer, for fault: String) throws(ResponseFault) -> ResponsePart? {
+        if let byte = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self), byte != 0x0d { throw ResponseFault(reason: fault) }
+        return nil
+    }
+
     private func bodyState(_ head: ResponseHead) -> State {
         if answersHead || !head.mayHaveBody { return .counted(0) }
         if head.isChunked { return .chunkSize }
         return head.contentLength.map(State.counted) ?? .untilClose
-    }
-
-    /// The length up to and with the empty line.
-    private mutating func endOfFields(_ buffer: ByteBuffer) -> Int? {
-        let (length, searched) = buffer.withUnsafeReadableBytes { bytes -> (Int?, Int) in
-            // The end may have begun in the last three bytes of what was searched before.
-            let from = max(0, scanned - 3)
-            let rest = UnsafeRawBufferPointer(rebasing: bytes[from...])
-            return (rest.firstOffset(of: "\r\n\r\n").map { from + $0 + 4 }, bytes.count)
-        }
-        scanned = length == nil ? searched : 0
-        return length
     }
 
     // MARK: Chunks
@@ -221,13 +222,20 @@ struct ResponseParser {
     // MARK: Trailers
 
     private mutating func nextTrailers(_ buffer: inout ByteBuffer) throws(ResponseFault) -> ResponsePart? {
-        guard buffer.readableBytes >= 2 else { return nil }
+        guard buffer.readableBytes >= 2 else {
+            if buffer.getInteger(at: buffer.readerIndex, as: UInt8.self) == 0x0a {
+                throw ResponseFault(reason: "a header line does not end with CRLF")
+            }
+            return nil
+        }
         if buffer.getInteger(at: buffer.readerIndex, as: UInt16.self) == Self.crlf {
             buffer.moveReaderIndex(forwardBy: 2)
             state = .idle
             return .end(trailers: nil)
         }
-        guard let length = endOfFields(buffer), length <= Self.maximumTrailers else {
+        let length = buffer.withUnsafeReadableBytes { fieldsEnd.find(in: $0) }
+        if fieldsEnd.hasBareNewline { throw ResponseFault(reason: "a header line does not end with CRLF") }
+        guard let length, length <= Self.maximumTrailers else {
             guard buffer.readableBytes < Self.maximumTrailers else {
                 throw ResponseFault(reason: "trailers of more than \(Self.maximumTrailers) bytes")
             }

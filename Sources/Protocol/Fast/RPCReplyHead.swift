@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 #if canImport(FoundationEssentials)
     import FoundationEssentials
 #else
@@ -16,37 +18,35 @@ struct RPCReplyHead: Equatable {
     /// Where the result begins.
     var result: Int?
 
-    static func read(_ line: Data) throws(JSONScanner.Failure) -> RPCReplyHead {
+    static func read(_ line: Data) throws(JSONError) -> RPCReplyHead {
         try line.withUnsafeBytes { bytes in
-            bytes.withMemoryRebound(to: UInt8.self) { bytes in
-                Result { () throws(JSONScanner.Failure) in try read(bytes) }
-            }
+            Result { () throws(JSONError) in try read(bytes) }
         }.get()
     }
 
-    private static func read(_ bytes: UnsafeBufferPointer<UInt8>) throws(JSONScanner.Failure) -> RPCReplyHead {
+    private static func read(_ bytes: UnsafeRawBufferPointer) throws(JSONError) -> RPCReplyHead {
         var head = RPCReplyHead()
-        var scanner = JSONScanner(bytes)
-        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-            if scanner.isKey(key, "id") {
-                head.id = try identity(&scanner)
-            } else if scanner.isKey(key, "method") {
-                head.method = try scanner.text()
-            } else if scanner.isKey(key, "error") {
-                head.hasError = try !scanner.null()
-                if head.hasError { try scanner.skip() }
+        var cursor = JSONCursor(bytes, rules: Wire.rules)
+        try cursor.takeObject { (key, cursor) throws(JSONError) in
+            if cursor.isKey(key, "id") {
+                head.id = try identity(&cursor)
+            } else if cursor.isKey(key, "method") {
+                head.method = try cursor.takeText()
+            } else if cursor.isKey(key, "error") {
+                head.hasError = try !cursor.takeNull()
+                if head.hasError { try cursor.next() }
             } else {
-                if scanner.isKey(key, "result") { head.result = scanner.offset }
-                try scanner.skip()
+                if cursor.isKey(key, "result") { head.result = cursor.offset }
+                try cursor.next()
             }
         }
-        try scanner.expectEnd()
+        try cursor.takeEnd()
         return head
     }
 
-    private static func identity(_ scanner: inout JSONScanner) throws(JSONScanner.Failure) -> RPCID {
-        if try scanner.null() { return .null }
-        if scanner.peek() == UInt8(ascii: "\"") { return .text(try scanner.text()) }
-        return .number(try scanner.integer())
+    private static func identity(_ cursor: inout JSONCursor) throws(JSONError) -> RPCID {
+        if try cursor.takeNull() { return .null }
+        if try cursor.peek() == .string { return .text(try cursor.takeText()) }
+        return .number(try cursor.takeInteger())
     }
 }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 // The fields of everything that a snapshot holds. A field that is added to one of these structs belongs here too: `SnapshotFieldsTests`
 // fails until it is.
 
 extension RequestInfo.Phase: WireValue {
     func write(to writer: inout JSONWriter) { writer.text(rawValue) }
 
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> RequestInfo.Phase {
-        let offset = scanner.offset
-        guard let phase = RequestInfo.Phase(rawValue: try scanner.text()) else { throw .type(offset) }
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> RequestInfo.Phase {
+        let offset = cursor.offset
+        guard let phase = RequestInfo.Phase(rawValue: try cursor.takeText()) else { throw cursor.error(.known, at: offset) }
         return phase
     }
 }

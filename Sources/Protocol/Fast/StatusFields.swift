@@ -57,9 +57,18 @@ extension StatusInfo.Storage: WireRow {
     static let blank = StatusInfo.Storage(fault: "", setAside: "")
 }
 
+extension StatusInfo.AccessLog: WireRow {
+    static let fields: [WireField<StatusInfo.AccessLog>] = [
+        WireField("fault", \.fault), WireField("lost_lines", \.lostLines), WireField("path", \.path),
+    ]
+
+    static let blank = StatusInfo.AccessLog(path: "", fault: "", lostLines: 0)
+}
+
 extension StatusInfo: WireRow {
     static let fields: [WireField<StatusInfo>] = [
-        WireField("cache", \.cache), WireField("config_path", \.configPath), WireField("connections", \.connections),
+        WireField("access_log", \.accessLog), WireField("cache", \.cache), WireField("config_path", \.configPath),
+        WireField("connections", \.connections),
         WireField("endpoints", \.endpoints), WireField("listen", \.listen), WireField("pid", \.pid), WireField("queue", \.queue),
         WireField("requests", \.requests), WireField("schema", \.schema), WireField("state", \.state), WireField("storage", \.storage),
         WireField("uptime_s", \.uptimeS), WireField("version", \.version),

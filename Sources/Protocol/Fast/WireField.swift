@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What a snapshot is made of: it can be written, read and compared without `Codable`.
 protocol WireValue: Equatable, Sendable {
     func write(to writer: inout JSONWriter)
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> Self
     /// Left out of an object; null in a delta.
     var isAbsent: Bool { get }
 }
@@ -32,7 +34,7 @@ struct WireField<Row>: Sendable {
     let isAbsent: @Sendable (UnsafePointer<Row>) -> Bool
     let write: @Sendable (UnsafePointer<Row>, inout JSONWriter) -> Void
     let isSame: @Sendable (UnsafePointer<Row>, UnsafePointer<Row>) -> Bool
-    let read: @Sendable (UnsafeMutablePointer<Row>, inout JSONScanner) throws(JSONScanner.Failure) -> Void
+    let read: @Sendable (UnsafeMutablePointer<Row>, inout JSONCursor) throws(JSONError) -> Void
 
     init<Value: WireValue>(_ name: String, _ path: any WritableKeyPath<Row, Value> & Sendable) {
         guard let offset = MemoryLayout<Row>.offset(of: path) else { preconditionFailure("\(name) is computed: only stored properties have a place") }
@@ -41,8 +43,8 @@ struct WireField<Row>: Sendable {
         isAbsent = { Self.value($0, offset, Value.self).pointee.isAbsent }
         write = { Self.value($0, offset, Value.self).pointee.write(to: &$1) }
         isSame = { Self.value($0, offset, Value.self).pointee == Self.value($1, offset, Value.self).pointee }
-        read = { (row, scanner) throws(JSONScanner.Failure) in
-            let value = try Value.read(from: &scanner)
+        read = { (row, cursor) throws(JSONError) in
+            let value = try Value.read(from: &cursor)
             // In bounds and of this type: the offset is that of the property in every row.
             UnsafeMutableRawPointer(row).advanced(by: offset).assumingMemoryBound(to: Value.self).pointee = value
         }
@@ -53,9 +55,9 @@ struct WireField<Row>: Sendable {
         UnsafeRawPointer(row).advanced(by: offset).assumingMemoryBound(to: Value.self)
     }
 
-    /// Whether the key that the scanner has found is this field's.
+    /// Whether the key that the cursor has found is this field's.
     @inline(__always)
-    func has(_ found: Range<Int>, _ bytes: UnsafeBufferPointer<UInt8>) -> Bool {
+    func has(_ found: Range<Int>, _ bytes: UnsafeRawBufferPointer) -> Bool {
         // Without the quotes and the colon.
         guard key.count == found.count + 3 else { return false }
         for index in 0..<found.count where key[index + 1] != bytes[found.lowerBound + index] { return false }
@@ -79,25 +81,25 @@ extension WireRow {
         writer.byte(UInt8(ascii: "}"))
     }
 
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Self {
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> Self {
         var row = blank
-        try row.patch(from: &scanner)
+        try row.patch(from: &cursor)
         return row
     }
 
     /// Takes an object; its fields replace those of this row, fields that it does not have stay.
-    mutating func patch(from scanner: inout JSONScanner) throws(JSONScanner.Failure) {
+    mutating func patch(from cursor: inout JSONCursor) throws(JSONError) {
         let fields = Self.fields
         // Fields come in the order of the table: the search goes on where it ended.
         var next = 0
-        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
+        try cursor.takeObject { (key, cursor) throws(JSONError) in
             for step in fields.indices {
                 let index = next + step < fields.count ? next + step : next + step - fields.count
-                guard fields[index].has(key, scanner.bytes) else { continue }
+                guard fields[index].has(key, cursor.bytes) else { continue }
                 next = index + 1 == fields.count ? 0 : index + 1
-                return try fields[index].read(&self, &scanner)
+                return try fields[index].read(&self, &cursor)
             }
-            try scanner.skip()
+            try cursor.next()
         }
     }
 
@@ -130,22 +132,22 @@ extension WireRow {
 
 extension Int: WireValue {
     func write(to writer: inout JSONWriter) { writer.number(self) }
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Int { try scanner.integer() }
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> Int { try cursor.takeInteger() }
 }
 
 extension Double: WireValue {
     func write(to writer: inout JSONWriter) { writer.number(self) }
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Double { try scanner.double() }
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> Double { try cursor.takeDouble() }
 }
 
 extension Bool: WireValue {
     func write(to writer: inout JSONWriter) { self ? writer.raw("true") : writer.raw("false") }
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Bool { try scanner.bool() }
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> Bool { try cursor.takeBool() }
 }
 
 extension String: WireValue {
     func write(to writer: inout JSONWriter) { writer.text(self) }
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> String { try scanner.text() }
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> String { try cursor.takeText() }
 }
 
 extension Optional: WireValue where Wrapped: WireValue {
@@ -153,9 +155,9 @@ extension Optional: WireValue where Wrapped: WireValue {
         if let self { self.write(to: &writer) } else { writer.raw("null") }
     }
 
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> Wrapped? {
-        if try scanner.null() { return nil }
-        return try Wrapped.read(from: &scanner)
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> Wrapped? {
+        if try cursor.takeNull() { return nil }
+        return try Wrapped.read(from: &cursor)
     }
 
     var isAbsent: Bool { self == nil }
@@ -171,9 +173,9 @@ extension Array: WireValue where Element: WireValue {
         writer.byte(UInt8(ascii: "]"))
     }
 
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> [Element] {
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> [Element] {
         var elements: [Element] = []
-        try scanner.array { scanner throws(JSONScanner.Failure) in elements.append(try Element.read(from: &scanner)) }
+        try cursor.takeArray { cursor throws(JSONError) in elements.append(try Element.read(from: &cursor)) }
         return elements
     }
 }
@@ -190,10 +192,10 @@ extension Dictionary: WireValue where Key == String, Value: WireValue {
         writer.byte(UInt8(ascii: "}"))
     }
 
-    static func read(from scanner: inout JSONScanner) throws(JSONScanner.Failure) -> [String: Value] {
+    static func read(from cursor: inout JSONCursor) throws(JSONError) -> [String: Value] {
         var values: [String: Value] = [:]
-        try scanner.object { (key, scanner) throws(JSONScanner.Failure) in
-            values[try scanner.unescaped(key)] = try Value.read(from: &scanner)
+        try cursor.takeObject { (key, cursor) throws(JSONError) in
+            values[cursor.text(between: key)] = try Value.read(from: &cursor)
         }
         return values
     }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import Protocol
 import ArgumentParser
 #if canImport(Glibc)
     import Glibc
@@ -36,6 +37,6 @@ struct CompletionCommand: ParsableCommand {
             }
         var script = Routerctl.completionScript(for: kind)
         if shell == .bash { script += BashColons.script(command: "routerctl", function: "_routerctl") }
-        Output.write(script, to: STDOUT_FILENO)
+        try StandardOutput.write(line: script)
     }
 }

@@ -130,7 +130,7 @@ struct ConfigCheckCommand: ParsableCommand {
             if !quiet { try output.show(info) { _ in } }
         } else {
             // As they are, one on each line: editors read them.
-            info.errors.forEach { Output.write(DisplayText.clean($0), to: STDERR_FILENO) }
+            info.errors.forEach { StandardError.write(line: DisplayText.clean($0)) }
             if info.errors.isEmpty, !quiet { try output.show(info) { Self.print(info, path: path, on: $0) } }
         }
         if !info.errors.isEmpty { throw ExitStatusOnly(status: .failed) }

@@ -1,36 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
-import ArgumentParser
 #if canImport(Glibc)
     import Glibc
 #elseif canImport(Darwin)
     import Darwin
 #endif
 import Protocol
-
-/// `--wait`, `--timeout` and `--cancel-after`.
-struct WaitOptions: ParsableArguments {
-    @Flag(name: .long, help: "Return when nothing is in flight there.")
-    var wait = false
-
-    @Option(
-        name: .long,
-        help: ArgumentHelp("How long to wait, such as 500ms, 30s, 5m, 1h; without a unit, seconds. Then exit status 4.", valueName: "time"),
-        transform: Duration.parse)
-    var timeout: Duration?
-
-    @Option(
-        name: .customLong("cancel-after"),
-        help: ArgumentHelp("Cancel what is still in flight there after that time.", valueName: "time"),
-        transform: Duration.parse)
-    var cancelAfter: Duration?
-
-    func validate() throws {
-        if timeout != nil, !wait { throw ValidationError("--timeout has a meaning only with --wait") }
-        if cancelAfter != nil, !wait { throw ValidationError("--cancel-after has a meaning only with --wait") }
-    }
-}
 
 /// Waits until drained endpoints have finished what they had.
 enum Drained {
@@ -92,16 +68,5 @@ enum Drained {
         return Failure(
             status: .timedOut, code: "timed_out", message: "still in flight after \(Progress.seconds(timeout.milliseconds)): \(list)",
             advice: ["Drained they stay: they get nothing new. routerctl resume puts them back into service."])
-    }
-}
-
-/// The monotonic clock.
-enum Clock {
-    static func nowMs() -> Int { nowUs() / 1000 }
-
-    static func nowUs() -> Int {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        return now.tv_sec * 1_000_000 + now.tv_nsec / 1000
     }
 }

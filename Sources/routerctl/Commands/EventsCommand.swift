@@ -62,7 +62,7 @@ struct EventsCommand: ParsableCommand {
             try write(events, withTitles: isFirst, session.output)
             isFirst = false
             last = max(last, events.last?.sequence ?? 0)
-            usleep(UInt32(Self.intervalMs * 1000))
+            try StandardOutput.wait(milliseconds: Self.intervalMs)
             events = try session.ask { [last] client throws(ControlError) in
                 try client.events(EventParams(after: last, level: level?.rawValue, limit: 1000)).events
             }
@@ -71,8 +71,7 @@ struct EventsCommand: ParsableCommand {
 
     private func write(_ events: [EventInfo], withTitles: Bool, _ output: Output) throws {
         if output.json {
-            for event in events { Output.write(try Output.encode(event, pretty: false), to: STDOUT_FILENO) }
-            return
+            return try StandardOutput.write(lines: try events.map { try Output.encode($0, pretty: false) })
         }
         let page = Page(width: output.width, style: output.style)
         if page.isTerminal, list.format == nil {
@@ -82,7 +81,7 @@ struct EventsCommand: ParsableCommand {
             page.table(table)
         }
         let lines = page.isTerminal && list.format == nil ? page.lines[...] : withTitles ? page.lines[...] : page.lines.dropFirst()
-        for line in lines where !line.isEmpty { Output.write(line, to: STDOUT_FILENO) }
+        try StandardOutput.write(lines: lines.filter { !$0.isEmpty })
     }
 
     static func table(_ events: [EventInfo]) -> TextTable {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import ArgumentParser
 import Console
 #if canImport(Glibc)
@@ -170,7 +171,7 @@ struct ShowCommand: ParsableCommand {
     static func print(_ info: ModelActionInfo, on page: Page) {
         let details = info.details ?? "{}"
         guard page.isTerminal else { return page.line(details) }
-        JSONText.indented(details).forEach { page.line($0) }
+        JSONLayout.lines(details).forEach { page.line($0.text) }
     }
 }
 

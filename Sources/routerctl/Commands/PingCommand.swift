@@ -62,7 +62,7 @@ struct PingCommand: ParsableCommand {
         let session = try Session(options)
         var info = PingInfo(path: session.path, version: "", timesMs: [])
         for round in 1...count {
-            if round > 1 { usleep(UInt32(clamping: (interval?.milliseconds ?? 1000) * 1000)) }
+            if round > 1 { try StandardOutput.wait(milliseconds: interval?.milliseconds ?? 1000) }
             let start = Clock.nowUs()
             info.version = try session.ask { client throws(ControlError) in try client.hello() }.version
             // Thousandths: more than that is noise.
@@ -73,7 +73,7 @@ struct PingCommand: ParsableCommand {
         if count > 1, !quiet, !options.json, session.output.width != nil {
             let page = Page(width: session.output.width, style: session.output.style)
             page.line("\(count) times: least \(Self.text(info.minMs)), mean \(Self.text(info.meanMs)), most \(Self.text(info.maxMs))")
-            page.lines.forEach { Output.write($0, to: STDOUT_FILENO) }
+            try StandardOutput.write(lines: page.lines)
         }
     }
 

@@ -12,7 +12,7 @@ import Protocol
 /// `routerctl proxy`: the other end of `--socket ssh://...`. Nothing but the daemon's bytes comes out of it.
 struct ProxyCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "proxy", abstract: "Connect standard input and output to the daemon's socket.", shouldDisplay: false)
+        commandName: SocketProxy.commandName, abstract: "Connect standard input and output to the daemon's socket.", shouldDisplay: false)
 
     @OptionGroup var options: GlobalOptions
 

@@ -23,16 +23,16 @@ struct ReloadCommand: ParsableCommand {
         let session = try Session(options)
         if !dryRun, !change.yes {
             let planned = try session.ask { client throws(ControlError) in try client.reload(dryRun: true) }
-            let gone = Self.removed(planned.changes)
-            if !gone.isEmpty { try Confirmation.require("Reload", warnings: gone, yes: false) }
+            let warnings = Self.warnings(planned)
+            if !warnings.isEmpty { try Confirmation.require("Reload", warnings: warnings, yes: false) }
         }
         let info = try session.ask { [dryRun] client throws(ControlError) in try client.reload(dryRun: dryRun) }
         try change.show(info, on: session.output) { Self.print(info, dryRun: dryRun, on: $0) }
     }
 
-    /// The changes by which an endpoint goes: `endpoint gpu-3: removed (http://...)`.
-    static func removed(_ changes: [String]) -> [String] {
-        changes.filter { $0.hasPrefix("endpoint ") && $0.contains(": removed") }
+    /// What an operator may not have meant. Where the daemon does not tell which endpoints go, any change may be such a one.
+    static func warnings(_ planned: ReloadInfo) -> [String] {
+        planned.removedEndpoints?.map { "endpoint \($0) goes away" } ?? planned.changes
     }
 
     static func print(_ info: ReloadInfo, dryRun: Bool, on page: Page) {

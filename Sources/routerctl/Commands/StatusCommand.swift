@@ -27,7 +27,7 @@ struct StatusCommand: ParsableCommand {
         let queue = status.queue
         let oldest = queue.waiting > 0 ? ", the first for \(Quantity.duration(ms: queue.oldestMs))" : ""
         let requests = status.requests
-        page.facts([
+        var facts: [(name: String, value: String, tone: Tone)] = [
             ("Daemon", "routerd \(status.version), process \(status.pid)", .plain),
             ("State", "\(status.state) for \(Quantity.duration(s: status.uptimeS))", status.state == "running" ? .good : .warning),
             ("Listens on", status.listen.joined(separator: ", "), .plain),
@@ -43,7 +43,9 @@ struct StatusCommand: ParsableCommand {
             ("Connections", "\(status.connections)", .plain),
             ("Storage", storage(status.storage), status.storage?.fault.isEmpty ?? true ? .plain : .bad),
             ("Cache", cache(status.cache), status.cache.fault.isEmpty ? .plain : .bad),
-        ])
+        ]
+        if let log = status.accessLog { facts.append((name: "Access log", value: accessLog(log), tone: log.fault.isEmpty ? .plain : .bad)) }
+        page.facts(facts)
         page.blank()
         page.table(EndpointsCommand.table(status.endpoints))
     }
@@ -52,6 +54,11 @@ struct StatusCommand: ParsableCommand {
         guard cache.enabled else { return "off" }
         let rate = cache.hitRate.map { ", \(Int(($0 * 100).rounded()))% hits" } ?? ""
         return "on, \(cache.backend), \(cache.entries) entries\(rate)" + (cache.fault.isEmpty ? "" : ", out of order: \(cache.fault)")
+    }
+
+    private static func accessLog(_ log: StatusInfo.AccessLog) -> String {
+        let lost = log.lostLines == 0 ? "" : ", \(log.lostLines) lines lost"
+        return log.path + (log.fault.isEmpty ? "" : ", cannot be written: \(log.fault)") + lost
     }
 
     private static func storage(_ storage: StatusInfo.Storage?) -> String {

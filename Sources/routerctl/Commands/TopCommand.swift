@@ -78,7 +78,7 @@ struct TopCommand: ParsableCommand {
         } catch {
             throw Diagnosis.failure(error, option: options.socket)
         }
-        for line in lines { Output.write(line, to: STDOUT_FILENO) }
+        try StandardOutput.write(lines: lines)
     }
 
     static func view(named name: String) -> View? {

@@ -39,9 +39,24 @@ struct WatchCommand: ParsableCommand {
         _ = try session.ask { client throws(ControlError) in try client.subscribe(intervalMs: intervalMs) }
         var seen = 0
         while seen < count ?? .max {
-            let snapshot = try session.ask { client throws(ControlError) in try client.nextSnapshot(timeoutMs: intervalMs + patience) }
-            Output.write(try Output.encode(snapshot, pretty: false), to: STDOUT_FILENO)
+            let snapshot = try next(session, within: intervalMs + patience)
+            try StandardOutput.write(line: try Output.encode(snapshot, pretty: false))
             seen += 1
+        }
+    }
+
+    /// The next snapshot, unless the reader of the last one is gone.
+    private func next(_ session: Session, within limitMs: Int) throws -> SnapshotInfo {
+        let deadline = Clock.nowMs() + limitMs
+        while true {
+            let left = max(0, deadline - Clock.nowMs())
+            let turn = min(StandardOutput.lookMs, left)
+            do throws(ControlError) {
+                return try session.client.nextSnapshot(timeoutMs: turn)
+            } catch {
+                guard error == .timedOut, turn < left else { throw Diagnosis.failure(error) }
+            }
+            try StandardOutput.wait(milliseconds: 0)
         }
     }
 }

@@ -15,11 +15,6 @@ public enum Command: Equatable, Sendable {
     case invalidate(CacheInvalidateParams)
     case reload
 
-    /// Whether nothing changes by it, so that it may be done without asking first.
-    public var onlyReads: Bool {
-        if case .model("show", _) = self { true } else { false }
-    }
-
     /// What the daemon is asked for, in as few words as a message has room for.
     var summary: String {
         words.joined(separator: " ")

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import Protocol
 import Console
 #if canImport(Glibc)
     import Glibc
@@ -23,11 +24,11 @@ enum Confirmation {
                 status: .usage, code: "confirmation", message: (["not done: this wants a yes: \(what)"] + warnings).joined(separator: "; "),
                 advice: ["Add --yes to do it."])
         }
-        for warning in warnings { Output.write(DisplayText.clean("warning: \(warning)"), to: STDERR_FILENO) }
-        Output.write(Array("\(DisplayText.clean(what))? [y/N] ".utf8), to: STDERR_FILENO)
+        for warning in warnings { StandardError.write(line: DisplayText.clean("warning: \(warning)")) }
+        StandardError.write(Array("\(DisplayText.clean(what))? [y/N] ".utf8))
         let answer = readLine(strippingNewline: true)
         // Whoever ends the input, or types only Return, has not said yes.
-        if answer == nil { Output.write("", to: STDERR_FILENO) }
+        if answer == nil { StandardError.write(line: "") }
         guard isYes(answer ?? "") else {
             throw Failure(status: .failed, code: "declined", message: "nothing was done")
         }

@@ -11,6 +11,7 @@
 #elseif canImport(Darwin)
     import Darwin
 #endif
+import JSON
 import Console
 import Protocol
 
@@ -38,7 +39,7 @@ struct Output {
 
     /// Prints the value as JSON, or what `text` makes of it.
     func show(_ value: some Encodable, text: (Page) -> Void) throws {
-        for line in try render(value, text: text) { Self.write(line, to: STDOUT_FILENO) }
+        try StandardOutput.write(lines: try render(value, text: text))
     }
 
     /// The lines that `show` prints.
@@ -50,7 +51,7 @@ struct Output {
     }
 
     func report(_ failure: Failure) {
-        for line in lines(of: failure) { Self.write(line, to: STDERR_FILENO) }
+        for line in lines(of: failure) { StandardError.write(line: line) }
     }
 
     func lines(of failure: Failure) -> [String] {
@@ -65,44 +66,14 @@ struct Output {
     }
 
     static func warn(_ text: String) {
-        write("routerctl: \(DisplayText.clean(text))", to: STDERR_FILENO)
+        StandardError.write(line: "routerctl: \(DisplayText.clean(text))")
     }
 
     /// JSON as the protocol spells it, without characters that a terminal obeys.
     static func encode(_ value: some Encodable, pretty: Bool = true) throws -> String {
         let text = String(decoding: try Wire.encode(value, pretty: pretty), as: UTF8.self)
-        var result = String.UnicodeScalarView()
-        for scalar in text.unicodeScalars {
-            // The encoder escapes what JSON demands; delete, the C1 controls and direction marks it leaves as they are.
-            if scalar.value > 0x7E, !DisplayText.isPrintable(scalar), scalar.value <= 0xFFFF {
-                let digits = String(scalar.value, radix: 16)
-                result.append(contentsOf: "\\u\(String(repeating: "0", count: 4 - digits.count))\(digits)".unicodeScalars)
-            } else {
-                result.append(scalar)
-            }
-        }
-        return String(result)
-    }
-
-    static func write(_ line: String, to descriptor: Int32) {
-        let bytes = Array(line.utf8) + [UInt8(ascii: "\n")]
-        write(bytes, to: descriptor)
-    }
-
-    static func write(_ bytes: [UInt8], to descriptor: Int32) {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes.withUnsafeBytes { buffer in
-                #if canImport(Glibc)
-                    Glibc.write(descriptor, buffer.baseAddress.map { $0 + sent }, buffer.count - sent)
-                #else
-                    Darwin.write(descriptor, buffer.baseAddress.map { $0 + sent }, buffer.count - sent)
-                #endif
-            }
-            if count < 0, errno == EINTR { continue }
-            if count <= 0 { return }
-            sent += count
-        }
+        // The encoder escapes what JSON demands; delete, the C1 controls and direction marks it leaves as they are.
+        return JSONText.escaping(text) { $0.value > 0x7E && !DisplayText.isPrintable($0) }
     }
 
     private static func terminalWidth(environment: [String: String]) -> Int {

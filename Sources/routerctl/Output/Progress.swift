@@ -30,10 +30,10 @@ struct Progress {
         if isTerminal {
             guard text != shown else { return }
             shown = text
-            Output.write(Array("\r\u{1B}[K\(text)".utf8), to: STDERR_FILENO)
+            StandardError.write(Array("\r\u{1B}[K\(text)".utf8))
         } else if waitedMs - lastLineMs >= Self.steadyMs {
             lastLineMs = waitedMs
-            Output.write(text, to: STDERR_FILENO)
+            StandardError.write(line: text)
         }
     }
 
@@ -41,7 +41,7 @@ struct Progress {
     mutating func end() {
         guard !shown.isEmpty else { return }
         shown = ""
-        Output.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO)
+        StandardError.write(Array("\r\u{1B}[K".utf8))
     }
 
     /// Short enough for one line of 79 columns, as a wrapped line could not be taken away.

@@ -63,7 +63,7 @@ final class ProgressLine: Sendable {
     /// Takes the line away. Nothing is written afterwards.
     func end() {
         state.withLock { state in
-            if !state.isOver, !state.shown.isEmpty { Output.write(Array("\r\u{1B}[K".utf8), to: STDERR_FILENO) }
+            if !state.isOver, !state.shown.isEmpty { StandardError.write(Array("\r\u{1B}[K".utf8)) }
             state.isOver = true
         }
     }
@@ -75,10 +75,10 @@ final class ProgressLine: Sendable {
             let now = Clock.nowMs()
             if isTerminal {
                 let text = state.progress.line(nowMs: now, width: width, ascii: ascii)
-                if text != state.shown { Output.write(Array("\r\u{1B}[K\(text)".utf8), to: STDERR_FILENO) }
+                if text != state.shown { StandardError.write(Array("\r\u{1B}[K\(text)".utf8)) }
                 state.shown = text
             } else {
-                state.progress.newLines(nowMs: now).forEach { Output.write($0, to: STDERR_FILENO) }
+                state.progress.newLines(nowMs: now).forEach { StandardError.write(line: $0) }
             }
             return true
         }

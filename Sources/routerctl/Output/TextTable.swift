@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import Protocol
 import Console
 
 /// A table of text: aligned columns that fit a terminal, or tab-separated whole values for a pipe.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import Foundation
 import TestSupport
 import NIOCore
@@ -17,7 +18,7 @@ import Testing
     @Test func aLineHoldsEverything() throws {
         #expect(
             Self.record.line(.text)
-                == "T x-1 10.0.0.1:5 - \"POST /api/chat\" 200 model=\"my model\" endpoint=gpu1 why=loaded bytes=12 wait_ms=3 first_byte_ms=40 first_token_ms=60 duration_ms=99 tokens=7/8 cache=-\n"
+                == "T x-1 10.0.0.1:5 - \"POST /api/chat\" 200 model=\"my model\" endpoint=gpu1 why=loaded bytes=12 wait_ms=3 first_byte_ms=40 first_token_ms=60 duration_ms=99 tokens=7/8 cache=- retries=-\n"
         )
         let json = try JSONValue(parsing: Self.record.line(.json).utf8)
         #expect(
@@ -125,18 +126,5 @@ import Testing
                 && page.text.contains(#"routerd_time_to_first_byte_seconds_count{model="m"} 1"#))
         #expect(
             !page.text.contains("routerd_time_to_first_token_seconds_") && page.text.contains("# TYPE routerd_time_to_first_token_seconds histogram"))
-    }
-
-    @Test func theLogIsWrittenAndOpenedAnew() throws {
-        let folder = try TemporaryFolder()
-        let log = AccessLog(.init(path: folder.path + "/access.log", format: .text))
-        log.write(Array("one\n".utf8))
-        log.flush()
-        #expect(folder.read("access.log") == "one\n")
-        try #require(rename(folder.path + "/access.log", folder.path + "/old.log") == 0)
-        log.reopen()
-        log.write(Array("two\n".utf8))
-        log.flush()
-        #expect(folder.read("access.log") == "two\n" && folder.read("old.log") == "one\n")
     }
 }

@@ -47,6 +47,7 @@ import Testing
                 "endpoint four: api_key removed",
             ])
         #expect(diff.needsRestart == ["threads"])
+        #expect(diff.removedEndpoints == ["two"])
     }
 
     @Test(

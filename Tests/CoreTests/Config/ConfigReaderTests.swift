@@ -135,6 +135,11 @@ import Testing
             fallbacks: {a: [b, c]}
             context_shift: true
             retry_without: [images, tools]
+            retries: 4
+            retry_on: [busy, not_here]
+            hold_head: 8s
+            overdue: 3.5x
+            overdue_after: 2s
             cache_enabled: true
             cache_backend: redis
             cache_mode: opt_in
@@ -167,6 +172,8 @@ import Testing
         #expect(limits.headerTimeout == .seconds(1) && limits.bodyTimeout == .seconds(2) && limits.keepaliveTimeout == .minutes(3))
         #expect(limits.connectTimeout == .hours(4) && limits.firstByteTimeout == .seconds(5) && limits.idleTimeout == .seconds(6))
         #expect(limits.requestTimeout == .seconds(7) && limits.upstreamIdleTimeout == .seconds(8) && limits.upstreamIdleConnections == 9)
+        #expect(config.retries.limit == 4 && config.retries.reasons == [.busy, .notHere] && config.holdHead == .seconds(8))
+        #expect(config.overdue?.factor == 3.5 && config.overdue?.least == .seconds(2))
         #expect(limits.upstreamMaxAge == .seconds(16))
         let polling = config.polling
         #expect(polling.loadedInterval == .seconds(10) && polling.modelsInterval == .seconds(11))

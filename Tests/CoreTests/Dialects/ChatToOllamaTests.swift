@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import Testing
 
 @testable import Core
@@ -100,6 +101,9 @@ import Testing
                 head + #""message":{"role":"assistant","content":"x"},"done":false}"#,
                 #"{"error":"the endpoint's stream ended without a finish reason"}"#,
             ]),
+        Row(
+            name: "an event beyond the limit", events: [String(repeating: "x", count: 10_001)],
+            wanted: [#"{"error":"the endpoint sent an event of more than 10000 bytes"}"#]),
         Row(name: "what is no JSON", events: ["{oops"], wanted: [#"{"error":"the endpoint sent an event that is no JSON"}"#]),
     ]
 

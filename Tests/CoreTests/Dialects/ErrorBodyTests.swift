@@ -51,8 +51,4 @@ import Testing
         #expect(RouterError.stopping.retryAfter != nil)
         #expect(Self.unknown.retryAfter == nil)
     }
-
-    @Test func controlCharactersAreEscaped() {
-        #expect(JSONText.quoted("a\u{1}\n\"\\é") == #""a\u0001\n\"\\é""#)
-    }
 }

@@ -88,6 +88,10 @@ import Testing
             text: "data: {\"timings\":{\"prompt_n\": 1,\"predicted_n\": 8},\"usage\":{\"completion_tokens\": 2,\"prompt_tokens\":  4},"
                 + "\"x\":{\"predicted_n\":9,\"prompt_n\":null,\"eval_count\":\"7\"}}\n\ndata: [DONE]\n\n",
             items: 1, isWhole: true, figures: .init(promptTokens: 4, answerTokens: 2)),
+        Row(
+            name: "events that end in carriage returns, data of two lines", type: sse,
+            text: "data: {\"choices\":\rdata: [{}]}\r\rdata: {\"choices\":[],\"usage\":{\"completion_tokens\":1}}\r\n\r\ndata: [DONE]\r\r", items: 1,
+            isWhole: true, figures: .init(answerTokens: 1)),
         Row(name: "OpenAI chat, no end", type: sse, text: "data: {\"choices\":[{\"delta\":{\"content\":\"Hi\"}}]}\n\n", items: 1, isWhole: false),
         Row(name: "OpenAI chat, error", type: sse, text: "data: {\"error\":{\"message\":\"x\"}}\n\n", items: 0, isWhole: false),
         Row(name: "comments and names of events", type: sse, text: ": ping\nevent: x\nid: 1\n\ndata: [DONE]\n\n", items: 0, isWhole: true),
@@ -143,6 +147,8 @@ import Testing
         tap.watch(ByteBuffer(string: "{\"a\""))
         #expect(!closed)
         #expect(tap.isMidLine)
+        tap.finish()
+        #expect(tap.isMidLine, "whoever ends the stream asks after its end")
     }
 
     static func head(_ type: String) throws -> ResponseHead {

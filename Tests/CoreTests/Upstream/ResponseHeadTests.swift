@@ -21,6 +21,7 @@ import Testing
             ("Content-Type: application/json\r\nContent-Type: text/event-stream", nil, false),
             ("Content-Encoding: gzip\r\nContent-Type: text/event-stream", .serverSentEvents, true),
             ("Content-Type: application/json\r\ncontent-encoding: br", nil, true),
+            ("Content-Encoding: Identity", nil, false),
         ] as [(String, StreamFraming?, Bool)])
     func aHeadSaysHowItsBodyIsRead(fields: String, framing: StreamFraming?, isEncoded: Bool) throws {
         let head = try ResponseHead(ByteBuffer(string: "HTTP/1.1 200 OK\r\n\(fields)\r\n\r\n"))

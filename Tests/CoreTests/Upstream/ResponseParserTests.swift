@@ -89,6 +89,19 @@ import Testing
             name: "100 and 103 first",
             text: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" + good + "Content-Length: 0\r\n\r\n",
             reading: Reading(status: 200, isWhole: true)),
+        Row(
+            name: "bare line feeds", text: "HTTP/1.1 200 OK\nA: b\nContent-Length: 5\n\nhello",
+            reading: Reading(status: 200, body: "hello", isWhole: true)),
+        Row(
+            name: "bare line feeds here and there", text: "HTTP/1.1 200 OK\nA: b\r\nContent-Length: 5\n\r\nhello",
+            reading: Reading(status: 200, body: "hello", isWhole: true)),
+        Row(
+            name: "the first empty line is the end, a bare one too", text: good + "Content-Length: 8\r\n\nA: b\r\n\r\n",
+            reading: Reading(status: 200, body: "A: b\r\n\r\n", isWhole: true)),
+        Row(
+            name: "100 and the answer, both with bare line feeds",
+            text: "HTTP/1.1 100 Continue\n\nHTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1\r\nx\r\n0\r\n\r\n",
+            reading: Reading(status: 200, body: "x", isWhole: true)),
         Row(name: "no reason", text: "HTTP/1.1 500\r\nContent-Length: 0\r\n\r\n", reading: Reading(status: 500, isWhole: true)),
         Row(
             name: "bytes behind it stay", text: good + "Content-Length: 1\r\n\r\nxHTTP",
@@ -121,7 +134,17 @@ import Testing
         ("a long code", "HTTP/1.1 2000 OK\r\n\r\n", "no status code"),
         ("a code below 100", "HTTP/1.1 099 OK\r\n\r\n", "no status code"),
         ("101", "HTTP/1.1 101 Switching\r\n\r\n", "it changes to another protocol, unasked"),
-        ("bare line feeds", good + "A: b\nC: d\r\n\r\n", "a header line does not end with CRLF"),
+        ("a carriage return alone at the end of a head's lines", "HTTP/1.1 200 OK\rA: b\r\r", "a control character in a header"),
+        ("a line feed behind a chunk", chunked + "1\r\nx\n", "a chunk is longer than its size says"),
+        ("a line feed for the end of trailers", chunked + "0\r\n\n", "a header line does not end with CRLF"),
+        ("line feeds in trailers", chunked + "0\r\nA: b\n", "a header line does not end with CRLF"),
+        (
+            "bare line feeds, chunks with line feeds", "HTTP/1.1 200 OK\nTransfer-Encoding: chunked\n\n1\nx\n0\n\n",
+            "a chunk's size is not followed by CRLF"
+        ),
+        ("bare line feeds, a folded line", "HTTP/1.1 200 OK\nA: b\n c\n\n", "a header line without a name"),
+        ("bare line feeds, two lengths", "HTTP/1.1 200 OK\nContent-Length: 1\nContent-Length: 2\n\n", "two different Content-Lengths"),
+        ("two carriage returns", "HTTP/1.1 200 OK\r\r\n\r\n", "a control character in the status line"),
         ("a blank before the colon", good + "A : b\r\n\r\n", "a header line without a name"),
         ("a folded line", good + "A: b\r\n c\r\n\r\n", "a header line without a name"),
         ("no colon", good + "abc\r\n\r\n", "a header line without a name"),
@@ -147,6 +170,32 @@ import Testing
 
     @Test(arguments: faults) func whatIsNoAnswerIsAFaultThatSaysWhy(_ row: (name: String, text: String, fault: String)) {
         #expect(Self.read([Array(row.text.utf8)]).fault == row.fault)
+    }
+
+    /// Breaks when a head goes on to the client with line ends that its reader may understand otherwise, or when the next request is sent
+    /// where readers may differ about the answer before it.
+    @Test func aHeadWithBareLineFeedsIsMendedAndItsConnectionIsNotUsedAgain() throws {
+        for (text, keepsAlive) in [("HTTP/1.1 200 OK\nA: b\r\nC: d\n\n", false), ("HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n\r\n", true)] {
+            var parser = ResponseParser()
+            parser.expectAnswer(to: .GET)
+            var buffer = ByteBuffer(string: text)
+            guard case .head(let head)? = try parser.next(&buffer) else {
+                Issue.record("no head")
+                return
+            }
+            var out = ByteBuffer()
+            head.writeStatusLine(version: .http1_1, into: &out)
+            head.writeFields(into: &out)
+            #expect(String(buffer: out) == "HTTP/1.1 200 OK\r\nA: b\r\nC: d\r\n")
+            #expect(head.keepsAlive == keepsAlive)
+        }
+    }
+
+    /// Breaks when a head that can have no end is waited for: each of these is a fault with the byte that makes it one.
+    @Test(arguments: faults) func aFaultIsToldWithItsByte(_ row: (name: String, text: String, fault: String)) {
+        let bytes = Array(row.text.utf8)
+        let dripped = Self.read(bytes.map { CollectionOfOne($0) })
+        #expect(dripped.fault != nil)
     }
 
     @Test func bytesThatNobodyAskedForAreAFault() {

@@ -20,6 +20,9 @@ struct Exchange: Sendable {
     /// The answer's end is the connection's.
     var closes = false
 
+    /// The router reads the answer on its way, and asks for it in plain.
+    var answerIsRead: Bool { !["/api/show", "/tokenize", "/v1/audio/transcriptions"].contains(path) }
+
     /// The request's bytes, with its number, by which the fake finds the exchange again.
     func request(number: Int) -> [UInt8] {
         var head = "\(method) \(path) HTTP/1.1\r\nHost: anywhere\r\nX-Exchange: \(number)\r\n"

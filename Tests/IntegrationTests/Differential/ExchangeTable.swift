@@ -114,6 +114,10 @@ enum ExchangeTable {
                 ], body: plainBody))
         exchanges.append(
             Exchange(
+                name: "a wish for an encoding, of an answer that goes on unread", path: "/api/show",
+                headers: ["Content-Type: application/json", "Accept-Encoding: gzip;q=0.5", "accept-encoding: br"], body: plainBody))
+        exchanges.append(
+            Exchange(
                 name: "Expect: 100-continue", path: "/api/generate", headers: ["Content-Type: application/json", "Expect: 100-continue"],
                 body: plainBody))
         exchanges.append(

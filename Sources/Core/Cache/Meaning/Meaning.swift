@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
+
 /// What an entry says besides its answer, for requests that mean the same in other words.
 struct Meaning: Sendable, Equatable {
     /// Everything but question and history: it must be equal.
@@ -19,7 +21,7 @@ struct Meaning: Sendable, Equatable {
             "fingerprint": .string(fingerprint.hex), "question": .string(question), "history": .string(history),
             "vector": .string(bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()),
         ]
-        return Array(json.text.utf8)
+        return json.bytes
     }
 
     init(fingerprint: Digest, question: String, history: String, vector: [Float]) {

@@ -25,8 +25,6 @@ final class RedisConnection: ChannelInboundHandler {
     private let patience: TimeAmount
     /// Called once, when it is over.
     private let onClose: (_ reason: String) -> Void
-    /// What comes without being asked for, after a subscription.
-    var onMessage: (([RESPValue]) -> Void)?
 
     init(patience: TimeAmount, onClose: @escaping (String) -> Void) {
         self.patience = patience
@@ -63,9 +61,7 @@ final class RedisConnection: ChannelInboundHandler {
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        let value = unwrapInboundIn(data)
-        if let onMessage, let parts = value.array, parts.first?.text == "message" { return onMessage(parts) }
-        waiting.popFirst()?.promise.succeed(value)
+        waiting.popFirst()?.promise.succeed(unwrapInboundIn(data))
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import JSON
+import NIOCore
+import NIOHTTP1
+
+/// What becomes of an answer's bytes between the endpoint and the client: chosen when the request is sent, by how it was sent.
+///
+/// Nearly every answer goes straight through; the others are put back by a value that is theirs alone.
+enum AnswerPath {
+    case straight
+    /// Without the token counts that only the router has asked for.
+    case filtered(UsageFilter)
+    /// In the words of another dialect.
+    case translated(TranslatedAnswer)
+    /// The line that says that the endpoint has changed its models is kept until the router knows it, too.
+    case announced(kept: [UInt8])
+
+    enum Passage: Equatable {
+        case asItCame
+        /// These bytes instead; may be empty.
+        case bytes(ByteBuffer)
+    }
+
+    /// How the client gets the answer.
+    enum Manner: Equatable {
+        /// With the head and the framing that came.
+        case asItCame
+        /// As a stream that the router frames itself.
+        case stream(contentType: String)
+        /// Gathered, and answered as a whole at its end.
+        case gathered
+    }
+
+    /// What is to be done at the answer's end.
+    enum Ending {
+        /// These bytes are still owed. `isWhole`: nil where the answer's own framing tells.
+        case bytes(ByteBuffer, isWhole: Bool?)
+        /// The client has nothing yet and gets this.
+        case answer(LocalAnswer)
+        case error(RouterError)
+    }
+
+    /// The head has come.
+    ///
+    /// - Returns: how the client gets it.
+    mutating func begin(_ head: ResponseHead) -> Manner {
+        switch self {
+        case .straight: return .asItCame
+        case .filtered, .announced:
+            // An error is as it is.
+            if head.status != 200 { self = .straight }
+            return .asItCame
+        case .translated(var answer):
+            self = .straight
+            answer.begin(status: head.status, isEventStream: head.streamFraming == .serverSentEvents)
+            defer { self = .translated(answer) }
+            return answer.mode == .stream ? .stream(contentType: answer.streamType) : .gathered
+        }
+    }
+
+    /// - Parameter time: for translations: when an item came.
+    mutating func take(_ payload: UnsafeRawBufferPointer, _ time: (_ isItem: Bool) -> AnswerTime) -> Passage {
+        // The value is taken out while it changes, so that its arrays are not copied.
+        switch self {
+        case .straight: return .asItCame
+        case .filtered(var filter):
+            self = .straight
+            defer { self = .filtered(filter) }
+            switch filter.judge(payload) {
+            case .pass: return .asItCame
+            case .replace(let bytes): return .bytes(ByteBuffer(bytes: bytes))
+            }
+        case .translated(var answer):
+            self = .straight
+            defer { self = .translated(answer) }
+            return .bytes(ByteBuffer(string: answer.feed(payload, time)))
+        case .announced(var kept):
+            guard !kept.isEmpty || payload.contains("\"success\"") else { return .asItCame }
+            self = .straight
+            kept += payload
+            self = .announced(kept: kept)
+            return .bytes(ByteBuffer())
+        }
+    }
+
+    /// The endpoint's answer has ended by its framing.
+    mutating func finish(_ time: AnswerTime) -> Ending {
+        switch self {
+        case .straight: return .bytes(ByteBuffer(), isWhole: nil)
+        case .filtered(var filter):
+            self = .straight
+            return .bytes(ByteBuffer(bytes: filter.finish()), isWhole: nil)
+        case .announced(let kept):
+            self = .straight
+            return .bytes(ByteBuffer(bytes: kept), isWhole: nil)
+        case .translated(var answer):
+            self = .straight
+            switch answer.finish(time) {
+            case .text(let text, let isWhole): return .bytes(ByteBuffer(string: text), isWhole: isWhole)
+            case .answer(let value): return .answer(.json(ByteBuffer(string: value.text)))
+            case .error(let status, let message): return .error(.endpointRefused(status: status, message: message))
+            }
+        }
+    }
+
+    /// The answer will not become whole: how a stream of the path's own ends; nil where the route's dialect says it.
+    mutating func fail(_ error: RouterError) -> String? {
+        guard case .translated(var answer) = self else { return nil }
+        self = .straight
+        return answer.fail(error.message, status: Int(error.status.code))
+    }
+
+    /// Whether an answer with this head is gathered, and put into other words at its end.
+    func gathers(_ head: ResponseHead) -> Bool {
+        guard case .translated = self else { return false }
+        return TranslatedAnswer.mode(status: head.status, isEventStream: head.streamFraming == .serverSentEvents) != .stream
+    }
+
+    /// How the client's stream is divided, where it is not divided as the endpoint's.
+    var ownFraming: StreamFraming? {
+        guard case .translated(let answer) = self, answer.mode == .stream else { return nil }
+        return answer.streamType.hasPrefix("text/event-stream") ? .serverSentEvents : .newlineJSON
+    }
+}

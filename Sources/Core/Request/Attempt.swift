@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+
+/// One try at one endpoint: what it takes, how far it came, what it has measured.
+struct Attempt {
+    let endpoint: Endpoint
+    /// How the request must be said there.
+    let placement: Placement
+    /// Nil for a request that takes no slot, and after the slot has gone back.
+    private(set) var lease: Lease?
+    /// Other endpoints that could serve the request just as well.
+    let alternatives: Int
+    /// Why this endpoint, for logs.
+    let why: String
+
+    /// What goes out instead of the client's own path and body.
+    var rewritten: (path: String, body: ByteBuffer)?
+    /// How the answer comes back.
+    var path = AnswerPath.straight
+    var connection: UpstreamHandler?
+    /// The load that it has set off, until its answer begins.
+    var load: LoadLog.Load?
+    var tap: ResponseTap?
+    var held: HeldAnswer?
+    /// What was held back has been judged.
+    var verdict: Verdict?
+
+    var sentAt: NIODeadline?
+    /// When the head of the answer came.
+    var headAt: NIODeadline?
+    /// When the first byte of its body came.
+    var bodyAt: NIODeadline?
+    /// When the first item of a translated stream came.
+    var firstItemAt: NIODeadline?
+    /// When the first token of a stream came.
+    var firstTokenAt: NIODeadline?
+    /// When another endpoint was last looked for because this one takes so long.
+    var comparedAt: NIODeadline?
+
+    init(endpoint: Endpoint, placement: Placement, lease: Lease?) {
+        self.endpoint = endpoint
+        self.placement = placement
+        self.lease = lease
+        alternatives = lease?.grant.alternatives ?? 0
+        why = lease?.grant.why.rawValue ?? ""
+    }
+
+    /// The same endpoint and slot, for the request in other words.
+    mutating func startOver() {
+        rewritten = nil
+        path = .straight
+        connection = nil
+        tap = nil
+        held = nil
+        verdict = nil
+        (sentAt, headAt, bodyAt, firstItemAt, firstTokenAt) = (nil, nil, nil, nil, nil)
+    }
+
+    /// The first byte of an answer's body has come: whatever was to be loaded is in memory.
+    mutating func bodyBegan(_ now: NIODeadline) {
+        bodyAt = now
+        guard let lease, !lease.grant.wasLoaded, tap?.status == 200 else { return }
+        lease.began()
+        load?.ended(now: now)
+        load = nil
+    }
+
+    /// Gives the slot back, if there is one. However often it is called, the slot goes back once.
+    ///
+    /// - Parameter words: what went wrong, for people.
+    mutating func release(_ outcome: LeaseEnd.Outcome, _ words: String = "", retryAfter: TimeAmount? = nil, now: NIODeadline) {
+        if let load {
+            if outcome == .aborted { load.left() } else { load.failed(words) }
+            self.load = nil
+        }
+        guard let lease else { return }
+        self.lease = nil
+        let sent = sentAt ?? now
+        var end = LeaseEnd(
+            outcome: outcome, timeToHead: headAt.map { $0 - sent }, timeToFirstToken: firstTokenAt.map { $0 - sent }, serviceTime: now - sent,
+            tokens: tokens.output, loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) })
+        end.retryAfter = retryAfter
+        end.reason = words
+        end.teaches = outcome == .completed && tap?.status == 200 && tokens.total > 0
+        lease.release(end)
+    }
+
+    /// Of the answer, as the endpoint told them or as they were counted.
+    var tokens: TokenSum { TokenSum(input: tap?.figures.promptTokens ?? 0, output: tap?.tokens ?? 0) }
+}

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import JSON
+import NIOCore
+import NIOHTTP1
+import Protocol
+
+/// From the slot to the endpoint: the request is made ready, connected, and sent.
+extension Exchange {
+    func granted(_ lease: Lease) {
+        switch life.granted() {
+        // The client left between the decision and now.
+        case .giveBack: lease.release(LeaseEnd(outcome: .aborted))
+        case .carry: place(lease.grant.placement, lease)
+        }
+    }
+
+    /// It is known where the request goes, and it takes no slot there.
+    func located(_ placement: Placement) {
+        life.located()
+        place(placement, nil)
+    }
+
+    private func place(_ placement: Placement, _ lease: Lease?) {
+        ticket = nil
+        if grantedAt == nil { grantedAt = .now() }
+        guard let endpoint = worker.settings.endpoints[placement.endpoint] else {
+            // A reload took the endpoint away at this very moment.
+            lease?.release(LeaseEnd(outcome: .unreachable))
+            retries.exclude(placement.endpoint)
+            _ = life.leaveEndpoint()
+            return schedule()
+        }
+        attempt = Attempt(endpoint: endpoint, placement: placement, lease: lease)
+        carry()
+    }
+
+    /// To the endpoint of the attempt, over a connection that is there or a new one.
+    func carry() {
+        guard let attempt else { return }
+        if trimsFirst(attempt) { return }
+        if attempt.placement.fit == .translated || existingSideWork?.mixture != nil {
+            guard translate(attempt) else { return }
+        }
+        if let connection = worker.pool.take(attempt.endpoint.id) { send(over: connection) } else { connect() }
+    }
+
+    func connect() {
+        guard let endpoint = attempt?.endpoint else { return }
+        enter(.connecting, now: .now())
+        let timeout = worker.settings.limits.connectTimeout
+        UpstreamConnector.connect(to: endpoint, by: worker.shared.dialer, within: timeout, pool: worker.pool, on: worker.eventLoop).whenComplete {
+            result in
+            // Meanwhile the client may have left, or the request gone elsewhere: the connection is as good for the next request.
+            guard self.life.stage == .connecting, self.attempt?.endpoint.id == endpoint.id else {
+                if case .success(let connection) = result { self.worker.pool.give(connection) }
+                return
+            }
+            switch result {
+            case .success(let connection): self.send(over: connection)
+            case .failure(let error): self.unreachable(error)
+            }
+        }
+    }
+
+    private func send(over connection: UpstreamHandler) {
+        guard life.connected() == .send, attempt != nil else { return worker.pool.give(connection) }
+        let now = NIODeadline.now()
+        attempt?.sentAt = now
+        attempt?.connection = connection
+        lastActivity = worker.coarseNow
+        if let grant = attempt?.lease?.grant, !grant.wasLoaded {
+            enter(.loading, now: now)
+            // Others may wait for the same load.
+            if grant.why != .loading, attempt?.load == nil, let endpoint = attempt?.endpoint {
+                attempt?.load = worker.shared.fleet.loads.begin(grant.model, on: endpoint, for: .request(name), now: now)
+            }
+        } else {
+            enter(.processing, now: now)
+        }
+        guard let request = outgoing() else { return }
+        connection.send(method: request.method, head: request.head, body: request.body, tail: request.tail, delegate: self)
+        // The client may still be busy with the answer before this one.
+        if let client, !client.takesMore { connection.pauseReading() }
+    }
+
+    private func outgoing() -> OutgoingRequest? {
+        guard var changed = attempt else { return nil }
+        defer { attempt = changed }
+        return OutgoingRequest(self, &changed, dropsAuthorization: worker.settings.keys.isRequired)
+    }
+
+    // MARK: In other words
+
+    /// Rewrites the request for an endpoint that speaks another dialect.
+    ///
+    /// - Returns: false if it has been answered instead: with an error, or with what the router knows itself.
+    private func translate(_ attempt: Attempt) -> Bool {
+        guard case .forward(let operation) = route.action, let body else { return false }
+        let placement = attempt.placement
+        let call: TranslatedCall
+        do throws(TranslationError) {
+            if let mixture = existingSideWork?.mixture {
+                call = try mixture.request.final(
+                    mixture.outcome.choice, model: placement.model, words: EndpointWords(placement.kind), spent: mixture.outcome.spent)
+            } else if operation == .ollamaShow {
+                answer(worker.shared.pages.show(placement, on: attempt.endpoint))
+                return false
+            } else {
+                let json: JSONValue
+                do throws(JSONError) {
+                    json = try body.withUnsafeReadableBytes { bytes throws(JSONError) in try JSONValue(parsing: bytes) }
+                } catch {
+                    throw .malformed("", "invalid JSON in the request's body: \(error)")
+                }
+                call = try RequestTranslation.make(
+                    operation, json, model: placement.model, words: EndpointWords(placement.kind), id: worker.name(id),
+                    unixSeconds: WallClock.unixSeconds())
+            }
+        } catch {
+            answer(.untranslatable(TranslationFault(error)))
+            return false
+        }
+        switch call {
+        case .immediate(let value):
+            answer(.json(ByteBuffer(string: value.text)))
+            return false
+        case .request(let request):
+            self.attempt?.rewritten = (request.path, ByteBuffer(string: request.body.text))
+            self.attempt?.path = .translated(TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes))
+            return true
+        }
+    }
+}
