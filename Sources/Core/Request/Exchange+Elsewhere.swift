@@ -69,7 +69,7 @@ extension Exchange {
         guard let attempt else { return }
         switch verdict {
         case .answered, .refused, .routeNotHere: break
-        case .modelNotHere: worker.shared.fleet.noteMissing(model: attempt.placement.model, on: attempt.endpoint.id)
+        case .modelNotHere: worker.shared.fleet.noteMissing(model: attempt.placement.listedModel, on: attempt.endpoint.id)
         case .busy, .broken: worker.shared.fleet.pollSoon(attempt.endpoint.id)
         }
     }

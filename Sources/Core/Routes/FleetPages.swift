@@ -62,7 +62,7 @@ final class FleetPages: Sendable {
             let model = report.models.first(where: { $0.name == placement.listedModel })
             // Of what its list does not have there is nothing to show.
         else { return unknown(placement.model, .ollama) }
-        let loaded = report.loaded.first { $0.name == placement.model }
+        let loaded = report.loaded.first { $0.name == model.name }
         return .json(ByteBuffer(string: OllamaShow.answer(model, loaded: loaded).text))
     }
 

@@ -8,8 +8,8 @@ extension Scheduler {
         var pair: Int
         /// The endpoint takes the asked name as it stands.
         var understandsAskedName: Bool
-        /// What the endpoint is asked for where its list does not have that.
-        var unlistedName: String?
+        /// What the endpoint is asked for, if not the pair's own name: another name that it has for the model, or one that it does not list.
+        var otherName: String?
     }
 
     /// An asked name, looked up.
@@ -123,6 +123,7 @@ extension Scheduler {
             let name = pairs[index].name
             let fit: ModelName.Fit
             let understands: Bool
+            var otherName: String?
             switch place.endpoint.kind {
             case .ollama:
                 guard ModelName.ollamaKey(name) == key else { continue }
@@ -137,6 +138,7 @@ extension Scheduler {
                 } else if let alias = pairs[index].aliases.first(where: { ModelName.wholeForms($0).contains { forms.contains($0.form) } }) {
                     fit = .exact
                     understands = asked == alias
+                    otherName = alias
                 } else if let match {
                     fit = match.fit
                     understands = asked == name
@@ -145,7 +147,7 @@ extension Scheduler {
                 }
             }
             best = min(best, fit)
-            found.append((Candidate(pair: index, understandsAskedName: understands), fit))
+            found.append((Candidate(pair: index, understandsAskedName: understands, otherName: otherName), fit))
         }
         let fitting = found.filter { $0.fit == best }.map(\.candidate)
         return fitting.filter { candidate in

@@ -103,7 +103,7 @@ public struct Scheduler: Sendable {
                 let rank = (pair.isSetAside ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
-                    endpoint: place.endpoint.id, model: candidate.unlistedName ?? pair.name,
+                    endpoint: place.endpoint.id, model: candidate.otherName ?? pair.name,
                     understandsAskedName: candidate.understandsAskedName, fit: fit, kind: place.endpoint.kind, pair: candidate.pair,
                     listedModel: pair.name)
                 best = (placement, rank)
@@ -134,7 +134,7 @@ public struct Scheduler: Sendable {
         return Grant(
             lease: leases.add(LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings)),
             endpoint: places[index].endpoint.id,
-            model: choice.candidate.unlistedName ?? pairs[pair].name, listedModel: pairs[pair].name,
+            model: choice.candidate.otherName ?? pairs[pair].name, listedModel: pairs[pair].name,
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair, expected: choice.cost.expected, warmTokens: choice.cost.warmTokens,
             alternatives: alternatives(to: index, target, ask), isProbe: isProbe)

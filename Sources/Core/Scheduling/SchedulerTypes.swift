@@ -80,7 +80,8 @@ public struct Placement: Sendable, Equatable {
     public var kind: EndpointKind
     /// The scheduler's own number for the model on the endpoint; -1 where the request names no model.
     public var pair: Int = -1
-    /// Under which model of the endpoint the request is counted and shown: one that it lists, or one name for all others.
+    /// The model as the endpoint's list has it, which may differ from the name that it is asked by: so it is counted, shown and looked up. One
+    /// name stands for all that are not listed.
     public var listedModel: String
 
     public init(
