@@ -33,7 +33,9 @@ public enum Preflight {
             if let message { findings.append(Finding(consequence: consequence, error: ConfigError(place, message))) }
         }
         func given(_ key: String, _ consequence: Finding.Consequence, _ problem: () -> String?) {
-            if let place = config.origins.places[key] { find(consequence, place, problem().map { "\(key): \($0)" }) }
+            guard let place = config.origins.places[key] else { return }
+            // A variable or an option names itself.
+            if case .file = place { find(consequence, place, problem().map { "\(key): \($0)" }) } else { find(consequence, place, problem()) }
         }
         if controlOption != nil {
             find(.noStart, .option("--control"), socket(controlPath))

@@ -60,9 +60,9 @@ struct ModelActions: Sendable {
         }
         return try await each([endpoint], model) { endpoint, tell in
             tell("loading", nil, nil)
-            let loader = ModelLoader(client: shared.client, endpoint: endpoint, model: placement.model)
-            let isLoaded = report.loaded.contains { $0.name == placement.model }
-            let load = isLoaded ? nil : shared.fleet.loads.begin(placement.model, on: endpoint, for: .operator)
+            let loader = ModelLoader(client: shared.client, endpoint: endpoint, model: placement.listedModel)
+            let isLoaded = report.loaded.contains { $0.name == placement.listedModel }
+            let load = isLoaded ? nil : shared.fleet.loads.begin(placement.listedModel, on: endpoint, for: .operator)
             let failure = await loader.load(isLoaded: isLoaded, keepAlive: params.keepAlive)
             if let failure {
                 if Task.isCancelled { load?.left() } else { load?.failed(failure.message) }
@@ -80,7 +80,9 @@ struct ModelActions: Sendable {
         var names: [EndpointID: String] = [:]
         let targets = shared.fleet.reports().filter { only == nil || $0.0.id == only }.compactMap { endpoint, report -> Endpoint? in
             // What is no model to load has none to unload either.
-            guard endpoint.kind.loadsModels, let loaded = report.loaded.first(where: { isMeant(model, $0.name, endpoint.kind) }) else { return nil }
+            guard endpoint.kind.loadsModels, let loaded = report.loaded.first(where: { isMeant(model, $0.name, endpoint.kind, report) }) else {
+                return nil
+            }
             names[endpoint.id] = loaded.name
             return endpoint
         }
@@ -106,7 +108,7 @@ struct ModelActions: Sendable {
         else { throw RPCError(.notFound, "no endpoint in service has model '\(model)'\(params.endpoint.map { " (asked for \($0))" } ?? "")") }
         var info = ModelActionInfo(model: model, outcomes: [.init(endpoint: endpoint.name)])
         if report.capabilities(of: endpoint.kind).contains(.ollamaAPI) {
-            let body: JSONValue = ["model": .string(placement.model)]
+            let body: JSONValue = ["model": .string(placement.listedModel)]
             let answer: EndpointClient.Answer
             do {
                 answer = try await shared.client.ask(.POST, "/api/show", body: body.bytes, of: endpoint)
@@ -117,8 +119,8 @@ struct ModelActions: Sendable {
                 throw RPCError(answer.status == 404 ? .notFound : .refused, "\(endpoint.name): \(ProbeReading.errorMessage(answer.body))")
             }
             info.details = String(decoding: answer.body, as: UTF8.self)
-        } else if let listing = report.models.first(where: { $0.name == placement.model }) {
-            info.details = OllamaShow.answer(listing, loaded: report.loaded.first { $0.name == placement.model }).text
+        } else if let listing = report.models.first(where: { $0.name == placement.listedModel }) {
+            info.details = OllamaShow.answer(listing, loaded: report.loaded.first { $0.name == placement.listedModel }).text
         }
         return info
     }
@@ -155,8 +157,9 @@ struct ModelActions: Sendable {
         }
     }
 
-    private func isMeant(_ asked: String, _ name: String, _ kind: EndpointKind) -> Bool {
+    private func isMeant(_ asked: String, _ name: String, _ kind: EndpointKind, _ report: EndpointReport) -> Bool {
         let wanted = aliases[asked] ?? asked
+        if let listing = report.models.first(where: { $0.name == name }), listing.aliases.contains(wanted) { return true }
         guard kind == .llamaServer else { return ModelName.ollamaKey(name) == ModelName.ollamaKey(wanted) }
         let forms = ModelName.askedForms(wanted)
         return ModelName.serverForms(name).contains { forms.contains($0.form) }

@@ -86,7 +86,7 @@ extension Fleet {
     /// The endpoint has just answered that it does not have the model: the report has it no more, and a poll follows which tells whether
     /// that is so.
     ///
-    /// - Parameter model: as the endpoint spells it.
+    /// - Parameter model: as its list has it.
     public func noteMissing(model: String, on id: EndpointID) {
         guard let poller = poller(id) else { return }
         Task { await poller.isMissing(model) }

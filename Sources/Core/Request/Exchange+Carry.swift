@@ -74,7 +74,7 @@ extension Exchange {
             enter(.loading, now: now)
             // Others may wait for the same load.
             if grant.why != .loading, attempt?.load == nil, let endpoint = attempt?.endpoint {
-                attempt?.load = worker.shared.fleet.loads.begin(grant.model, on: endpoint, for: .request(name), now: now)
+                attempt?.load = worker.shared.fleet.loads.begin(grant.listedModel, on: endpoint, for: .request(name), now: now)
             }
         } else {
             enter(.processing, now: now)

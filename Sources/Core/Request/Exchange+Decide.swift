@@ -154,6 +154,8 @@ extension Exchange {
         var ask = Ask(model: existingSideWork?.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
         // Where the configuration names another model for one that cannot be had, that one is meant.
         ask.unlisted = chosen.map { .on($0) } ?? (worker.settings.fallbacks[ask.model] == nil ? .whereOneIsMeant : .refused)
+        let limit = worker.settings.limits.requestTimeout
+        if limit > .zero { ask.patience = limit }
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
         guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }

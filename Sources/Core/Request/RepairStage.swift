@@ -32,7 +32,7 @@ extension Exchange {
         case .dropTools(let why): sendAgain(RequestRepair.withoutTools(body), "tools dropped: \(why)")
         case .dropImages: sendAgain(RequestRepair.withoutImages(body), "images dropped: the model takes none")
         case .trim(let excess):
-            if excess.context > 0 { worker.shared.contexts.remember(excess.context, attempt.endpoint.id, attempt.placement.model) }
+            if excess.context > 0 { worker.shared.contexts.remember(excess.context, attempt.endpoint.id, attempt.placement.listedModel) }
             trim(body, excess, attempt)
         }
         return true
@@ -56,10 +56,10 @@ extension Exchange {
     /// How long a conversation the endpoint takes, as far as is known.
     private func context(of attempt: Attempt) -> Int? {
         let (endpoint, placement) = (attempt.endpoint.id, attempt.placement)
-        if let known = worker.shared.contexts.known(endpoint, placement.model) { return known }
+        if let known = worker.shared.contexts.known(endpoint, placement.listedModel) { return known }
         // Ollama makes what is too long fit by itself.
         if placement.kind == .ollama { return nil }
-        return worker.shared.fleet.report(of: endpoint)?.loaded.first { $0.name == placement.model }?.contextLength
+        return worker.shared.fleet.report(of: endpoint)?.loaded.first { $0.name == placement.listedModel }?.contextLength
     }
 
     /// Counts as the endpoint does, if it can, and drops the oldest turns.

@@ -59,9 +59,10 @@ final class FleetPages: Sendable {
     /// `/api/show` for a model that no Ollama server has, of what the endpoint's list tells.
     func show(_ placement: Placement, on endpoint: Endpoint) -> LocalAnswer {
         guard let fleet = fleet.withLockedValue({ $0 }), let report = fleet.report(of: endpoint.id),
-            let model = report.models.first(where: { $0.name == placement.model })
-        else { return .error(.refused(.allFailed, model: placement.model, path: "/api/show"), .ollama) }
-        let loaded = report.loaded.first { $0.name == placement.model }
+            let model = report.models.first(where: { $0.name == placement.listedModel })
+            // Of what its list does not have there is nothing to show.
+        else { return unknown(placement.model, .ollama) }
+        let loaded = report.loaded.first { $0.name == model.name }
         return .json(ByteBuffer(string: OllamaShow.answer(model, loaded: loaded).text))
     }
 
@@ -76,8 +77,12 @@ final class FleetPages: Sendable {
     private func openAIModel(_ name: String) -> LocalAnswer {
         let fleet = reports()
         if let body = MergedLists(fleet).openAIModel(id: name) { return .json(ByteBuffer(bytes: body)) }
-        let known = Set(fleet.filter { $0.1.state.phase.takesWork }.flatMap { $0.1.models.map(\.name) }).sorted()
-        return .error(.refused(.unknownModel(known: known, unreachable: []), model: name, path: ""), .openAI)
+        return unknown(name, .openAI)
+    }
+
+    private func unknown(_ name: String, _ dialect: Dialect) -> LocalAnswer {
+        let known = Set(reports().filter { $0.1.state.phase.takesWork }.flatMap { $0.1.models.map(\.name) }).sorted()
+        return .error(.refused(.unknownModel(known: known, unreachable: []), model: name, path: ""), dialect)
     }
 
     /// Ready as soon as one endpoint takes work.

@@ -105,7 +105,7 @@ public struct MergedLists: Sendable {
     public func openAIModel(id: String, matches: (String, String) -> Bool = MergedLists.namesMatch) -> [UInt8]? {
         for exactly in [true, false] {
             for (endpoint, report) in fleet {
-                for model in report.models where exactly ? model.name == id : matches(id, model.name) {
+                for model in report.models where exactly ? model.name == id : matches(id, model.name) || model.aliases.contains(id) {
                     return openAIEntry(model, endpoint.kind, id: id)
                 }
             }

@@ -29,6 +29,9 @@ extension Scheduler {
 
     /// Costs that differ by less than this part are equal: the weight decides, then chance.
     private static let tolerance = 0.01
+    /// So many seconds more may a request cost that finds out whether an endpoint that was set aside works again. Without it, conversations
+    /// that are warm elsewhere would leave a mended endpoint idle for good.
+    private static let probeCost = 2.0
 
     /// - Parameters:
     ///   - before: how many of the same model wait before it.
@@ -59,6 +62,7 @@ extension Scheduler {
         case .all:
             for candidate in target.candidates where !isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
         }
+        if let probe = search.probe, probe.cost <= (search.best?.cost ?? .infinity) + Self.probeCost { return .go(probe.choice) }
         let best = search.best
         let blocked = search.blocked
         if let best, best.choice.why == .loaded || best.choice.why == .affinity || !mayWait { return .go(best.choice) }
@@ -73,6 +77,8 @@ extension Scheduler {
         var bound: Double
         var best: (choice: Choice, cost: Double)?
         var blocked: (pair: PairIndex, cost: Double)?
+        /// What was set aside, and may be asked how it is.
+        var probe: (choice: Choice, cost: Double)?
         var equals = 1
     }
 
@@ -82,6 +88,10 @@ extension Scheduler {
         if choice.cost.isBlocked {
             if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
             return
+        }
+        // Not by a request that has failed somewhere already, and not by one that would set off a load.
+        if pairs[candidate.pair].isSetAside, isUsable(candidate.pair), ask.since == nil, search.probe.map({ cost < $0.cost }) ?? true {
+            search.probe = (choice, cost)
         }
         if let known = search.best {
             if cost > known.cost * (1 + Self.tolerance) { return }

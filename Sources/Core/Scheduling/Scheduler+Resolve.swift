@@ -8,8 +8,8 @@ extension Scheduler {
         var pair: PairIndex
         /// The endpoint takes the asked name as it stands.
         var understandsAskedName: Bool
-        /// What the endpoint is asked for where its list does not have that.
-        var unlistedName: String?
+        /// What the endpoint is asked for, if not the pair's own name: another name that it has for the model, or one that it does not list.
+        var otherName: String?
     }
 
     /// An asked name, looked up.
@@ -63,6 +63,7 @@ extension Scheduler {
         if let place = namedPlace(target, unlisted) { return resolve(name, at: place, needs: needs, excluding: excluding) }
         var speaks = false
         var isExcluded = false
+        var isComing = false
         for candidate in target.candidates {
             let place = pairs[candidate.pair].place
             guard needs.fit(of: places[place].capabilities) != nil else { continue }
@@ -71,8 +72,12 @@ extension Scheduler {
                 isExcluded = true
             } else if takesWork(place) {
                 return .candidates(target)
+            } else if places[place].phase == .loading, !places[place].isRemoved {
+                isComing = true
             }
         }
+        // A server that says that it loads its model is waited for.
+        if isComing { return .later }
         // An endpoint that was never asked may have it; one request or another is always the first.
         if places.values.contains(where: { $0.phase == .starting && !$0.isRemoved && !excluding.contains($0.endpoint.id) }) { return .later }
         if isExcluded { return .refused(.allFailed) }
@@ -123,6 +128,7 @@ extension Scheduler {
             let name = pairs[index].name
             let fit: ModelName.Fit
             let understands: Bool
+            var otherName: String?
             switch place.endpoint.kind {
             case .ollama:
                 guard ModelName.ollamaKey(name) == key else { continue }
@@ -137,6 +143,7 @@ extension Scheduler {
                 } else if let alias = pairs[index].aliases.first(where: { ModelName.wholeForms($0).contains { forms.contains($0.form) } }) {
                     fit = .exact
                     understands = asked == alias
+                    otherName = alias
                 } else if let match {
                     fit = match.fit
                     understands = asked == name
@@ -145,7 +152,7 @@ extension Scheduler {
                 }
             }
             best = min(best, fit)
-            found.append((Candidate(pair: index, understandsAskedName: understands), fit))
+            found.append((Candidate(pair: index, understandsAskedName: understands, otherName: otherName), fit))
         }
         let fitting = found.filter { $0.fit == best }.map(\.candidate)
         return fitting.filter { candidate in

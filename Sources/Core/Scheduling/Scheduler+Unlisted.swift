@@ -57,7 +57,7 @@ extension Scheduler {
         let wanted = settings.aliases[name] ?? name
         let listed = places[place].pairs.filter { pairs[$0].isListed && pairs[$0].isPresent }
         let pair = endpoint.kind == .llamaServer && listed.count == 1 ? listed[0] : places[place].unlisted ?? addUnlisted(to: place)
-        let candidate = Candidate(pair: pair, understandsAskedName: wanted == name, unlistedName: wanted)
+        let candidate = Candidate(pair: pair, understandsAskedName: wanted == name, otherName: wanted)
         return .candidates(Target(key: ModelName.ollamaKey(wanted), book: pairs[pair].book, candidates: [candidate]))
     }
 

@@ -80,10 +80,14 @@ public struct Scheduler: Sendable {
         }
         guard line.hasRoom(for: ask.tenant, limit: settings.queueLimit) else { return .refused(.lineFull(limit: settings.queueLimit)) }
         if let inVain { return .refused(inVain) }
-        if let since = ask.since, since + settings.queueTimeout <= now { return .refused(.waitedTooLong(seconds: settings.queueTimeout.seconds)) }
-        let (ticket, position) = line.add(ask, book: book, now: now, timeout: settings.queueTimeout)
+        let patience = patience(ask)
+        if let since = ask.since, since + patience <= now { return .refused(.waitedTooLong(seconds: patience.seconds)) }
+        let (ticket, position) = line.add(ask, book: book, now: now, timeout: patience)
         return .queued(ticket, position: position)
     }
+
+    /// How long a request may wait in line.
+    func patience(_ ask: Ask) -> TimeAmount { min(settings.queueTimeout, ask.patience ?? settings.queueTimeout) }
 
     private func isWaiting(_ ask: Ask, _ book: BookIndex?) -> Bool {
         line.number(of: WaitingLine.Group(ask, book: book)) != nil
@@ -104,7 +108,7 @@ public struct Scheduler: Sendable {
                 let rank = (pair.isSetAside ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
-                    endpoint: place.endpoint.id, model: candidate.unlistedName ?? pair.name,
+                    endpoint: place.endpoint.id, model: candidate.otherName ?? pair.name,
                     understandsAskedName: candidate.understandsAskedName, fit: fit, kind: place.endpoint.kind, pair: candidate.pair.rawValue,
                     listedModel: pair.name)
                 best = (placement, rank)
@@ -137,7 +141,7 @@ public struct Scheduler: Sendable {
                 LeaseTable.Record(
                     pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings,
                     kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil)), endpoint: places[index].endpoint.id,
-            model: choice.candidate.unlistedName ?? pairs[pair].name, listedModel: pairs[pair].name,
+            model: choice.candidate.otherName ?? pairs[pair].name, listedModel: pairs[pair].name,
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,

@@ -24,6 +24,8 @@ public struct Ask: Sendable {
     /// When it began to wait, if that was not just now: a request that comes back to the line after an endpoint has failed it gets no new
     /// deadline.
     public var since: NIODeadline?
+    /// How long it may wait in line, where that is less than `queue_timeout`.
+    public var patience: TimeAmount?
 
     public init(
         model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = [], prefix: PrefixChain = PrefixChain(), session: UInt64? = nil,
@@ -80,7 +82,8 @@ public struct Placement: Sendable, Equatable {
     public var kind: EndpointKind
     /// The scheduler's own number for the model on the endpoint; -1 where the request names no model.
     public var pair: Int = -1
-    /// Under which model of the endpoint the request is counted and shown: one that it lists, or one name for all others.
+    /// The model as the endpoint's list has it, which may differ from the name that it is asked by: so it is counted, shown and looked up. One
+    /// name stands for all that are not listed.
     public var listedModel: String
 
     public init(

@@ -16,17 +16,17 @@ import Testing
     }
 
     @Test(arguments: [
-        ("access_log: /nowhere/a.log", "c.yaml:2:13: the access log /nowhere/a.log cannot be written: there is no folder /nowhere", false),
-        ("access_log: /etc", "c.yaml:2:13: the access log /etc cannot be written: it is a folder", false),
-        ("access_log: /etc/passwd/a.log", "c.yaml:2:13: the access log /etc/passwd/a.log cannot be written: Not a directory", false),
-        ("db_path: /nowhere/t.db", "c.yaml:2:10: the database of token counts, /nowhere/t.db, cannot be written: there is no folder /nowhere", false),
-        ("control_socket: /nowhere/s", "c.yaml:2:17: the control socket /nowhere/s: there is no folder /nowhere", true),
-        ("control_socket: /etc/passwd", "c.yaml:2:17: the control socket /etc/passwd: there is a file that is no socket", true),
-        ("control_group: no-such-group", "c.yaml:2:16: the system knows no group 'no-such-group'", true),
-        ("control_read_group: no-such-group", "c.yaml:2:21: the system knows no group 'no-such-group'", true),
+        ("access_log: /nowhere/a.log", "c.yaml:2:13: access_log: the access log /nowhere/a.log cannot be written: there is no folder /nowhere", false),
+        ("access_log: /etc", "c.yaml:2:13: access_log: the access log /etc cannot be written: it is a folder", false),
+        ("access_log: /etc/passwd/a.log", "c.yaml:2:13: access_log: the access log /etc/passwd/a.log cannot be written: Not a directory", false),
+        ("db_path: /nowhere/t.db", "c.yaml:2:10: db_path: the database of token counts, /nowhere/t.db, cannot be written: there is no folder /nowhere", false),
+        ("control_socket: /nowhere/s", "c.yaml:2:17: control_socket: the control socket /nowhere/s: there is no folder /nowhere", true),
+        ("control_socket: /etc/passwd", "c.yaml:2:17: control_socket: the control socket /etc/passwd: there is a file that is no socket", true),
+        ("control_group: no-such-group", "c.yaml:2:16: control_group: the system knows no group 'no-such-group'", true),
+        ("control_read_group: no-such-group", "c.yaml:2:21: control_read_group: the system knows no group 'no-such-group'", true),
         (
             "cache_enabled: true\ncache_backend: sqlite\ncache_db_path: /nowhere/c.db",
-            "c.yaml:4:16: the database of the cache, /nowhere/c.db, cannot be written: there is no folder /nowhere", false
+            "c.yaml:4:16: cache_db_path: the database of the cache, /nowhere/c.db, cannot be written: there is no folder /nowhere", false
         ),
         (
             "cache_enabled: true\ncache_similarity: 0.9\ncache_model_path: /nowhere",

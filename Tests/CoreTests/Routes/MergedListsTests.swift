@@ -99,6 +99,9 @@ private let llamaEntry = #"{"id":"smol","object":"model","created":1700000000,"o
         #expect(lists.openAIModel(id: "smol").map(text) == llamaEntry)
         #expect(lists.openAIModel(id: "smol:latest").map(text) == llamaEntry)
         #expect(lists.openAIModel(id: "a:2") == nil)
+        var aliased = try llamaReport(llamaEntry)
+        aliased.models[0].aliases = ["fim"]
+        #expect(MergedLists([(endpoint(1, .llamaServer), aliased)]).openAIModel(id: "fim").map(text) == llamaEntry)
     }
 
     @Test(arguments: [
