@@ -19,8 +19,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("control_group: no-such-group", ":3:16: the system knows no group 'no-such-group'"),
-        ("control_socket: /nowhere/s", ":3:17: the control socket /nowhere/s: there is no folder /nowhere"),
+        ("control_group: no-such-group", ":3:16: control_group: the system knows no group 'no-such-group'"),
+        ("control_socket: /nowhere/s", ":3:17: control_socket: the control socket /nowhere/s: there is no folder /nowhere"),
     ])
     func theCheckAndTheStartFindTheSame(config: String, text: String) throws {
         for arguments in [["--check"], []] {
@@ -31,7 +31,7 @@ import Testing
 
     @Test func theCheckFindsAnAccessLogThatCannotBeWritten() throws {
         let result = try Self.routerd("access_log: /nowhere/a.log", ["--check"])
-        #expect(result.status == 1 && result.errors.contains("c.yaml:3:13: the access log /nowhere/a.log"), "\(result)")
+        #expect(result.status == 1 && result.errors.contains("c.yaml:3:13: access_log: the access log /nowhere/a.log"), "\(result)")
         #expect(!result.output.contains("good"))
     }
 

@@ -36,6 +36,19 @@ public final class TCPSocket: Sendable {
         return made
     }
 
+    /// A port that is taken and on which nobody listens: whoever connects to it is refused, for as long as the socket is there.
+    public static func boundAndDeaf() throws -> (socket: TCPSocket, port: Int) {
+        let made = try make()
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        var address = sockaddr_in()
+        let isBound = withAddress(0) { bind(made, $0, $1) } == 0
+        let isNamed = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(made, $0, &length) == 0 }
+        }
+        guard isBound, isNamed else { throw TestFailure("bind: \(String(cString: strerror(errno)))") }
+        return (TCPSocket(made), Int(UInt16(bigEndian: address.sin_port)))
+    }
+
     /// - Parameter host: the last byte, as all of 127.0.0.0/8 is this machine.
     private static func loopback(_ port: Int, host: UInt8) -> sockaddr_in {
         var address = sockaddr_in()

@@ -5,11 +5,8 @@ import NIOCore
 import NIOConcurrencyHelpers
 import NIOEmbedded
 import NIOPosix
+import TestSupport
 import Testing
-
-#if canImport(Glibc)
-    import Glibc
-#endif
 
 @testable import Core
 
@@ -77,19 +74,8 @@ private func endpoint(_ scheme: EndpointAddress.Scheme = .http, port: Int) -> En
     /// Breaks when an operator is told that one of a name's addresses could not be had, although another refused the connection.
     @Test func whereAllAddressesOfANameRefuseThatIsTold() async throws {
         // Bound and not listening: nobody else gets the port meanwhile, and whoever connects is refused.
-        let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { Glibc.close(socket) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = in_addr_t(INADDR_LOOPBACK).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                _ = bind(socket, pointer, length)
-                _ = getsockname(socket, pointer, &length)
-            }
-        }
-        let port = Int(UInt16(bigEndian: address.sin_port))
+        let (socket, port) = try TCPSocket.boundAndDeaf()
+        defer { socket.close() }
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         do {
             _ = try await Dialer().connect(to: .tcp(host: "localhost", port: port), tls: nil, within: .seconds(5), on: eventLoop) { _ in }.get()
