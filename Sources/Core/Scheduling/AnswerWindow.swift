@@ -11,8 +11,6 @@ struct AnswerWindow: Sendable, Equatable {
 
     var failures: Int { failed.nonzeroBitCount }
     var failuresInARow: Int { (~failed).trailingZeroBitCount }
-    /// Of as many answers as a judgement takes, at least: the first answer of all is not the whole truth.
-    var failingShare: Double { failed == 0 ? 0 : Double(failures) / Double(max(count, Breaker.leastAnswers)) }
 
     mutating func record(failed isFailure: Bool) {
         failed = failed << 1 | (isFailure ? 1 : 0)

@@ -113,7 +113,7 @@ extension Scheduler {
             && (ask.excluding.isEmpty || !ask.excluding.contains(places[place].endpoint.id))
     }
 
-    private func deadline(_ ask: Ask, now: NIODeadline) -> NIODeadline { (ask.since ?? now) + settings.queueTimeout }
+    private func deadline(_ ask: Ask, now: NIODeadline) -> NIODeadline { ask.end(timeout: settings.queueTimeout, now: now) }
 
     private func outlook(_ target: Target, _ ask: Ask, now: NIODeadline) -> Outlook {
         var outlook = Outlook()

@@ -119,9 +119,9 @@ extension Scheduler {
         return (Choice(candidate: candidate, why: cost.fits ? .fits : .load, fit: fit, cost: cost), order(cost.weighed, pair, fit))
     }
 
-    /// Where all else is equal: fewest in flight for the model, and rather without a translation; and not where answers have failed.
+    /// Where all else is equal: fewest in flight for the model, and rather without a translation.
     private func order(_ cost: Double, _ pair: PairIndex, _ fit: RouteFit) -> Double {
-        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03) * pairs[pair].mistrust
+        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03)
     }
 
     /// Where the configuration says not to wait: the least busy of those that hold the model, else of all.

@@ -80,7 +80,9 @@ public struct Scheduler: Sendable {
         }
         guard line.hasRoom(for: ask.tenant, limit: settings.queueLimit) else { return .refused(.lineFull(limit: settings.queueLimit)) }
         if let inVain { return .refused(inVain) }
-        if let since = ask.since, since + settings.queueTimeout <= now { return .refused(.waitedTooLong(seconds: settings.queueTimeout.seconds)) }
+        guard ask.end(timeout: settings.queueTimeout, now: now) > now else {
+            return .refused(.waitedTooLong(seconds: settings.queueTimeout.seconds))
+        }
         let (ticket, position) = line.add(ask, book: book, now: now, timeout: settings.queueTimeout)
         return .queued(ticket, position: position)
     }

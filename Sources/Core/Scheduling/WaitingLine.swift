@@ -93,7 +93,7 @@ struct WaitingLine: Sendable {
         var ask = ask
         let since = ask.since ?? now
         ask.since = since
-        let waiter = Waiter(ticket: ticket, ask: ask, since: since, deadline: since + timeout)
+        let waiter = Waiter(ticket: ticket, ask: ask, since: since, deadline: ask.end(timeout: timeout, now: now))
         if let lane = entries[number].lanes.firstIndex(where: { $0.tenant == tenant }) {
             // Whoever comes back to the line stands where it stood, about.
             let place = entries[number].lanes[lane].waiters.lastIndex { $0.since <= since }.map { $0 + 1 } ?? 0
