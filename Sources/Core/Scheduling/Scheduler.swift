@@ -135,31 +135,12 @@ public struct Scheduler: Sendable {
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
             lease: leases.add(
-                LeaseTable.Record(
-                    pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings,
-                    kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil)), endpoint: places[index].endpoint.id,
+                LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings),
+                kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,
             model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
             alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
-    }
-
-    /// Nobody asks for more.
-    private static let countedAlternatives = 4
-
-    /// Endpoints other than the chosen one that could serve the request.
-    private func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
-        var count = 0
-        // Candidates stand in the order of their places: one that has the model twice counts once.
-        var last = chosen
-        for candidate in target.candidates {
-            let place = pairs[candidate.pair].place
-            guard place != chosen, place != last, couldServe(candidate.pair, ask) else { continue }
-            last = place
-            count += 1
-            if count == Self.countedAlternatives { break }
-        }
-        return count
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.
