@@ -115,11 +115,12 @@ struct History: Sendable {
         return seconds >= 0.5 ? Self.rate(then.fleet.requests, count, seconds) : 0
     }
 
-    /// How long answers took over the last five minutes, as of the last look.
-    func times(of id: EndpointID) -> AnswerTimes {
-        guard let now = looks.last?.times[id] else { return AnswerTimes() }
+    /// How long answers took over the last five minutes.
+    ///
+    /// - Parameter times: as they are now.
+    func times(of id: EndpointID, _ times: AnswerTimes) -> AnswerTimes {
         // What was there at the first look was recorded before it.
-        return now - (histograms.first?.of[id] ?? AnswerTimes())
+        times - (histograms.first?.of[id] ?? AnswerTimes())
     }
 
     /// - Parameter names: of the endpoints that are to be in it.

@@ -78,7 +78,7 @@ struct OperatorView {
             let rates = history.rates(of: endpoint.id, totals, now: now)
             info.requestsPerSecond = rates.requests
             info.tokensPerSecond = rates.tokens
-            let times = history.times(of: endpoint.id)
+            let times = history.times(of: endpoint.id, figures.times)
             (info.headP50Ms, info.headP95Ms) = (times.heads.percentile(0.5), times.heads.percentile(0.95))
             (info.ttftP50Ms, info.ttftP95Ms) = (times.firstTokens.percentile(0.5), times.firstTokens.percentile(0.95))
             (info.answerP50Ms, info.answerP95Ms) = (times.wholes.percentile(0.5), times.wholes.percentile(0.95))

@@ -6,12 +6,12 @@ import NIOCore
 extension EndpointState {
     /// The state that operators see: what polls say, and what requests have met with.
     ///
-    /// An endpoint that answers its polls and fails its requests is degraded while it is left alone. When that time is over it gets the next
-    /// request, if there is one: until then it is what polls say, and the reason tells what is known.
+    /// An endpoint that answers its polls and fails its requests is degraded until it answers one. If it gets none, it is what polls say again
+    /// a minute after it might have got one, and the reason tells what is known.
     func shown(with setAside: [SetAside], now: NIODeadline) -> EndpointState {
-        guard phase.takesWork, let first = setAside.first(where: { $0.isLeftAlone(now: now) }) ?? setAside.first else { return self }
+        guard phase.takesWork, let first = setAside.first(where: { $0.isDoubtful(now: now) }) ?? setAside.first else { return self }
         var shown = self
-        if first.isLeftAlone(now: now), phase != .degraded {
+        if first.isDoubtful(now: now), phase != .degraded {
             shown.phase = .degraded
             shown.since = setAside.map(\.since).min() ?? since
         }

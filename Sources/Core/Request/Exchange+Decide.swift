@@ -155,7 +155,7 @@ extension Exchange {
         // Where the configuration names another model for one that cannot be had, that one is meant.
         ask.unlisted = chosen.map { .on($0) } ?? (worker.settings.fallbacks[ask.model] == nil ? .whereOneIsMeant : .refused)
         let limit = worker.settings.limits.requestTimeout
-        if limit > .zero { ask.patience = limit }
+        if limit > .zero { ask.deadline = started + limit }
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
         guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }

@@ -11,9 +11,6 @@ struct AnswerWindow: Sendable, Equatable {
 
     var failures: Int { failed.nonzeroBitCount }
     var failuresInARow: Int { (~failed).trailingZeroBitCount }
-    /// Nothing is said of fewer answers than a judgement takes. Were an endpoint shunned for its first failure, it would get no further
-    /// request while others are free, and nobody would learn whether it fails or had an accident.
-    var failingShare: Double { count < Breaker.leastAnswers ? 0 : Double(failures) / Double(count) }
 
     mutating func record(failed isFailure: Bool) {
         failed = failed << 1 | (isFailure ? 1 : 0)

@@ -103,9 +103,6 @@ struct Pair: Sendable {
     var slots: Int?
     /// A load ahead of need was asked for, and counts until then.
     var aheadUntil: NIODeadline?
-    /// 1, and more where some of the last answers failed: it makes whatever the request would cost there dearer, so that an endpoint that
-    /// fails fast does not look like the one with least to do.
-    var mistrust = 1.0
     /// It gets nothing new until then: a waiting request needs its memory, and which.
     var claim: (book: BookIndex, until: NIODeadline)?
     /// Bytes on disk.

@@ -73,8 +73,6 @@ extension Scheduler {
             placeBreakers[place].endedWithoutVerdict(openings.place)
             endAbsence(of: record)
         }
-        let mistrust = 1 + pairBreakers[pair].answers.failingShare
-        if pairs[pair].mistrust != mistrust { pairs[pair].mistrust = mistrust }
     }
 
     /// An answer has begun well.
@@ -98,7 +96,6 @@ extension Scheduler {
         for pair in places[place].pairs {
             change(pair, now: now) { $0.reset() }
             setAbsence(pair, nil)
-            pairs[pair].mistrust = 1
         }
     }
 

@@ -37,13 +37,13 @@ extension Scheduler {
     ///   - before: how many of the same model wait before it.
     ///   - loads: others than these are left out; slots where the model is in memory always count.
     mutating func choose(_ target: Target, _ ask: Ask, before: Int, loads: Loads = .all, now: NIODeadline) -> Decision {
-        if let choice = lastResort(target, ask, now: now) { return .go(choice) }
+        if setAsideCount > 0, let choice = lastResort(target, ask, now: now) { return .go(choice) }
         if loads != .none { refreshResidents() }
         let mayWait = settings.placement != .off && !settings.overcommits
         let line =
             mayWait && loads != .none
             ? costOfLine(target, ask, before: before, now: now)?.weighed : nil
-        var search = Search(bound: line ?? .infinity)
+        var search = Search(bound: line ?? .infinity, heedsBreakers: setAsideCount > 0)
         if let book = target.book, !target.byPlace.isEmpty {
             // Few, and found without looking at all.
             for pair in books[book].usable {
@@ -75,6 +75,8 @@ extension Scheduler {
     private struct Search {
         /// What costs more is of no interest.
         var bound: Double
+        /// False where nothing is set aside, which is nearly always.
+        let heedsBreakers: Bool
         var best: (choice: Choice, cost: Double)?
         var blocked: (pair: PairIndex, cost: Double)?
         /// What was set aside, and may be asked how it is.
@@ -83,7 +85,8 @@ extension Scheduler {
     }
 
     private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
-        guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        if search.heedsBreakers, !admits(candidate.pair, ask.needs, now: now) { return }
+        guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
         search.bound = min(search.bound, cost * (1 + Self.tolerance))
         if choice.cost.isBlocked {
             if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
@@ -129,9 +132,9 @@ extension Scheduler {
         return (Choice(candidate: candidate, why: cost.fits ? .fits : .load, fit: fit, cost: cost), order(cost.weighed, pair, fit))
     }
 
-    /// Where all else is equal: fewest in flight for the model, and rather without a translation; and not where answers have failed.
+    /// Where all else is equal: fewest in flight for the model, and rather without a translation.
     private func order(_ cost: Double, _ pair: PairIndex, _ fit: RouteFit) -> Double {
-        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03) * pairs[pair].mistrust
+        (cost + 1e-4) * (1 + 0.02 * Double(pairs[pair].inFlight)) * (fit == .native ? 1 : 1.03)
     }
 
     /// Where the configuration says not to wait: the least busy of those that hold the model, else of all.

@@ -80,14 +80,12 @@ public struct Scheduler: Sendable {
         }
         guard line.hasRoom(for: ask.tenant, limit: settings.queueLimit) else { return .refused(.lineFull(limit: settings.queueLimit)) }
         if let inVain { return .refused(inVain) }
-        let patience = patience(ask)
-        if let since = ask.since, since + patience <= now { return .refused(.waitedTooLong(seconds: patience.seconds)) }
-        let (ticket, position) = line.add(ask, book: book, now: now, timeout: patience)
+        guard ask.end(timeout: settings.queueTimeout, now: now) > now else {
+            return .refused(.waitedTooLong(seconds: settings.queueTimeout.seconds))
+        }
+        let (ticket, position) = line.add(ask, book: book, now: now, timeout: settings.queueTimeout)
         return .queued(ticket, position: position)
     }
-
-    /// How long a request may wait in line.
-    func patience(_ ask: Ask) -> TimeAmount { min(settings.queueTimeout, ask.patience ?? settings.queueTimeout) }
 
     private func isWaiting(_ ask: Ask, _ book: BookIndex?) -> Bool {
         line.number(of: WaitingLine.Group(ask, book: book)) != nil
@@ -138,32 +136,13 @@ public struct Scheduler: Sendable {
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
             lease: leases.add(
-                LeaseTable.Record(
-                    pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings,
-                    kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil)), endpoint: places[index].endpoint.id,
+                LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings),
+                kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,
             model: choice.candidate.otherName ?? pairs[pair].name, listedModel: pairs[pair].name,
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
             alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
-    }
-
-    /// Nobody asks for more.
-    private static let countedAlternatives = 4
-
-    /// Endpoints other than the chosen one that could serve the request.
-    private func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
-        var count = 0
-        // Candidates stand in the order of their places: one that has the model twice counts once.
-        var last = chosen
-        for candidate in target.candidates {
-            let place = pairs[candidate.pair].place
-            guard place != chosen, place != last, couldServe(candidate.pair, ask) else { continue }
-            last = place
-            count += 1
-            if count == Self.countedAlternatives { break }
-        }
-        return count
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.

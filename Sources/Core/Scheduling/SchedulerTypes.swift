@@ -24,12 +24,12 @@ public struct Ask: Sendable {
     /// When it began to wait, if that was not just now: a request that comes back to the line after an endpoint has failed it gets no new
     /// deadline.
     public var since: NIODeadline?
-    /// How long it may wait in line, where that is less than `queue_timeout`.
-    public var patience: TimeAmount?
+    /// When it is too late, whatever the line allows; nil if the line's own limit is all.
+    public var deadline: NIODeadline?
 
     public init(
         model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = [], prefix: PrefixChain = PrefixChain(), session: UInt64? = nil,
-        promptTokens: Int? = nil, since: NIODeadline? = nil
+        promptTokens: Int? = nil, since: NIODeadline? = nil, deadline: NIODeadline? = nil
     ) {
         self.model = model
         self.needs = needs
@@ -39,7 +39,13 @@ public struct Ask: Sendable {
         self.session = session
         self.promptTokens = promptTokens ?? prefix.tokens
         self.since = since
+        self.deadline = deadline
     }
+}
+
+extension Ask {
+    /// When its wait is over.
+    func end(timeout: TimeAmount, now: NIODeadline) -> NIODeadline { min((since ?? now) + timeout, deadline ?? .distantFuture) }
 }
 
 /// Between whom the line is fair.

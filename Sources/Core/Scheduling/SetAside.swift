@@ -33,6 +33,14 @@ public struct SetAside: Sendable, Equatable {
         }
     }
 
+    /// Whether it is as likely as not that the next request fails. When nobody has asked for long, what failed then says little.
+    func isDoubtful(now: NIODeadline) -> Bool {
+        switch probe {
+        case .due(let due): due + Breaker.longestBackOff > now
+        case .out: true
+        }
+    }
+
     /// Nil while the breaker is closed, and for a model that is not there at all: that is no illness of the endpoint's.
     init?(_ breaker: Breaker, model: String? = nil) {
         switch breaker.cause {

@@ -80,15 +80,15 @@ import Testing
         history.record(Self.look(0, firstTokens: all))
         for _ in 0..<100 { all.record(.seconds(10)) }
         history.record(Self.look(2, firstTokens: all))
-        let slow = try #require(history.times(of: Self.gpu).firstTokens.percentile(0.5))
+        let slow = try #require(history.times(of: Self.gpu, AnswerTimes(firstTokens: all)).firstTokens.percentile(0.5))
         #expect(abs(slow - 10_000) < 700)
         for step in 2...170 {
             all.record(.milliseconds(20))
             history.record(Self.look(Double(step) * 2, firstTokens: all))
         }
-        let later = try #require(history.times(of: Self.gpu).firstTokens.percentile(0.95))
+        let later = try #require(history.times(of: Self.gpu, AnswerTimes(firstTokens: all)).firstTokens.percentile(0.95))
         #expect(abs(later - 20) < 2, "\(later)")
-        #expect(history.times(of: EndpointID(7)).firstTokens.percentile(0.5) == nil)
+        #expect(history.times(of: EndpointID(7), AnswerTimes()).firstTokens.percentile(0.5) == nil)
     }
 
     @Test func bucketsCoverEveryTime() {

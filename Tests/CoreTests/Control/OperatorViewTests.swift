@@ -67,10 +67,11 @@ import Testing
         #expect(one == EndpointState(phase: .degraded, reason: "3 of the last 3 answers failed: 503 (m)", since: broken.since))
         let two = up.shown(with: [busy, broken], now: Self.now)
         #expect(two.reason == "busy: asked to be left alone for 30 s (n and 1 other model)" && two.since == busy.since)
-        // When it may be asked again, nothing but the reason is left, and that of what is still left alone comes first.
-        let later = up.shown(with: [broken, busy], now: Self.now + .seconds(1))
+        // When nobody has asked for long, nothing but the reason is left, and that of what is still in doubt comes first.
+        #expect(up.shown(with: [broken], now: Self.now + .seconds(59)) == one)
+        let later = up.shown(with: [broken, busy], now: Self.now + .seconds(61))
         #expect(later.phase == .degraded && later.reason.hasPrefix("busy"))
-        let next = up.shown(with: [broken], now: Self.now + .seconds(1))
+        let next = up.shown(with: [broken], now: Self.now + .seconds(61))
         #expect(next.phase == .up && next.since == up.since && next.reason == one.reason)
         // What polls say stays.
         let polls = EndpointState(phase: .degraded, reason: "/api/ps: status 500", since: Self.now)

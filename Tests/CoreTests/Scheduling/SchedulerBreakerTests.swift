@@ -57,19 +57,6 @@ import Testing
         #expect((1...3).contains(bad), "\(bad)")
     }
 
-    /// What breaks without it: an endpoint that fails every third request is liked for being free so often.
-    @Test func aFailureNowAndThenMakesAnEndpointLessLiked() throws {
-        let bench = fleet(2)
-        // One failure may be an accident, and is found out to be one or not.
-        try end(bench, on: 0, .failed)
-        #expect(spread(bench)[0] ?? 0 > 5)
-        for number in 0..<12 { try end(bench, on: 0, number % 3 == 0 ? .failed : .completed) }
-        #expect(bench.scheduler.pairs[0].mistrust > 1)
-        #expect(spread(bench) == [1: 40])
-        for _ in 0..<16 { try end(bench, on: 0, .completed) }
-        #expect(spread(bench)[0] ?? 0 > 5)
-    }
-
     /// What breaks without it: a broken endpoint stays out for good, or a crowd finds out that it is broken still.
     @Test func aSingleProbeBringsItBack() throws {
         let bench = fleet(2, limit: 1)
@@ -180,6 +167,9 @@ import Testing
         #expect(bench.submit("m").refusal == .allBusy(seconds: 90))
         bench.now = bench.now + .seconds(40)
         #expect(bench.submit("m").ticket != nil, "for so long it can wait")
+        // One whose client has less patience than the line cannot.
+        let hasty = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"), deadline: bench.now + .seconds(20))
+        #expect(bench.scheduler.submit(hasty, now: bench.now).refusal == .allBusy(seconds: 50))
     }
 
     /// Mixed: what is busy comes back, what is broken is asked when it is due, or where there is nothing to lose.
