@@ -86,7 +86,9 @@ enum AnswerPath {
     }
 
     /// The endpoint's answer has ended by its framing.
-    mutating func finish(_ time: AnswerTime) -> Ending {
+    ///
+    /// - Parameter time: asked for by translations only, as it costs a text.
+    mutating func finish(_ time: () -> AnswerTime) -> Ending {
         switch self {
         case .straight: return .bytes(ByteBuffer(), isWhole: nil)
         case .filtered(var filter):
@@ -97,7 +99,7 @@ enum AnswerPath {
             return .bytes(ByteBuffer(bytes: kept), isWhole: nil)
         case .translated(var answer):
             self = .straight
-            switch answer.finish(time) {
+            switch answer.finish(time()) {
             case .text(let text, let isWhole): return .bytes(ByteBuffer(string: text), isWhole: isWhole)
             case .answer(let value): return .answer(.json(ByteBuffer(string: value.text)))
             case .error(let status, let message): return .error(.endpointRefused(status: status, message: message))

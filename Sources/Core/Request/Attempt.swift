@@ -4,7 +4,9 @@
 import NIOCore
 
 /// One try at one endpoint: what it takes, how far it came, what it has measured.
-struct Attempt {
+///
+/// A class, as it is looked at for every token, and too large to be copied for that. Bound to the event loop of its exchange.
+final class Attempt {
     let endpoint: Endpoint
     /// How the request must be said there.
     let placement: Placement
@@ -48,7 +50,7 @@ struct Attempt {
     }
 
     /// The same endpoint and slot, for the request in other words.
-    mutating func startOver() {
+    func startOver() {
         rewritten = nil
         path = .straight
         connection = nil
@@ -59,7 +61,7 @@ struct Attempt {
     }
 
     /// The first byte of an answer's body has come: whatever was to be loaded is in memory.
-    mutating func bodyBegan(_ now: NIODeadline) {
+    func bodyBegan(_ now: NIODeadline) {
         bodyAt = now
         guard let lease, !lease.grant.wasLoaded, tap?.status == 200 else { return }
         lease.began()
@@ -70,7 +72,7 @@ struct Attempt {
     /// Gives the slot back, if there is one. However often it is called, the slot goes back once.
     ///
     /// - Parameter words: what went wrong, for people.
-    mutating func release(_ outcome: LeaseEnd.Outcome, _ words: String = "", retryAfter: TimeAmount? = nil, now: NIODeadline) {
+    func release(_ outcome: LeaseEnd.Outcome, _ words: String = "", retryAfter: TimeAmount? = nil, now: NIODeadline) {
         if let load {
             if outcome == .aborted { load.left() } else { load.failed(words) }
             self.load = nil

@@ -109,7 +109,8 @@ extension Exchange: UpstreamDelegate {
     private func judgeByHead(_ answer: ResponseHead) {
         guard answer.status >= 400, let endpoint = attempt?.endpoint else { return }
         attempt?.verdict = AnswerJudge.judge(
-            answer, body: UnsafeRawBufferPointer(start: nil, count: 0), expectsBody: false, usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
+            answer, body: UnsafeRawBufferPointer(start: nil, count: 0), expectsBody: false, usesOwnKey: endpoint.key != nil,
+            now: WallClock.unixSeconds())
     }
 
     /// Bytes of the body have come.
@@ -117,19 +118,20 @@ extension Exchange: UpstreamDelegate {
     /// - Returns: whether they are for the client now.
     @inline(__always)
     private func arrived(_ payload: UnsafeRawBufferPointer) -> Bool {
-        attempt?.tap?.watch(payload)
+        guard let attempt else { return false }
+        attempt.tap?.watch(payload)
         lastActivity = worker.coarseNow
         switch life.receivedBody(isFault: AnswerJudge.isFault(payload)) {
         case .pass:
-            if attempt?.bodyAt == nil { bodyBegan() } else if attempt?.firstTokenAt == nil { noteToken() }
+            if attempt.bodyAt == nil { bodyBegan() } else if attempt.firstTokenAt == nil { noteToken() }
             return true
         case .passFirst:
             bodyBegan()
             return true
         case .beginAndPass:
             bodyBegan()
-            if let held = attempt?.held {
-                attempt?.held = nil
+            if let held = attempt.held {
+                attempt.held = nil
                 beginForwarded(held.head)
             }
             return true
@@ -141,23 +143,24 @@ extension Exchange: UpstreamDelegate {
     }
 
     private func bodyBegan() {
+        guard let attempt else { return }
         let now = NIODeadline.now()
-        attempt?.bodyBegan(now)
-        if let attempt, attempt.tap?.status ?? 500 < 500 { worker.noteAnswer(attempt.endpoint.id) }
+        attempt.bodyBegan(now)
+        if attempt.tap?.status ?? 500 < 500 { worker.noteAnswer(attempt.endpoint.id) }
         noteToken(now)
         // A stream that has begun and says nothing yet is still waited for.
-        if attempt?.tap?.framing == nil { enter(.streaming, now: now) }
-        if let lease = attempt?.lease, !lease.grant.wasLoaded {
+        if attempt.tap?.framing == nil { enter(.streaming, now: now) }
+        if let lease = attempt.lease, !lease.grant.wasLoaded {
             // What is in memory there has changed.
             worker.shared.fleet.pollSoon(lease.grant.endpoint)
         }
     }
 
     private func noteToken(_ time: NIODeadline? = nil) {
-        guard let tap = attempt?.tap, tap.framing != nil, tap.sawToken else { return }
+        guard let attempt, attempt.tap?.framing != nil, attempt.tap?.sawToken ?? false else { return }
         let now = time ?? .now()
-        attempt?.firstTokenAt = now
-        if let attempt, let sent = attempt.sentAt, attempt.lease != nil { worker.metrics.firstToken(attempt.endpoint.id, after: now - sent) }
+        attempt.firstTokenAt = now
+        if let sent = attempt.sentAt, attempt.lease != nil { worker.metrics.firstToken(attempt.endpoint.id, after: now - sent) }
         enter(.streaming, now: now)
     }
 
@@ -208,15 +211,16 @@ extension Exchange: UpstreamDelegate {
     }
 
     private func take(_ payload: UnsafeRawBufferPointer) -> AnswerPath.Passage {
-        if case .straight = attempt?.path { return .asItCame }
-        var first = attempt?.firstItemAt
-        let passage = attempt?.path.take(payload) { isItem in
+        guard let attempt else { return .asItCame }
+        if case .straight = attempt.path { return .asItCame }
+        var first = attempt.firstItemAt
+        let passage = attempt.path.take(payload) { isItem in
             let now = NIODeadline.now()
             if isItem, first == nil { first = now }
             return answerTime(now, firstItemAt: first)
         }
-        attempt?.firstItemAt = first
-        return passage ?? .asItCame
+        attempt.firstItemAt = first
+        return passage
     }
 
     // MARK: To the client
@@ -245,8 +249,8 @@ extension Exchange: UpstreamDelegate {
 
     /// The endpoint's answer has ended by its framing.
     private func finish(_ trailers: HTTPHeaders?) {
-        let time = answerTime(.now(), firstItemAt: attempt?.firstItemAt)
-        switch attempt?.path.finish(time) {
+        let first = attempt?.firstItemAt
+        switch attempt?.path.finish({ answerTime(.now(), firstItemAt: first) }) {
         case .bytes(let rest, let said)?:
             write(rest)
             let isWhole = said ?? (streamsTellTheirEnd ? attempt?.tap?.isWhole ?? true : true)

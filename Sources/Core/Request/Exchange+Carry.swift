@@ -65,30 +65,24 @@ extension Exchange {
     }
 
     private func send(over connection: UpstreamHandler) {
-        guard life.connected() == .send, attempt != nil else { return worker.pool.give(connection) }
+        guard let attempt, life.connected() == .send else { return worker.pool.give(connection) }
         let now = NIODeadline.now()
-        attempt?.sentAt = now
-        attempt?.connection = connection
+        attempt.sentAt = now
+        attempt.connection = connection
         lastActivity = worker.coarseNow
-        if let grant = attempt?.lease?.grant, !grant.wasLoaded {
+        if let grant = attempt.lease?.grant, !grant.wasLoaded {
             enter(.loading, now: now)
             // Others may wait for the same load.
-            if grant.why != .loading, attempt?.load == nil, let endpoint = attempt?.endpoint {
-                attempt?.load = worker.shared.fleet.loads.begin(grant.listedModel, on: endpoint, for: .request(name), now: now)
+            if grant.why != .loading, attempt.load == nil {
+                attempt.load = worker.shared.fleet.loads.begin(grant.listedModel, on: attempt.endpoint, for: .request(name), now: now)
             }
         } else {
             enter(.processing, now: now)
         }
-        guard let request = outgoing() else { return }
+        let request = OutgoingRequest(self, attempt, dropsAuthorization: worker.settings.keys.isRequired)
         connection.send(method: request.method, head: request.head, body: request.body, tail: request.tail, delegate: self)
         // The client may still be busy with the answer before this one.
         if let client, !client.takesMore { connection.pauseReading() }
-    }
-
-    private func outgoing() -> OutgoingRequest? {
-        guard var changed = attempt else { return nil }
-        defer { attempt = changed }
-        return OutgoingRequest(self, &changed, dropsAuthorization: worker.settings.keys.isRequired)
     }
 
     // MARK: In other words

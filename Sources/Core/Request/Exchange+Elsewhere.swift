@@ -48,7 +48,7 @@ extension Exchange {
 
     private func leaveAttempt(_ cause: Retries.Cause, _ words: String, _ verdict: Verdict?) {
         _ = life.leaveEndpoint()
-        guard var left = attempt else { return }
+        guard let left = attempt else { return }
         attempt = nil
         left.connection?.cancel()
         var retryAfter: TimeAmount?

@@ -20,7 +20,7 @@ struct OutgoingRequest {
     private static let copiedBody = 16 * 1024
 
     /// - Parameter dropsAuthorization: the client's key was for this router.
-    init(_ exchange: Exchange, _ attempt: inout Attempt, dropsAuthorization: Bool) {
+    init(_ exchange: Exchange, _ attempt: Attempt, dropsAuthorization: Bool) {
         let original = exchange.head
         let path: Substring
         let content: ByteBuffer
@@ -28,7 +28,7 @@ struct OutgoingRequest {
         if let rewritten = attempt.rewritten {
             (method, path, content, isChunked) = (.POST, Substring(rewritten.path), rewritten.body, false)
         } else {
-            (method, path, content, isChunked) = (original.method, exchange.target, Self.body(exchange, &attempt), exchange.isChunked)
+            (method, path, content, isChunked) = (original.method, exchange.target, Self.body(exchange, attempt), exchange.isChunked)
         }
         let length = content.readableBytes
         let isSmall = length <= Self.copiedBody
@@ -53,7 +53,7 @@ struct OutgoingRequest {
         return .passedOn
     }
 
-    private static func body(_ exchange: Exchange, _ attempt: inout Attempt) -> ByteBuffer {
+    private static func body(_ exchange: Exchange, _ attempt: Attempt) -> ByteBuffer {
         let body = exchange.body ?? ByteBuffer()
         guard let facts = exchange.facts else { return body }
         let placement = attempt.placement

@@ -16,10 +16,16 @@ import Testing
     }
 
     @Test(arguments: [
-        ("access_log: /nowhere/a.log", "c.yaml:2:13: access_log: the access log /nowhere/a.log cannot be written: there is no folder /nowhere", false),
+        (
+            "access_log: /nowhere/a.log", "c.yaml:2:13: access_log: the access log /nowhere/a.log cannot be written: there is no folder /nowhere",
+            false
+        ),
         ("access_log: /etc", "c.yaml:2:13: access_log: the access log /etc cannot be written: it is a folder", false),
         ("access_log: /etc/passwd/a.log", "c.yaml:2:13: access_log: the access log /etc/passwd/a.log cannot be written: Not a directory", false),
-        ("db_path: /nowhere/t.db", "c.yaml:2:10: db_path: the database of token counts, /nowhere/t.db, cannot be written: there is no folder /nowhere", false),
+        (
+            "db_path: /nowhere/t.db",
+            "c.yaml:2:10: db_path: the database of token counts, /nowhere/t.db, cannot be written: there is no folder /nowhere", false
+        ),
         ("control_socket: /nowhere/s", "c.yaml:2:17: control_socket: the control socket /nowhere/s: there is no folder /nowhere", true),
         ("control_socket: /etc/passwd", "c.yaml:2:17: control_socket: the control socket /etc/passwd: there is a file that is no socket", true),
         ("control_group: no-such-group", "c.yaml:2:16: control_group: the system knows no group 'no-such-group'", true),

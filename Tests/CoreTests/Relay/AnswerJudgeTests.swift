@@ -48,7 +48,8 @@ import Testing
         Case(status: "403 Forbidden", body: "", verdict: .broken, ownKey: true),
         // Not here.
         Case(status: "404 Not Found", body: #"{"error":"model 'm' not found"}"#, verdict: .modelNotHere),
-        Case(status: "404 Not Found", body: #"{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}"#, verdict: .modelNotHere),
+        Case(
+            status: "404 Not Found", body: #"{"error":{"message":"The model `m` does not exist","code":"model_not_found"}}"#, verdict: .modelNotHere),
         Case(status: "400 Bad Request", body: #"{"error":{"message":"model 'nope' not found"}}"#, verdict: .modelNotHere),
         Case(status: "404 Not Found", body: "404 page not found", verdict: .routeNotHere),
         Case(status: "404 Not Found", body: #"{"error":{"message":"File Not Found","type":"not_found_error"}}"#, verdict: .routeNotHere),
@@ -62,7 +63,9 @@ import Testing
         Case(status: "429 Too Many", body: "", verdict: .busy(retryAfter: .minutes(10)), more: "Retry-After: 99999999\r\n"),
         Case(status: "429 Too Many", body: "", verdict: .busy(retryAfter: nil), more: "Retry-After: soon\r\n"),
         Case(status: "529 Overloaded", body: "", verdict: .busy(retryAfter: nil)),
-        Case(status: "500 Error", body: #"{"error":"server busy, please try again.  maximum pending requests exceeded"}"#, verdict: .busy(retryAfter: nil)),
+        Case(
+            status: "500 Error", body: #"{"error":"server busy, please try again.  maximum pending requests exceeded"}"#,
+            verdict: .busy(retryAfter: nil)),
         // Broken.
         Case(status: "500 Error", body: #"{"error":"llama runner process has terminated"}"#, verdict: .broken),
         Case(status: "502 Bad Gateway", body: "<html>", verdict: .broken),
