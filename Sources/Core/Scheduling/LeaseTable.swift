@@ -13,8 +13,6 @@ struct LeaseTable: Sendable {
         var needs = RouteNeeds([])
         /// The openings of the breakers that let it in.
         var openings = Openings()
-        /// What was kept of its prompt as warm; nil where that is of no interest.
-        var kept: Kept?
     }
 
     struct Kept: Sendable {
@@ -39,17 +37,22 @@ struct LeaseTable: Sendable {
     }
 
     private var entries: [(generation: UInt32, record: Record?)] = []
+    /// Apart, as it is hardly ever read. What is left of a lease that is over goes with the next one.
+    private var kept: [Kept?] = []
     private var free: [UInt32] = []
 
     private(set) var count = 0
 
-    mutating func add(_ record: Record) -> LeaseID {
+    /// - Parameter kept: what was kept of its prompt as warm; nil where that is of no interest.
+    mutating func add(_ record: Record, kept: Kept? = nil) -> LeaseID {
         count += 1
         if let index = free.popLast() {
             entries[Int(index)].record = record
+            self.kept[Int(index)] = kept
             return Self.name(index, entries[Int(index)].generation)
         }
         entries.append((generation: 0, record: record))
+        self.kept.append(kept)
         return Self.name(UInt32(entries.count - 1), 0)
     }
 
@@ -62,6 +65,12 @@ struct LeaseTable: Sendable {
         free.append(UInt32(index))
         count -= 1
         return record
+    }
+
+    /// Of a lease that has just been removed.
+    func kept(of lease: LeaseID) -> Kept? {
+        let index = Int(UInt32(truncatingIfNeeded: lease.rawValue))
+        return index < kept.count ? kept[index] : nil
     }
 
     /// Nil if the lease is not out.

@@ -48,7 +48,6 @@ extension Scheduler {
 
     /// Somebody who is asked although everybody is set aside; nil where that is not so.
     mutating func lastResort(_ target: Target, _ ask: Ask, now: NIODeadline) -> Choice? {
-        guard setAsideCount > 0 else { return nil }
         let outlook = outlook(target, ask, now: now)
         guard outlook.hasBroken, !outlook.admitsSome else { return nil }
         if outlook.hasBusy {
@@ -114,6 +113,25 @@ extension Scheduler {
     }
 
     private func deadline(_ ask: Ask, now: NIODeadline) -> NIODeadline { ask.end(timeout: settings.queueTimeout, now: now) }
+
+    /// Nobody asks for more.
+    private static let countedAlternatives = 4
+
+    /// Endpoints other than the chosen one that could serve the request.
+    func alternatives(to choice: Choice, _ target: Target, _ ask: Ask) -> Int {
+        let chosen = pairs[choice.candidate.pair].place
+        var count = 0
+        // Candidates stand in the order of their places: one that has the model twice counts once.
+        var last = chosen
+        for candidate in target.candidates {
+            let place = pairs[candidate.pair].place
+            guard place != chosen, place != last, couldServe(candidate.pair, ask) else { continue }
+            last = place
+            count += 1
+            if count == Self.countedAlternatives { break }
+        }
+        return count
+    }
 
     private func outlook(_ target: Target, _ ask: Ask, now: NIODeadline) -> Outlook {
         var outlook = Outlook()

@@ -48,41 +48,34 @@ extension Scheduler {
     /// Gives every slot that can be given to those who wait for the model.
     private mutating func dispatch(_ book: BookIndex, loads: Loads = .all, now: NIODeadline) -> [SchedulerAction] {
         var actions: [SchedulerAction] = []
-        while line.waiting(for: book) > 0 {
-            switch next(of: book, loads: loads, now: now) {
-            case .go(let waiter, let choice, let target):
-                line.serve(waiter.ticket)
-                actions.append(.grant(waiter.ticket, grant(choice, waiter.ask, target, now: now)))
-            case .claim(let pair):
-                claim(pair, now: now)
-                return actions
-            case .nobody: return actions
-            }
-        }
+        while line.waiting(for: book) > 0, let action = serveNext(of: book, loads: loads, now: now) { actions.append(action) }
         return actions
     }
 
-    private enum Next {
-        case go(WaitingLine.Waiter, Choice, Target)
-        case claim(PairIndex)
-        case nobody
-    }
-
-    /// Of those who wait for the model and can go the one whose turn it is; if nobody can, what the first of them needs.
-    private mutating func next(of book: BookIndex, loads: Loads, now: NIODeadline) -> Next {
+    /// Of those who wait for the model and can go the one whose turn it is. If nobody can, what the first of them needs is claimed.
+    private mutating func serveNext(of book: BookIndex, loads: Loads, now: NIODeadline) -> SchedulerAction? {
         let before = line.waiting(for: book) - 1
-        var best: (turn: WaitingLine.Turn, next: Next)?
+        // The turn apart from the rest, which is large: it is compared with each.
+        var turn: WaitingLine.Turn?
+        var best: (group: GroupIndex, choice: Choice, alternatives: Int)?
         var wish: (turn: WaitingLine.Turn, pair: PairIndex)?
         for group in line.groups(of: book) {
-            guard let (waiter, turn) = line.next(in: group), best.map({ turn < $0.turn }) ?? true,
-                case .candidates(let target) = resolve(line[group])
-            else { continue }
-            switch choose(target, waiter.ask, before: before, loads: loads, now: now) {
-            case .go(let choice): best = (turn, .go(waiter, choice, target))
-            case .claim(let pair): if wish.map({ turn < $0.turn }) ?? true { wish = (turn, pair) }
+            guard let next = line.next(in: group) else { continue }
+            if let turn, turn < next.turn { continue }
+            guard case .candidates(let target) = resolve(line[group]) else { continue }
+            switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
+            case .go(let choice):
+                turn = next.turn
+                best = (group, choice, alternatives(to: choice, target, next.waiter.ask))
+            case .claim(let pair): if wish.map({ next.turn < $0.turn }) ?? true { wish = (next.turn, pair) }
             case .wait: break
             }
         }
-        return best?.next ?? wish.map { .claim($0.pair) } ?? .nobody
+        if let best, let (waiter, _) = line.next(in: best.group) {
+            line.serve(waiter.ticket)
+            return .grant(waiter.ticket, grant(best.choice, waiter.ask, alternatives: best.alternatives, now: now))
+        }
+        if let wish { claim(wish.pair, now: now) }
+        return nil
     }
 }

@@ -16,7 +16,7 @@ extension Scheduler {
         learn(record, end)
         let setAside = setAsideCount
         judge(record, end, now: now)
-        if let kept = record.kept, !end.outcome.meansThatThePromptWasRead { pairs[pair].prefixes.drop(kept) }
+        if !end.outcome.meansThatThePromptWasRead, let kept = leases.kept(of: lease) { pairs[pair].prefixes.drop(kept) }
         pairs[pair].inFlight -= 1
         places[index].inFlight -= 1
         pairs[pair].lastUsed = now

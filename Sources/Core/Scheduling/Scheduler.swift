@@ -69,7 +69,7 @@ public struct Scheduler: Sendable {
             let before = book.map { line.waiting(for: $0) } ?? 0
             // A load is rather for who has waited longer: the line decides about it.
             switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
-            case .go(let choice): return .granted(grant(choice, ask, target, now: now))
+            case .go(let choice): return .granted(grant(choice, ask, alternatives: alternatives(to: choice, target, ask), now: now))
             case .claim(let pair): claim(pair, now: now)
             case .wait: inVain = allBusy(target, ask, now: now)
             }
@@ -118,7 +118,7 @@ public struct Scheduler: Sendable {
     @discardableResult
     public mutating func withdraw(_ ticket: TicketID) -> Bool { line.remove(ticket) }
 
-    mutating func grant(_ choice: Choice, _ ask: Ask, _ target: Target, now: NIODeadline) -> Grant {
+    mutating func grant(_ choice: Choice, _ ask: Ask, alternatives: Int, now: NIODeadline) -> Grant {
         let pair = choice.candidate.pair
         let index = pairs[pair].place
         let loads = !pairs[pair].isUsable
@@ -135,31 +135,12 @@ public struct Scheduler: Sendable {
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
         return Grant(
             lease: leases.add(
-                LeaseTable.Record(
-                    pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings,
-                    kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil)), endpoint: places[index].endpoint.id,
+                LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings),
+                kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,
             model: pairs[pair].name, understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
-            alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
-    }
-
-    /// Nobody asks for more.
-    private static let countedAlternatives = 4
-
-    /// Endpoints other than the chosen one that could serve the request.
-    private func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
-        var count = 0
-        // Candidates stand in the order of their places: one that has the model twice counts once.
-        var last = chosen
-        for candidate in target.candidates {
-            let place = pairs[candidate.pair].place
-            guard place != chosen, place != last, couldServe(candidate.pair, ask) else { continue }
-            last = place
-            count += 1
-            if count == Self.countedAlternatives { break }
-        }
-        return count
+            alternatives: alternatives, isProbe: isProbe)
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.

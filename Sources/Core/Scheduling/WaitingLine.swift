@@ -27,8 +27,9 @@ struct WaitingLine: Sendable {
     struct Waiter: Sendable {
         var ticket: TicketID
         var ask: Ask
-        var since: NIODeadline
         var deadline: NIODeadline
+        /// When it came.
+        var since: NIODeadline { ask.since ?? deadline }
     }
 
     /// Those of one tenant who wait in a group.
@@ -84,20 +85,24 @@ struct WaitingLine: Sendable {
     func waiting(in group: GroupIndex) -> Int { entries[group].waiting }
 
     /// - Returns: the ticket, and how many of the same group stand before it.
-    mutating func add(_ ask: Ask, book: BookIndex?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
+    mutating func add(_ ask: consuming Ask, book: BookIndex?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
         let ticket = TicketID(rawValue: nextTicket)
         nextTicket += 1
         let group = Group(model: ask.model, needs: ask.needs, excluding: ask.excluding, book: book)
         let number = numberOf[group] ?? open(group)
         let tenant = tenants.enter(ask.tenant)
-        var ask = ask
         let since = ask.since ?? now
         ask.since = since
-        let waiter = Waiter(ticket: ticket, ask: ask, since: since, deadline: ask.end(timeout: timeout, now: now))
+        let deadline = ask.end(timeout: timeout, now: now)
+        let waiter = Waiter(ticket: ticket, ask: ask, deadline: deadline)
         if let lane = entries[number].lanes.firstIndex(where: { $0.tenant == tenant }) {
-            // Whoever comes back to the line stands where it stood, about.
-            let place = entries[number].lanes[lane].waiters.lastIndex { $0.since <= since }.map { $0 + 1 } ?? 0
-            entries[number].lanes[lane].waiters.insert(waiter, at: place)
+            if let last = entries[number].lanes[lane].waiters.last, last.since > since {
+                // Whoever comes back to the line stands where it stood, about.
+                let place = entries[number].lanes[lane].waiters.firstIndex { $0.since > since } ?? 0
+                entries[number].lanes[lane].waiters.insert(waiter, at: place)
+            } else {
+                entries[number].lanes[lane].waiters.append(waiter)
+            }
         } else {
             entries[number].lanes.append(Lane(tenant: tenant, waiters: [waiter]))
         }
@@ -192,13 +197,14 @@ struct WaitingLine: Sendable {
 
     /// The next in a group, and where its turn stands among all.
     func next(in group: GroupIndex) -> (waiter: Waiter, turn: Turn)? {
-        var best: (waiter: Waiter, turn: Turn)?
-        for lane in entries[group].lanes {
-            guard let first = lane.waiters.first else { continue }
-            let turn = Turn(time: tenants.time(lane.tenant), first)
-            if best.map({ turn < $0.turn }) ?? true { best = (first, turn) }
+        var best: (lane: Int, turn: Turn)?
+        for lane in entries[group].lanes.indices {
+            guard let first = entries[group].lanes[lane].waiters.first else { continue }
+            let turn = Turn(time: tenants.time(entries[group].lanes[lane].tenant), first)
+            if best.map({ turn < $0.turn }) ?? true { best = (lane, turn) }
         }
-        return best
+        guard let best, let waiter = entries[group].lanes[best.lane].waiters.first else { return nil }
+        return (waiter, best.turn)
     }
 
     /// The waiter has got its slot: its tenant's turn moves back.

@@ -140,6 +140,23 @@ import Testing
         #expect(bench.scheduler.submit(ask(), now: bench.now).refusal == .waitedTooLong(seconds: 10))
     }
 
+    /// What breaks without it: whoever an endpoint has failed stands behind all who have come since.
+    @Test func whoComesBackToTheLineStandsWhereItStood() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"], loaded: ["m"], limit: 1)
+        let held = try #require(bench.submit("m").grant)
+        let came = bench.now
+        bench.now = bench.now + .seconds(1)
+        let later = try #require(bench.submit("m").ticket)
+        bench.now = bench.now + .seconds(1)
+        let back = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"), since: came)
+        let ticket = try #require(bench.scheduler.submit(back, now: bench.now).ticket)
+        guard case .grant(ticket, let next)? = bench.release(held).first, case .grant(later, _)? = bench.release(next).first else {
+            Issue.record("not in the order in which they came")
+            return
+        }
+    }
+
     /// What breaks without it: an answer is held back although nobody else could give a better one, or passed on although somebody could.
     @Test func aGrantTellsHowManyOthersCouldServeIt() throws {
         let bench = SchedulerBench()
