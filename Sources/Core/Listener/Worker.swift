@@ -37,6 +37,7 @@ final class Worker {
     private(set) var downEndpoints: [EndpointID: String] = [:]
     /// Endpoints that have answered requests since the last tick, and when.
     private var answered: [EndpointID: NIODeadline] = [:]
+    private var lastAnswered: EndpointID?
     private var nextID: UInt64
     private let idStep: UInt64
     private var ticker: RepeatedTask?
@@ -132,7 +133,12 @@ final class Worker {
     }
 
     /// An endpoint has answered a request, well enough to be alive.
-    func noteAnswer(_ endpoint: EndpointID) { if answered[endpoint] == nil { answered[endpoint] = coarseNow } }
+    func noteAnswer(_ endpoint: EndpointID) {
+        // One after the other mostly comes from the same.
+        if endpoint == lastAnswered { return }
+        lastAnswered = endpoint
+        answered[endpoint] = coarseNow
+    }
 
     func detached(_ exchange: Exchange) { withoutClient[exchange.id] = exchange }
 
@@ -146,6 +152,7 @@ final class Worker {
         if !answered.isEmpty {
             shared.fleet.trafficAnswered(answered)
             answered.removeAll(keepingCapacity: true)
+            lastAnswered = nil
         }
         downEndpoints = shared.fleet.downEndpoints()
         // A sweep may close connections and end exchanges, which changes the lists.

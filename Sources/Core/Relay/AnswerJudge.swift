@@ -77,6 +77,7 @@ enum AnswerJudge {
             begin = UnsafeRawBufferPointer(rebasing: begin.dropFirst(5))
             if begin.first == UInt8(ascii: " ") { begin = UnsafeRawBufferPointer(rebasing: begin.dropFirst()) }
         }
+        if begin.hasPrefix("{\"type\":\"error\"") { return true }
         return begin.hasPrefix("{\"error\":") && !begin.hasPrefix("{\"error\":null")
     }
 

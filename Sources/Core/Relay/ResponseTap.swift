@@ -50,7 +50,7 @@ struct ResponseTap {
     var isServerError: Bool { status >= 500 }
 
     /// An item has passed that carries a token, as near as can be told.
-    var sawToken: Bool { streamedItems > 0 }
+    private(set) var sawToken = false
 
     /// How the answer is divided, if it is a stream; nil otherwise.
     var framing: StreamFraming? {
@@ -125,6 +125,7 @@ struct ResponseTap {
         // Ollama ends every object but the last with this: most lines are done with here.
         if line.hasSuffix("\"done\":false}") {
             streamedItems += 1
+            sawToken = true
         } else if line.contains("\"done\":true") || line.contains("\"done\": true") {
             sawEnd = true
             figures.read(line)
@@ -135,6 +136,7 @@ struct ResponseTap {
             sawEnd = true
         } else if line.count > 2 {
             streamedItems += 1
+            sawToken = true
         }
     }
 
@@ -155,7 +157,24 @@ struct ResponseTap {
             if data.contains("\"choices\":[]") { return }
         }
         streamedItems += 1
+        if !sawToken { sawToken = Self.carriesToken(data) }
     }
+
+    /// Events that open a stream, a message or a part of it, and pings, come before the first token: some servers send them at once.
+    private static func carriesToken(_ data: UnsafeRawBufferPointer) -> Bool {
+        for opening in openings where data.contains(opening) { return false }
+        // The first chunk of chat completions often has the role alone.
+        guard data.contains("\"role\":\"assistant\"") else { return true }
+        if data.contains("\"tool_calls\":[{") || data.contains("\"reasoning") { return true }
+        return data.contains("\"content\":\"") && !data.contains("\"content\":\"\"")
+    }
+
+    /// Each ends with a character of which events have few, for the search's sake.
+    private static let openings: [StaticString] = [
+        "\"type\":\"message_start\"", "\"type\":\"content_block_start\"", "\"type\":\"ping\"", "\"type\":\"response.created\"",
+        "\"type\":\"response.in_progress\"", "\"type\":\"response.queued\"", "\"type\":\"response.output_item.added\"",
+        "\"type\":\"response.content_part.added\"",
+    ]
 
     /// The newer routes name their events, and end without `[DONE]`.
     private mutating func readEventName(_ name: UnsafeRawBufferPointer) {

@@ -41,7 +41,11 @@ final class Attempt {
     /// When another endpoint was last looked for because this one takes so long.
     var comparedAt: NIODeadline?
 
-    init(endpoint: Endpoint, placement: Placement, lease: Lease?) {
+    /// Vectors come without a count of tokens on some routes, and are an answer all the same.
+    private let tellsTokens: Bool
+
+    init(endpoint: Endpoint, placement: Placement, lease: Lease?, tellsTokens: Bool = true) {
+        self.tellsTokens = tellsTokens
         self.endpoint = endpoint
         self.placement = placement
         self.lease = lease
@@ -63,7 +67,7 @@ final class Attempt {
     /// The first byte of an answer's body has come: whatever was to be loaded is in memory.
     func bodyBegan(_ now: NIODeadline) {
         bodyAt = now
-        guard let lease, !lease.grant.wasLoaded, tap?.status == 200 else { return }
+        guard let lease, tap?.status == 200 else { return }
         lease.began()
         load?.ended(now: now)
         load = nil
@@ -74,7 +78,11 @@ final class Attempt {
     /// - Parameter words: what went wrong, for people.
     func release(_ outcome: LeaseEnd.Outcome, _ words: String = "", retryAfter: TimeAmount? = nil, now: NIODeadline) {
         if let load {
-            if outcome == .aborted { load.left() } else { load.failed(words) }
+            // What was refused, or went elsewhere, says nothing about the load: a poll will tell.
+            switch outcome {
+            case .failed, .unreachable: load.failed(words)
+            case .completed, .refused, .notHere, .busy, .aborted, .lost: load.left()
+            }
             self.load = nil
         }
         guard let lease else { return }
@@ -85,7 +93,7 @@ final class Attempt {
             tokens: tokens.output, loadTime: tap?.figures.loadDuration.map { .nanoseconds(Int64($0)) })
         end.retryAfter = retryAfter
         end.reason = words
-        end.teaches = outcome == .completed && tap?.status == 200 && tokens.total > 0
+        end.teaches = outcome == .completed && tap?.status == 200 && (tokens.total > 0 || !tellsTokens)
         lease.release(end)
     }
 

@@ -255,10 +255,9 @@ extension Exchange: UpstreamDelegate {
             write(rest)
             let isWhole = said ?? (streamsTellTheirEnd ? attempt?.tap?.isWhole ?? true : true)
             if isWhole { finishRecording() } else { stopRecording(.cut) }
-            settle {
-                self.client?.output?.end(trailers: trailers)
-                self.end(isWhole && self.attempt?.tap?.isServerError != true ? .completed : .failed)
-            }
+            let outcome: ExchangeLifecycle.Outcome = isWhole && attempt?.tap?.isServerError != true ? .completed : .failed
+            if existingSideWork?.change != nil, settles(then: { $0.close(trailers, outcome) }) { return }
+            close(trailers, outcome)
         case .answer(let local)?:
             recording?.append(local.body.readableBytesView)
             finishRecording()
@@ -269,6 +268,11 @@ extension Exchange: UpstreamDelegate {
             answer(error)
         case nil: end(.failed)
         }
+    }
+
+    private func close(_ trailers: HTTPHeaders?, _ outcome: ExchangeLifecycle.Outcome) {
+        client?.output?.end(trailers: trailers)
+        end(outcome)
     }
 
     private var streamsTellTheirEnd: Bool {

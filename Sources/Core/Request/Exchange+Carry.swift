@@ -32,7 +32,7 @@ extension Exchange {
             _ = life.leaveEndpoint()
             return schedule()
         }
-        attempt = Attempt(endpoint: endpoint, placement: placement, lease: lease)
+        attempt = Attempt(endpoint: endpoint, placement: placement, lease: lease, tellsTokens: route.action != .forward(.ollamaEmbeddings))
         carry()
     }
 

@@ -106,8 +106,9 @@ extension Exchange {
     }
 
     /// The connection has answered in the exchange's place: what came was no request.
-    func refused() {
+    func refused(status: Int) {
         client = nil
+        self.status = status
         end(.rejected)
     }
 

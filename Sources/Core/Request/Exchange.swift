@@ -72,15 +72,15 @@ final class Exchange {
         return made
     }
 
-    init(_ accepted: HeadCheck.Accepted, head: HTTPRequestHead, client: ExchangeHandler, now: NIODeadline) {
+    init(_ check: HeadCheck, head: HTTPRequestHead, client: ExchangeHandler, now: NIODeadline) {
         worker = client.worker
         id = worker.newExchangeID()
         givenName = worker.name(given: head.headers.first(name: "x-request-id"))
         self.head = head
-        route = accepted.route
-        target = accepted.target
-        chosenName = accepted.chosenName
-        isChunked = accepted.isChunked
+        route = check.route
+        target = check.target
+        chosenName = check.chosenName
+        isChunked = check.isChunked
         started = now
         phaseSince = now
         lastActivity = now
@@ -103,14 +103,9 @@ final class Exchange {
     /// Why it went where it went.
     var why: String { cacheMark?.why ?? attempt?.why ?? "" }
 
-    /// What was done to the request beyond passing it on, and where it has failed before: told in a response header.
-    var notes: [String] {
-        let retryNote = retryNote
-        return (existingSideWork?.notes ?? []) + (retryNote.isEmpty ? [] : [retryNote])
-    }
-
     /// "gpu-3: 503 busy; then gpu-1". Empty for a request that was tried once: its answer says it all.
     var retryNote: String {
+        if retries.count == 0 { return "" }
         let isAnsweredElsewhere = attempt != nil && attempt?.verdict?.cause == nil
         guard retries.count > 1 || (retries.count == 1 && isAnsweredElsewhere) else { return "" }
         return retries.notes.joined(separator: "; ") + (isAnsweredElsewhere ? "; then \(endpoint?.name ?? "")" : "")

@@ -29,6 +29,8 @@ enum ExchangeDeadlines {
         case compare
     }
 
+    /// A prompt that nobody has measured may take its time beyond this.
+    static let unreadPrompt = 16 * 1024
     /// Between two looks for another endpoint.
     static let compareInterval = TimeAmount.seconds(2)
 
@@ -62,6 +64,8 @@ enum ExchangeDeadlines {
         }
         switch stage {
         case .inLine, .connecting, .settling: return nil
+        case .held(.gathering) where attempt.bodyAt != nil:
+            return silence > limits.idleTimeout ? .fail(.silence(endpoint: name, seconds: limits.idleTimeout.seconds)) : nil
         case .sent, .held, .open:
             guard let sent = attempt.sentAt else { return nil }
             if now - sent > limits.firstByteTimeout {
@@ -84,7 +88,10 @@ enum ExchangeDeadlines {
             case .forward(let operation) = exchange.route.action,
             exchange.retries.allows(.overdue, settings.retries, isRepeatable: operation.isRepeatable)
         else { return false }
-        guard waited > overdue.limit(expected: grant.expected) else { return false }
+        // An answer that comes whole is not late before it could be whole; nor is one to a prompt of unknown length.
+        guard let facts = exchange.facts, facts.stream ?? operation.streamsByDefault,
+            exchange.prompt != nil || exchange.body?.readableBytes ?? 0 < unreadPrompt, waited > overdue.limit(expected: grant.expected)
+        else { return false }
         return attempt.comparedAt.map { now - $0 > compareInterval } ?? true
     }
 }

@@ -69,7 +69,7 @@ extension ExchangeHandler {
         if exchange != nil, machine.answerHasBegun || machine.request == .whole { return }
         if let exchange {
             forgetExchange()
-            exchange.refused()
+            exchange.refused(status: Int(error.status.code))
         } else {
             worker.count(.rejected)
         }
@@ -93,7 +93,11 @@ enum AnswerFields {
             buffer.writeStaticString("\r\n")
         }
         exchange.cacheMark?.writeFields(into: &buffer)
-        for note in exchange.notes { ForwardedHeaders.write("X-Routerd-Note", note, into: &buffer) }
+        if let work = exchange.existingSideWork {
+            for note in work.notes { ForwardedHeaders.write("X-Routerd-Note", note, into: &buffer) }
+        }
+        let retryNote = exchange.retryNote
+        if !retryNote.isEmpty { ForwardedHeaders.write("X-Routerd-Note", retryNote, into: &buffer) }
         guard settings.cors.isOn else { return }
         // The endpoint may have answered the browser's question itself.
         if case .endpoint(let head) = head.source, head.withField("access-control-allow-origin", { _ in true }) != nil { return }

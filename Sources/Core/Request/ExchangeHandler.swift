@@ -149,19 +149,16 @@ final class ExchangeHandler: ChannelDuplexHandler {
     private func begin(_ head: HTTPRequestHead) {
         rest = .between(since: worker.coarseNow)
         let now = NIODeadline.now()
-        switch HeadCheck.judge(head, worker.settings) {
-        case .success(let accepted):
-            let exchange = Exchange(accepted, head: head, client: self, now: now)
-            self.exchange = exchange
-            // The body is wanted: everything that can be said against the request without it has been said.
-            if accepted.expectsContinue { output?.writeNow(ResponseSerializer.continueLine) }
-            exchange.begin()
-        case .failure(let refused):
-            if refused.endsConnection { machine.endAfterThis() }
-            let exchange = Exchange(refused.accepted, head: head, client: self, now: now)
-            self.exchange = exchange
-            exchange.answer(refused.error)
+        let check = HeadCheck(head, worker.settings)
+        let exchange = Exchange(check, head: head, client: self, now: now)
+        self.exchange = exchange
+        if let refusal = check.refusal {
+            if refusal.endsConnection { machine.endAfterThis() }
+            return exchange.answer(refusal.error)
         }
+        // The body is wanted: everything that can be said against the request without it has been said.
+        if check.expectsContinue { output?.writeNow(ResponseSerializer.continueLine) }
+        exchange.begin()
     }
 
     /// The exchange is over and the connection goes on: what was held back is due.

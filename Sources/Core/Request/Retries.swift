@@ -46,7 +46,19 @@ struct Retries {
     struct Policy: Sendable, Equatable {
         /// Other endpoints that a request may be tried at; 0 turns it off.
         var limit = 2
-        var reasons = Set(Config.RetryReason.allCases)
+        var reasons = Set(Config.RetryReason.allCases) { didSet { mask = Self.mask(reasons) } }
+        /// The same, for a look at each answer.
+        private var mask = Self.mask(Set(Config.RetryReason.allCases))
+
+        init(limit: Int = 2, reasons: Set<Config.RetryReason> = Set(Config.RetryReason.allCases)) {
+            self.limit = limit
+            self.reasons = reasons
+            mask = Self.mask(reasons)
+        }
+
+        func allows(_ reason: Config.RetryReason) -> Bool { limit > 0 && mask & reason.bit != 0 }
+
+        private static func mask(_ reasons: Set<Config.RetryReason>) -> UInt8 { reasons.reduce(0) { $0 | $1.bit } }
     }
 
     /// Endpoints that are not to be asked again.
@@ -62,7 +74,7 @@ struct Retries {
     ///
     /// - Parameter isRepeatable: nothing is done twice if the endpoint had begun with it.
     func allows(_ cause: Cause, _ policy: Policy, isRepeatable: Bool) -> Bool {
-        guard policy.limit > 0, policy.reasons.contains(cause.reason) else { return false }
+        guard policy.allows(cause.reason) else { return false }
         switch cause {
         case .unreachable, .busy: return true
         case .notHere: return counted < policy.limit
@@ -99,6 +111,18 @@ struct Retries {
     mutating func startOver() { excluded = [] }
 
     private static let notesKept = 8
+}
+
+extension Config.RetryReason {
+    fileprivate var bit: UInt8 {
+        switch self {
+        case .unreachable: 1
+        case .busy: 2
+        case .broken: 4
+        case .notHere: 8
+        case .overdue: 16
+        }
+    }
 }
 
 /// The head of an answer, and what came of its body, kept from the client until it is clear whether it gets them.

@@ -50,15 +50,18 @@ extension Exchange {
     }
 
     /// Whoever is told that a model is there, or gone, finds it so with the next request.
-    func settle(_ done: @escaping () -> Void) {
-        guard existingSideWork?.change != nil, status < 300, let endpoint = attempt?.endpoint, life.settle() else { return done() }
+    ///
+    /// - Returns: whether the end of the answer waits for the router to know it.
+    func settles(then close: @escaping (Exchange) -> Void) -> Bool {
+        guard status < 300, let endpoint = attempt?.endpoint, life.settle() else { return false }
         let fleet = worker.shared.fleet
-        let bound = NIOLoopBound((exchange: self, done: done), eventLoop: worker.eventLoop)
+        let bound = NIOLoopBound((exchange: self, close: close), eventLoop: worker.eventLoop)
         let eventLoop = worker.eventLoop
         Task {
             await fleet.refresh(endpoint.id, models: true)
-            eventLoop.execute { if !bound.value.exchange.life.isOver { bound.value.done() } }
+            eventLoop.execute { if !bound.value.exchange.life.isOver { bound.value.close(bound.value.exchange) } }
         }
+        return true
     }
 
     private static let noSource = TranslationFault(.malformed("source", "source is required"))

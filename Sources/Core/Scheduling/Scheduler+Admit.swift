@@ -118,7 +118,8 @@ extension Scheduler {
     private static let countedAlternatives = 4
 
     /// Endpoints other than the chosen one that could serve the request.
-    func alternatives(to chosen: PlaceIndex, _ target: Target, _ ask: Ask) -> Int {
+    func alternatives(to choice: Choice, _ target: Target, _ ask: Ask) -> Int {
+        let chosen = pairs[choice.candidate.pair].place
         var count = 0
         // Candidates stand in the order of their places: one that has the model twice counts once.
         var last = chosen

@@ -62,13 +62,13 @@ extension Scheduler {
         case .all:
             for candidate in target.candidates where !isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
         }
-        if let probe = search.probe, probe.cost <= (search.best?.cost ?? .infinity) + Self.probeCost { return .go(probe.choice) }
+        if let probe = search.probe, probe.cost <= search.bestCost + Self.probeCost { return .go(probe.choice) }
         let best = search.best
         let blocked = search.blocked
-        if let best, best.choice.why == .loaded || best.choice.why == .affinity || !mayWait { return .go(best.choice) }
-        let least = min(best?.cost ?? .infinity, line ?? .infinity)
+        if let best, best.why == .loaded || best.why == .affinity || !mayWait { return .go(best) }
+        let least = min(search.bestCost, line ?? .infinity)
         if let blocked, blocked.cost < least { return mayWait ? .claim(blocked.pair) : overcommit(target, ask, now: now) }
-        if let best, best.cost <= line ?? .infinity { return .go(best.choice) }
+        if let best, search.bestCost <= line ?? .infinity { return .go(best) }
         return overcommit(target, ask, now: now)
     }
 
@@ -77,13 +77,18 @@ extension Scheduler {
         var bound: Double
         /// False where nothing is set aside, which is nearly always.
         let heedsBreakers: Bool
-        var best: (choice: Choice, cost: Double)?
+        var best: Choice?
+        /// Its cost and its pair, apart as they are compared with those of each candidate and the rest is large.
+        var bestCost = Double.infinity
+        var bestPair: PairIndex?
         var blocked: (pair: PairIndex, cost: Double)?
         /// What was set aside, and may be asked how it is.
         var probe: (choice: Choice, cost: Double)?
         var equals = 1
     }
 
+    // With what it weighs as one function, as most candidates are dropped and their costs need not be moved about.
+    @inline(never)
     private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
         if search.heedsBreakers, !admits(candidate.pair, ask.needs, now: now) { return }
         guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
@@ -93,24 +98,29 @@ extension Scheduler {
             return
         }
         // Not by a request that has failed somewhere already, and not by one that would set off a load.
-        if pairs[candidate.pair].isSetAside, isUsable(candidate.pair), ask.since == nil, search.probe.map({ cost < $0.cost }) ?? true {
+        if search.heedsBreakers, pairs[candidate.pair].isSetAside, isUsable(candidate.pair), ask.since == nil,
+            search.probe.map({ cost < $0.cost }) ?? true
+        {
             search.probe = (choice, cost)
         }
-        if let known = search.best {
-            if cost > known.cost * (1 + Self.tolerance) { return }
-            let isEqual = cost >= known.cost * (1 - Self.tolerance)
+        if let known = search.bestPair {
+            if cost > search.bestCost * (1 + Self.tolerance) { return }
+            let isEqual = cost >= search.bestCost * (1 - Self.tolerance)
             let weight = places[pairs[candidate.pair].place].endpoint.weight
-            let knownWeight = places[pairs[known.choice.candidate.pair].place].endpoint.weight
+            let knownWeight = places[pairs[known].place].endpoint.weight
             if isEqual, weight < knownWeight { return }
             // Among equals each is taken with the same probability, whatever their number and order.
             search.equals = isEqual && weight == knownWeight ? search.equals + 1 : 1
             if search.equals > 1, Int.random(in: 0..<search.equals, using: &random) != 0 { return }
         }
-        search.best = (choice, cost)
+        search.best = choice
+        search.bestCost = cost
+        search.bestPair = candidate.pair
     }
 
     /// What it would cost to give the request to a candidate now, whatever breakers say; nil where that is impossible.
     /// - Parameter bound: a load that costs more is as good as impossible.
+    @inline(__always)
     func weigh(_ candidate: Candidate, _ ask: Ask, bound: Double = .infinity, now: NIODeadline) -> (Choice, Double)? {
         let pair = candidate.pair
         let place = pairs[pair].place

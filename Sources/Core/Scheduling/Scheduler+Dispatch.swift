@@ -57,7 +57,7 @@ extension Scheduler {
         let before = line.waiting(for: book) - 1
         // The turn apart from the rest, which is large: it is compared with each.
         var turn: WaitingLine.Turn?
-        var best: (waiter: WaitingLine.Waiter, choice: Choice, target: Target)?
+        var best: (group: GroupIndex, choice: Choice, alternatives: Int)?
         var wish: (turn: WaitingLine.Turn, pair: PairIndex)?
         for group in line.groups(of: book) {
             guard let next = line.next(in: group) else { continue }
@@ -66,14 +66,14 @@ extension Scheduler {
             switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
             case .go(let choice):
                 turn = next.turn
-                best = (next.waiter, choice, target)
+                best = (group, choice, alternatives(to: choice, target, next.waiter.ask))
             case .claim(let pair): if wish.map({ next.turn < $0.turn }) ?? true { wish = (next.turn, pair) }
             case .wait: break
             }
         }
-        if let best {
-            line.serve(best.waiter.ticket)
-            return .grant(best.waiter.ticket, grant(best.choice, best.waiter.ask, best.target, now: now))
+        if let best, let (waiter, _) = line.next(in: best.group) {
+            line.serve(waiter.ticket)
+            return .grant(waiter.ticket, grant(best.choice, waiter.ask, alternatives: best.alternatives, now: now))
         }
         if let wish { claim(wish.pair, now: now) }
         return nil

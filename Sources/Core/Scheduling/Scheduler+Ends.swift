@@ -22,6 +22,8 @@ extension Scheduler {
         pairs[pair].lastUsed = now
         if record.loads {
             let isUp = places[index].phase.takesWork
+            // A load that its client does not wait for has made its room all the same.
+            if end.outcome == .aborted, pairs[pair].loading == 1 { pairs[pair].displaced = [] }
             // An answer proves that it is in memory; the next report may say otherwise.
             setUse(pair) { pair in
                 pair.loading -= 1

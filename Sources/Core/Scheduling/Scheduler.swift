@@ -69,7 +69,7 @@ public struct Scheduler: Sendable {
             let before = book.map { line.waiting(for: $0) } ?? 0
             // A load is rather for who has waited longer: the line decides about it.
             switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
-            case .go(let choice): return .granted(grant(choice, ask, target, now: now))
+            case .go(let choice): return .granted(grant(choice, ask, alternatives: alternatives(to: choice, target, ask), now: now))
             case .claim(let pair): claim(pair, now: now)
             case .wait: inVain = allBusy(target, ask, now: now)
             }
@@ -119,7 +119,7 @@ public struct Scheduler: Sendable {
     @discardableResult
     public mutating func withdraw(_ ticket: TicketID) -> Bool { line.remove(ticket) }
 
-    mutating func grant(_ choice: Choice, _ ask: Ask, _ target: Target, now: NIODeadline) -> Grant {
+    mutating func grant(_ choice: Choice, _ ask: Ask, alternatives: Int, now: NIODeadline) -> Grant {
         let pair = choice.candidate.pair
         let index = pairs[pair].place
         let loads = !pairs[pair].isUsable
@@ -142,7 +142,7 @@ public struct Scheduler: Sendable {
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
-            alternatives: alternatives(to: index, target, ask), isProbe: isProbe)
+            alternatives: alternatives, isProbe: isProbe)
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.

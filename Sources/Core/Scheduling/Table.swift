@@ -25,10 +25,10 @@ struct Column<Row, Value> {
 
     func contains(_ index: RowIndex<Row>) -> Bool { index.rawValue < values.count }
 
-    // Not `get` and `set`: those would copy a row for each look at one of its fields.
+    // Neither `get` and `set` nor a call: those would copy a row for each look at one of its fields.
     subscript(index: RowIndex<Row>) -> Value {
-        _read { yield values[index.rawValue] }
-        _modify { yield &values[index.rawValue] }
+        @inline(__always) _read { yield values[index.rawValue] }
+        @inline(__always) _modify { yield &values[index.rawValue] }
     }
 
     @discardableResult

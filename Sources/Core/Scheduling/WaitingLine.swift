@@ -19,7 +19,7 @@ struct WaitingLine: Sendable {
         /// The model that this is, where that is known.
         var book: BookIndex?
 
-        init(_ ask: Ask, book: BookIndex?) {
+        init(_ ask: borrowing Ask, book: BookIndex?) {
             model = ask.model
             needs = ask.needs
             excluding = ask.excluding
@@ -94,16 +94,16 @@ struct WaitingLine: Sendable {
     func waiting(in group: GroupIndex) -> Int { entries[group].waiting }
 
     /// - Returns: the ticket, and how many of the same group stand before it.
-    mutating func add(_ ask: Ask, book: BookIndex?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
+    mutating func add(_ ask: consuming Ask, book: BookIndex?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
         let ticket = TicketID(rawValue: nextTicket)
         nextTicket += 1
         let group = Group(ask, book: book)
         let number = numberOf[group] ?? open(group)
         let tenant = tenants.enter(ask.tenant)
-        var ask = ask
         let since = ask.since ?? now
         ask.since = since
-        let waiter = Waiter(ticket: ticket, ask: ask, deadline: ask.end(timeout: timeout, now: now))
+        let deadline = ask.end(timeout: timeout, now: now)
+        let waiter = Waiter(ticket: ticket, ask: ask, deadline: deadline)
         if let lane = entries[number].lanes.firstIndex(where: { $0.tenant == tenant }) {
             if let last = entries[number].lanes[lane].waiters.last, last.since > since {
                 // Whoever comes back to the line stands where it stood, about.
