@@ -40,7 +40,9 @@ struct HeadCheck {
         refusal = Refusal(error: error, endsConnection: isLarge || expectsContinue)
     }
 
-    private mutating func judge(_ head: HTTPRequestHead, _ path: String, _ query: Substring?, _ length: Int?, _ settings: RuntimeSettings) -> RouterError? {
+    private mutating func judge(
+        _ head: HTTPRequestHead, _ path: String, _ query: Substring?, _ length: Int?, _ settings: RuntimeSettings
+    ) -> RouterError? {
         switch RouteTable.match(head.method, path: path) {
         case .route(let found): route = found
         case .methodNotAllowed(let dialect, let allow):

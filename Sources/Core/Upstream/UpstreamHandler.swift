@@ -50,7 +50,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
     /// The beginning of a line that the next read will complete.
     private var carried: ByteBuffer?
     private var context: ChannelHandlerContext?
-    private weak var delegate: (any UpstreamDelegate)?
+    /// Held from `send` until the answer is whole, lost or not wanted any more. Not weak: a weak reference would make each count of references
+    /// to an exchange dearer for its whole life.
+    private var delegate: (any UpstreamDelegate)?
     private var paused = false
     private var heldRead = false
     private var failureReason: String?
@@ -212,8 +214,9 @@ final class UpstreamHandler: ChannelDuplexHandler {
         // An answer that has no other end is whole by this.
         if parser.connectionEnded(), failureReason == nil, machine.receivesBody { ended(trailers: nil, isClean: false, context: context) }
         let after = machine.closed()
-        guard let receiver = delegate, case .failRequest(let nothingCameBack, let wasReused) = after else { return }
+        let receiver = delegate
         delegate = nil
+        guard let receiver, case .failRequest(let nothingCameBack, let wasReused) = after else { return }
         receiver.upstreamFailed(
             UpstreamFailure(
                 nothingCameBack: nothingCameBack && !sentGarbage, connectionWasReused: wasReused,
