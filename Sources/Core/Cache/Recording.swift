@@ -2,7 +2,9 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 /// An answer that is being recorded for the cache, and for those who follow it: it goes to the flight as it goes to the client.
-struct Recording {
+///
+/// A class, as few requests have one and each exchange would have to hold the room for it.
+final class Recording {
     private let fill: CacheFill
     private let cache: ResponseCache
 

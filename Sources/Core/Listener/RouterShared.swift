@@ -42,11 +42,19 @@ final class RouterShared: Sendable {
     }
 }
 
+/// An endpoint that requests share: it is large, and each of them would copy it.
+final class SharedEndpoint: Sendable {
+    let endpoint: Endpoint
+
+    init(_ endpoint: Endpoint) { self.endpoint = endpoint }
+}
+
 /// The configuration as the data path needs it: ready to use, never changed, replaced as a whole by a reload.
 final class RuntimeSettings: Sendable {
     let limits: Config.Limits
     let keys: RouterKeys
     let endpoints: [EndpointID: Endpoint]
+    let sharedEndpoints: [EndpointID: SharedEndpoint]
     /// Nil: clients speak plain HTTP.
     let listenerTLS: TLSContext?
     let accessLog: AccessLog
@@ -88,6 +96,7 @@ final class RuntimeSettings: Sendable {
         cache = config.cache
         listenerTLS = try config.tls.map { settings throws(TLSError) in try TLSContext(server: settings) }
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        sharedEndpoints = self.endpoints.mapValues { SharedEndpoint($0) }
     }
 
     private init(_ other: RuntimeSettings, endpoints: [Endpoint]) {
@@ -109,6 +118,7 @@ final class RuntimeSettings: Sendable {
         affinity = other.affinity
         cache = other.cache
         self.endpoints = Dictionary(endpoints.map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        sharedEndpoints = self.endpoints.mapValues { SharedEndpoint($0) }
     }
 
     /// The same for another fleet.

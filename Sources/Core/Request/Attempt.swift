@@ -7,7 +7,9 @@ import NIOCore
 ///
 /// A class, as it is looked at for every token, and too large to be copied for that. Bound to the event loop of its exchange.
 final class Attempt {
-    let endpoint: Endpoint
+    private let shared: SharedEndpoint
+    /// Read in place, as a copy costs as much as all else here.
+    var endpoint: Endpoint { _read { yield shared.endpoint } }
     /// How the request must be said there.
     let placement: Placement
     /// Nil for a request that takes no slot, and after the slot has gone back.
@@ -44,9 +46,9 @@ final class Attempt {
     /// Vectors come without a count of tokens on some routes, and are an answer all the same.
     private let tellsTokens: Bool
 
-    init(endpoint: Endpoint, placement: Placement, lease: Lease?, tellsTokens: Bool = true) {
+    init(endpoint: SharedEndpoint, placement: Placement, lease: Lease?, tellsTokens: Bool = true) {
         self.tellsTokens = tellsTokens
-        self.endpoint = endpoint
+        shared = endpoint
         self.placement = placement
         self.lease = lease
         alternatives = lease?.grant.alternatives ?? 0

@@ -76,42 +76,7 @@ extension Exchange: UpstreamDelegate {
         }
     }
 
-    // MARK: Held back, or passed on
-
-    /// Why the head of an answer is to be kept from the client for now; nil if it is not.
-    private func hold(_ answer: ResponseHead) -> ExchangeLifecycle.Hold? {
-        switch route.action {
-        case .forward(let operation):
-            guard answer.contentLength ?? 0 <= HeldAnswer.limit || answer.status < 400 else { return gathers(answer) ? .gathering : nil }
-            if answer.status >= 400 {
-                let mayHelp = mayRepair(operation, status: answer.status) || (attempt?.lease != nil && worker.settings.retries.limit > 0)
-                return mayHelp ? .untilWhole : gathers(answer) ? .gathering : nil
-            }
-            // Where nobody else could serve the request, nothing is gained by waiting.
-            if gathers(answer) { return .gathering }
-            let canMove = attempt?.alternatives ?? 0 > 0 && retries.allows(.broken, worker.settings.retries, isRepeatable: operation.isRepeatable)
-            return canMove && expectsBody ? .untilFirstByte : nil
-        // The whole of it is one word: done.
-        case .manage(let operation): return !operation.tellsProgress && answer.status < 300 ? .untilWhole : nil
-        default: return nil
-        }
-    }
-
-    /// An endpoint that answers such a request with nothing has not answered it.
-    private var expectsBody: Bool {
-        if case .forward(let operation) = route.action { return operation.isRepeatable && head.method != .HEAD }
-        return false
-    }
-
-    private func gathers(_ answer: ResponseHead) -> Bool { attempt?.path.gathers(answer) ?? false }
-
-    /// What is not held back until it is whole is judged by its head.
-    private func judgeByHead(_ answer: ResponseHead) {
-        guard answer.status >= 400, let endpoint = attempt?.endpoint else { return }
-        attempt?.verdict = AnswerJudge.judge(
-            answer, body: UnsafeRawBufferPointer(start: nil, count: 0), expectsBody: false, usesOwnKey: endpoint.key != nil,
-            now: WallClock.unixSeconds())
-    }
+    // MARK: Passed on
 
     /// Bytes of the body have come.
     ///
@@ -164,53 +129,7 @@ extension Exchange: UpstreamDelegate {
         enter(.streaming, now: now)
     }
 
-    private func keep(_ payload: UnsafeRawBufferPointer) {
-        attempt?.held?.body.append(contentsOf: payload)
-        if attempt?.held?.body.count ?? 0 > HeldAnswer.limit { letGo() }
-    }
-
-    /// What is held back goes to the client after all.
-    func letGo() {
-        guard let held = attempt?.held, life.letGo(hasBody: !held.body.isEmpty, gathers: gathers(held.head)) else { return }
-        attempt?.held = nil
-        pass(held)
-    }
-
-    private func pass(_ held: HeldAnswer) {
-        beginForwarded(held.head)
-        guard !held.body.isEmpty else { return }
-        held.body.withUnsafeBytes { payload in
-            if case .bytes(let other) = take(payload) { write(other) } else { write(ByteBuffer(bytes: held.body)) }
-        }
-    }
-
-    /// What was held back is whole.
-    private func judge(_ trailers: HTTPHeaders?) {
-        guard let held = attempt?.held, let endpoint = attempt?.endpoint else { return }
-        if repairs(held) { return }
-        let verdict = held.body.withUnsafeBytes {
-            AnswerJudge.judge(held.head, body: $0, expectsBody: expectsBody, usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
-        }
-        attempt?.verdict = verdict
-        if let cause = verdict.cause, let told = attempt {
-            let words = verdict.words(held)
-            noteTrouble(verdict, words)
-            if tryElsewhere(cause, words, .answer(told), verdict) { return }
-        }
-        letGo()
-        finish(trailers)
-    }
-
-    /// What the endpoint answered before is the answer.
-    func passOnKept(_ kept: Attempt) {
-        guard let held = kept.held, life.answerKept(gathers: kept.path.gathers(held.head)) else { return }
-        attempt = kept
-        attempt?.held = nil
-        pass(held)
-        finish(nil)
-    }
-
-    private func take(_ payload: UnsafeRawBufferPointer) -> AnswerPath.Passage {
+    func take(_ payload: UnsafeRawBufferPointer) -> AnswerPath.Passage {
         guard let attempt else { return .asItCame }
         if case .straight = attempt.path { return .asItCame }
         var first = attempt.firstItemAt
@@ -226,7 +145,7 @@ extension Exchange: UpstreamDelegate {
     // MARK: To the client
 
     /// The answer's head goes to the client, unless the answer is gathered first.
-    private func beginForwarded(_ answer: ResponseHead) {
+    func beginForwarded(_ answer: ResponseHead) {
         status = answer.status
         let manner = attempt?.path.begin(answer) ?? .asItCame
         beginRecording(answer, manner)
@@ -240,7 +159,7 @@ extension Exchange: UpstreamDelegate {
         }
     }
 
-    private func write(_ bytes: ByteBuffer) {
+    func write(_ bytes: ByteBuffer) {
         guard bytes.readableBytes > 0 else { return }
         bytesSent += bytes.readableBytes
         recording?.append(bytes.readableBytesView)
@@ -248,7 +167,7 @@ extension Exchange: UpstreamDelegate {
     }
 
     /// The endpoint's answer has ended by its framing.
-    private func finish(_ trailers: HTTPHeaders?) {
+    func finish(_ trailers: HTTPHeaders?) {
         let first = attempt?.firstItemAt
         switch attempt?.path.finish({ answerTime(.now(), firstItemAt: first) }) {
         case .bytes(let rest, let said)?:
@@ -283,31 +202,5 @@ extension Exchange: UpstreamDelegate {
     private func answerTime(_ now: NIODeadline, firstItemAt: NIODeadline?) -> AnswerTime {
         AnswerTime(
             total: Int((now - started).nanoseconds), sinceFirstItem: firstItemAt.map { Int((now - $0).nanoseconds) }, now: WallClock.rfc3339())
-    }
-}
-
-extension Verdict {
-    /// Where it means that the request may be tried elsewhere, what that is called.
-    var cause: Retries.Cause? {
-        switch self {
-        case .answered, .refused: nil
-        case .modelNotHere, .routeNotHere: .notHere
-        case .busy: .busy
-        case .broken: .broken
-        }
-    }
-
-    /// For people: "503 busy".
-    func words(_ held: HeldAnswer) -> String {
-        let status = held.head.status
-        switch self {
-        case .answered, .refused: return "\(status)"
-        case .modelNotHere: return "\(status) model not found"
-        case .routeNotHere: return "\(status) route not spoken"
-        case .busy: return "\(status) busy"
-        case .broken:
-            if status >= 400 { return "\(status)" }
-            return held.body.isEmpty ? "an empty answer" : "an error with status \(status)"
-        }
     }
 }

@@ -8,24 +8,24 @@ import Protocol
 
 /// From the slot to the endpoint: the request is made ready, connected, and sent.
 extension Exchange {
-    func granted(_ lease: Lease) {
+    func granted(_ lease: Lease, _ now: NIODeadline) {
         switch life.granted() {
         // The client left between the decision and now.
         case .giveBack: lease.release(LeaseEnd(outcome: .aborted))
-        case .carry: place(lease.grant.placement, lease)
+        case .carry: place(lease.grant.placement, lease, now)
         }
     }
 
     /// It is known where the request goes, and it takes no slot there.
-    func located(_ placement: Placement) {
+    func located(_ placement: Placement, _ now: NIODeadline) {
         life.located()
-        place(placement, nil)
+        place(placement, nil, now)
     }
 
-    private func place(_ placement: Placement, _ lease: Lease?) {
+    private func place(_ placement: Placement, _ lease: Lease?, _ now: NIODeadline) {
         ticket = nil
-        if grantedAt == nil { grantedAt = .now() }
-        guard let endpoint = worker.settings.endpoints[placement.endpoint] else {
+        if grantedAt == nil { grantedAt = now }
+        guard let endpoint = worker.settings.sharedEndpoints[placement.endpoint] else {
             // A reload took the endpoint away at this very moment.
             lease?.release(LeaseEnd(outcome: .unreachable))
             retries.exclude(placement.endpoint)
@@ -33,17 +33,17 @@ extension Exchange {
             return schedule()
         }
         attempt = Attempt(endpoint: endpoint, placement: placement, lease: lease, tellsTokens: route.action != .forward(.ollamaEmbeddings))
-        carry()
+        carry(now)
     }
 
     /// To the endpoint of the attempt, over a connection that is there or a new one.
-    func carry() {
+    func carry(_ now: NIODeadline) {
         guard let attempt else { return }
         if trimsFirst(attempt) { return }
         if attempt.placement.fit == .translated || existingSideWork?.mixture != nil {
             guard translate(attempt) else { return }
         }
-        if let connection = worker.pool.take(attempt.endpoint.id) { send(over: connection) } else { connect() }
+        if let connection = worker.pool.take(attempt.endpoint.id) { send(over: connection, now) } else { connect() }
     }
 
     func connect() {
@@ -58,23 +58,22 @@ extension Exchange {
                 return
             }
             switch result {
-            case .success(let connection): self.send(over: connection)
+            case .success(let connection): self.send(over: connection, .now())
             case .failure(let error): self.unreachable(error)
             }
         }
     }
 
-    private func send(over connection: UpstreamHandler) {
+    private func send(over connection: UpstreamHandler, _ now: NIODeadline) {
         guard let attempt, life.connected() == .send else { return worker.pool.give(connection) }
-        let now = NIODeadline.now()
         attempt.sentAt = now
         attempt.connection = connection
         lastActivity = worker.coarseNow
-        if let grant = attempt.lease?.grant, !grant.wasLoaded {
+        if let lease = attempt.lease, !lease.grant.wasLoaded {
             enter(.loading, now: now)
             // Others may wait for the same load.
-            if grant.why != .loading, attempt.load == nil {
-                attempt.load = worker.shared.fleet.loads.begin(grant.listedModel, on: attempt.endpoint, for: .request(name), now: now)
+            if lease.grant.why != .loading, attempt.load == nil {
+                attempt.load = worker.shared.fleet.loads.begin(lease.grant.listedModel, on: attempt.endpoint, for: .request(name), now: now)
             }
         } else {
             enter(.processing, now: now)

@@ -114,11 +114,12 @@ extension Exchange {
     /// To this endpoint, without a slot: what costs it next to nothing.
     func forward(to endpoint: Endpoint) {
         life.located()
-        grantedAt = .now()
+        let now = NIODeadline.now()
+        grantedAt = now
         let placement = Placement(endpoint: endpoint.id, model: "", understandsAskedName: true, fit: .native, kind: endpoint.kind)
-        attempt = Attempt(endpoint: endpoint, placement: placement, lease: nil)
+        attempt = Attempt(endpoint: SharedEndpoint(endpoint), placement: placement, lease: nil)
         attempt?.path = managedPath
-        carry()
+        carry(now)
     }
 
     // MARK: The scheduler
@@ -127,10 +128,11 @@ extension Exchange {
     func schedule() {
         guard case .forward(let operation) = route.action, let ask = ask(operation) else { return }
         life.queue()
-        enter(.waiting, now: .now())
+        let now = NIODeadline.now()
+        enter(.waiting, now: now)
         guard operation.takesSlot else {
             switch worker.shared.scheduler.locate(ask) {
-            case .success(let placement): return located(placement)
+            case .success(let placement): return located(placement, now)
             case .failure(let error): return refused(error.refusal)
             }
         }
@@ -138,7 +140,7 @@ extension Exchange {
         let eventLoop = worker.eventLoop
         // The scheduler lives on no event loop: a hop to ours, and there the question whether the slot is still wanted.
         switch worker.shared.scheduler.submit(ask, onDecision: { decision in eventLoop.execute { bound.value.decided(decision) } }) {
-        case .granted(let lease): granted(lease)
+        case .granted(let lease): granted(lease, now)
         case .queued(let ticket, position: _): self.ticket = ticket
         case .refused(let refusal): refused(refusal)
         }
@@ -172,7 +174,7 @@ extension Exchange {
     private func decided(_ decision: Result<Lease, RefusalError>) {
         ticket = nil
         switch decision {
-        case .success(let lease): granted(lease)
+        case .success(let lease): granted(lease, .now())
         case .failure(let error): if life.stage == .inLine { refused(error.refusal) }
         }
     }

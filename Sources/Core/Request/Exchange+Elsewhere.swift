@@ -122,7 +122,7 @@ extension Exchange {
             retries.note(.overdue, at: slow.endpoint, words, .error(.firstByteTimeout(endpoint: slow.endpoint.name, seconds: (now - sent).seconds)))
             leaveAttempt(.overdue, words, nil)
             worker.metrics.retried(slow.endpoint.id)
-            granted(lease)
+            granted(lease, now)
         }
     }
 

@@ -135,11 +135,12 @@ extension Exchange {
         }
         ticket = nil
         existingSideWork?.end()
-        releaseSlot(outcome, error)
+        let now = NIODeadline.now()
+        releaseSlot(outcome, error, now)
         // However it ended, without being complete: whoever follows shall know.
         stopRecording(hadBegun ? .cut : nil)
         worker.count(wasDetached ? .aborted : outcome)
-        ExchangeBooks.close(self, outcome, clientLeft: wasDetached || (outcome == .aborted && error == nil))
+        ExchangeBooks.close(self, now, clientLeft: wasDetached || (outcome == .aborted && error == nil))
         if wasDetached { worker.forget(self) }
         let client = client
         self.client = nil
@@ -147,7 +148,7 @@ extension Exchange {
         if breaksOff { client?.breakOff() } else { client?.exchangeEnded() }
     }
 
-    private func releaseSlot(_ outcome: ExchangeLifecycle.Outcome, _ error: RouterError?) {
+    private func releaseSlot(_ outcome: ExchangeLifecycle.Outcome, _ error: RouterError?, _ now: NIODeadline) {
         var retryAfter: TimeAmount?
         if case .busy(let time)? = attempt?.verdict { retryAfter = time }
         let leaseOutcome: LeaseEnd.Outcome =
@@ -161,7 +162,7 @@ extension Exchange {
                 case .aborted, .rejected: .aborted
                 }
             }
-        attempt?.release(leaseOutcome, error?.reason ?? (leaseOutcome == .failed ? "cut" : ""), retryAfter: retryAfter, now: .now())
+        attempt?.release(leaseOutcome, error?.reason ?? (leaseOutcome == .failed ? "cut" : ""), retryAfter: retryAfter, now: now)
     }
 }
 

@@ -6,8 +6,8 @@ import NIOHTTP1
 import Protocol
 
 /// One request and its answer. `ExchangeLifecycle` says what may happen next; this carries it out: `+Decide` finds out where the request
-/// goes, `+Carry` brings it to an endpoint, `+Answer` brings the answer back, `+Elsewhere` does what there is to do when an endpoint
-/// fails, `+End` ends it.
+/// goes, `+Carry` brings it to an endpoint, `+Answer` brings the answer back, `+Held` keeps it back until it is clear what it means,
+/// `+Elsewhere` does what there is to do when an endpoint fails, `+End` ends it.
 ///
 /// Bound to the event loop of its client, hence not `Sendable`. It outlives its client where others follow its generation.
 final class Exchange {

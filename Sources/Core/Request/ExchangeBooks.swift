@@ -9,9 +9,8 @@ enum ExchangeBooks {
     /// The status of a client that left before its answer was whole, as nginx has it.
     static let clientLeftStatus = 499
 
-    static func close(_ exchange: Exchange, _ outcome: ExchangeLifecycle.Outcome, clientLeft: Bool) {
+    static func close(_ exchange: Exchange, _ now: NIODeadline, clientLeft: Bool) {
         let worker = exchange.worker
-        let now = NIODeadline.now()
         let status = clientLeft ? clientLeftStatus : exchange.status
         if let change = exchange.existingSideWork?.change, let model = change.model, status == 200 { worker.shared.cache.forget(model: model) }
         let attempt = exchange.attempt

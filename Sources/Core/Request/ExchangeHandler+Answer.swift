@@ -87,7 +87,7 @@ enum AnswerFields {
         let worker = exchange.worker
         let settings = worker.settings
         if settings.addsResponseHeaders {
-            if let endpoint = exchange.endpoint { ForwardedHeaders.write("X-Routerd-Endpoint", endpoint.name, into: &buffer) }
+            if let attempt = exchange.attempt { ForwardedHeaders.write("X-Routerd-Endpoint", attempt.endpoint.name, into: &buffer) }
             buffer.writeStaticString("X-Routerd-Request-Id: ")
             if let name = exchange.givenName { buffer.writeString(name) } else { worker.writeName(exchange.id, into: &buffer) }
             buffer.writeStaticString("\r\n")

@@ -37,7 +37,7 @@ extension Exchange {
     func goOn() {
         guard life.goOn() else { return }
         existingSideWork?.task = nil
-        if life.stage == nil { schedule() } else { carry() }
+        if life.stage == nil { schedule() } else { carry(.now()) }
     }
 
     func report(_ page: Route.ReportPage) {

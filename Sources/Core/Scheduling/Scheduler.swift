@@ -137,7 +137,8 @@ public struct Scheduler: Sendable {
         return Grant(
             lease: leases.add(
                 LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings),
-                kept: settings.affinity ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,
+                kept: settings.affinity && (!ask.prefix.isEmpty || ask.session != nil)
+                    ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,
             model: choice.candidate.otherName ?? pairs[pair].name, listedModel: pairs[pair].name,
             understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
