@@ -69,7 +69,11 @@ extension JSONCursor {
     @inlinable
     public func keyMatches(_ member: Member, _ name: StaticString) -> Bool {
         // No spelling of a character is shorter than one byte.
-        member.key.count >= name.utf8CodeUnitCount && spells(member, name)
+        guard member.key.count >= name.utf8CodeUnitCount, name.utf8CodeUnitCount > 0 else { return false }
+        // Most keys differ in their first byte already, unless that is an escape or a letter beyond ASCII, which may fold to one.
+        let first = bytes[member.key.lowerBound]
+        if first | 0x20 != name.utf8Start[0], first < 0x80, first != UInt8(ascii: "\\") { return false }
+        return spells(member, name)
     }
 
     @usableFromInline

@@ -114,6 +114,12 @@ enum AnswerPath {
         return answer.fail(error.message, status: Int(error.status.code))
     }
 
+    /// Looked at for each token, in place.
+    var isStraight: Bool {
+        if case .straight = self { return true }
+        return false
+    }
+
     /// Whether an answer with this head is gathered, and put into other words at its end.
     func gathers(_ head: ResponseHead) -> Bool {
         guard case .translated = self else { return false }

@@ -130,8 +130,7 @@ extension Exchange: UpstreamDelegate {
     }
 
     func take(_ payload: UnsafeRawBufferPointer) -> AnswerPath.Passage {
-        guard let attempt else { return .asItCame }
-        if case .straight = attempt.path { return .asItCame }
+        guard let attempt, !attempt.path.isStraight else { return .asItCame }
         var first = attempt.firstItemAt
         let passage = attempt.path.take(payload) { isItem in
             let now = NIODeadline.now()
