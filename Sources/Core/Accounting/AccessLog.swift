@@ -153,6 +153,8 @@ struct AccessRecord: Sendable {
     var cache = ""
     /// What happened at endpoints that it was tried at before.
     var retries = ""
+    /// The label of the error that it ended by; empty for a good answer, and for an endpoint's own refusal.
+    var fault = ""
 
     func line(_ format: AccessLog.Format) -> String {
         switch format {
@@ -163,7 +165,7 @@ struct AccessRecord: Sendable {
                 + "endpoint=\(shown(endpoint)) why=\(shown(why)) bytes=\(bytes) wait_ms=\(waitMs) first_byte_ms=\(firstByteMs.map(String.init) ?? "-") "
                 + "first_token_ms=\(firstTokenMs.map(String.init) ?? "-") "
                 + "duration_ms=\(durationMs) tokens=\(tokens.input)/\(tokens.output) cache=\(shown(cache)) "
-                + "retries=\(shown(Self.printable(retries)))\n"
+                + "retries=\(shown(Self.printable(retries))) fault=\(shown(fault))\n"
         case .json:
             let value: JSONValue = [
                 "time": .string(time), "id": .string(id), "peer": .string(peer), "key": .string(keyName), "method": .string(method),
@@ -171,7 +173,7 @@ struct AccessRecord: Sendable {
                 "bytes": .integer(bytes), "wait_ms": .integer(waitMs), "first_byte_ms": firstByteMs.map(JSONValue.integer),
                 "first_token_ms": firstTokenMs.map(JSONValue.integer),
                 "duration_ms": .integer(durationMs), "prompt_tokens": .integer(tokens.input), "answer_tokens": .integer(tokens.output),
-                "cache": .string(cache), "retries": .string(retries),
+                "cache": .string(cache), "retries": .string(retries), "fault": .string(fault),
             ]
             return value.text + "\n"
         }

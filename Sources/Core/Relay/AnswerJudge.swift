@@ -71,6 +71,8 @@ enum AnswerJudge {
         while let first = rest.first, first == UInt8(ascii: " ") || first == UInt8(ascii: "\n") || first == UInt8(ascii: "\r") {
             rest = rest.dropFirst()
         }
+        // A page for people, of something that stands before the server.
+        if rest.first == UInt8(ascii: "<") { return true }
         var begin = UnsafeRawBufferPointer(rebasing: rest)
         if begin.hasPrefix("event: error") || begin.hasPrefix("event:error") { return true }
         if begin.hasPrefix("data:") {

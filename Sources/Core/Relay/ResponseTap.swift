@@ -46,6 +46,12 @@ struct ResponseTap {
         }
     }
 
+    /// Of a stream that goes on until it says so: its first token, or its end, has come.
+    var isWorthPassing: Bool { framing == nil || sawToken || sawEnd }
+
+    /// The stream said that it is complete.
+    var saidItsEnd: Bool { framing != nil && sawEnd && !sawError }
+
     /// The endpoint itself said that it failed.
     var isServerError: Bool { status >= 500 }
 

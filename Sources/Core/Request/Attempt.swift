@@ -28,6 +28,8 @@ final class Attempt {
     var load: LoadLog.Load?
     var tap: ResponseTap?
     var held: HeldAnswer?
+    /// The field of a refusal, as it came: what is put into other words must not lose it.
+    var retryAfter: String?
     /// What was held back has been judged.
     var verdict: Verdict?
 

@@ -63,6 +63,8 @@ extension Exchange: UpstreamDelegate {
         attempt?.connection = nil
         guard let endpoint = attempt?.endpoint else { return }
         switch life.lostEndpoint() {
+        // It had said that it is complete; what the connection still lacked was no part of it.
+        case .cut where attempt?.tap?.saidItsEnd ?? false: finish(nil)
         case .cut: cut(.answerCut(endpoint: endpoint.name, reason: failure.reason))
         case .ignore: break
         case .decide where failure.connectionWasReused && failure.nothingCameBack:
@@ -86,7 +88,9 @@ extension Exchange: UpstreamDelegate {
         guard let attempt else { return false }
         attempt.tap?.watch(payload)
         lastActivity = worker.coarseNow
-        switch life.receivedBody(isFault: AnswerJudge.isFault(payload)) {
+        switch life.receivedBody(
+            isFault: AnswerJudge.isFault(payload) || attempt.tap?.sawError ?? false, isReady: attempt.tap?.isWorthPassing ?? true)
+        {
         case .pass:
             if attempt.bodyAt == nil { bodyBegan() } else if attempt.firstTokenAt == nil { noteToken() }
             return true
@@ -97,7 +101,7 @@ extension Exchange: UpstreamDelegate {
             bodyBegan()
             if let held = attempt.held {
                 attempt.held = nil
-                beginForwarded(held.head)
+                pass(held)
             }
             return true
         case .keep:
@@ -146,6 +150,7 @@ extension Exchange: UpstreamDelegate {
     /// The answer's head goes to the client, unless the answer is gathered first.
     func beginForwarded(_ answer: ResponseHead) {
         status = answer.status
+        if status >= 400 { attempt?.retryAfter = answer.withField("retry-after") { String(decoding: $0, as: UTF8.self) } }
         let manner = attempt?.path.begin(answer) ?? .asItCame
         beginRecording(answer, manner)
         switch manner {
@@ -183,7 +188,7 @@ extension Exchange: UpstreamDelegate {
         case .error(let error)?:
             // An answer that says something else than its status.
             if attempt?.verdict == nil, tryElsewhere(.broken, error.message, .error(error)) { return }
-            answer(error)
+            answer(error, retryAfter: attempt?.retryAfter)
         case nil: end(.failed)
         }
     }

@@ -58,6 +58,9 @@ extension Exchange {
 
     func answerMostTelling() {
         switch retries.best?.told {
+        // After others have failed, nothing at all is no answer to pass on.
+        case .answer(let kept)? where retries.count > 1 && kept.held?.body.isEmpty ?? false && kept.held?.head.status ?? 500 < 400:
+            answer(.connectionLost(endpoint: kept.endpoint.name, reason: "an empty answer"))
         case .answer(let kept)?: passOnKept(kept)
         case .error(let error)?: answer(error)
         case nil: answer(.internalFault("an endpoint was left without a reason"))

@@ -9,9 +9,12 @@ import Protocol
 extension Exchange {
     // MARK: Answers of our own
 
-    func answer(_ error: RouterError) {
+    /// - Parameter retryAfter: what the endpoint asked for, where the error is its own.
+    func answer(_ error: RouterError, retryAfter: String? = nil) {
         if case .stopping = error { client?.machine.endAfterThis() }
-        answer(.error(error, route.dialect), as: error.outcome, error)
+        var local = LocalAnswer.error(error, route.dialect)
+        if let retryAfter { local.extra.append(("Retry-After", retryAfter)) }
+        answer(local, as: error.outcome, error)
     }
 
     func answer(_ local: LocalAnswer) { answer(local, as: .completed, nil) }
@@ -37,7 +40,8 @@ extension Exchange {
         attempt?.tap?.finish()
         guard let output = client?.output, !life.isOver else { return end(outcome, error) }
         let followed = existingSideWork?.followed
-        guard output.framing == .chunked, let framing = attempt?.path.ownFraming ?? attempt?.tap?.framing ?? followed?.framing else {
+        // A body that ends with the connection can have a last item, too; one whose length was told cannot.
+        guard output.framing.isOpen(to: head.version), let framing = attempt?.path.ownFraming ?? attempt?.tap?.framing ?? followed?.framing else {
             return end(outcome, error, breaksOff: true)
         }
         let text =
@@ -140,7 +144,7 @@ extension Exchange {
         // However it ended, without being complete: whoever follows shall know.
         stopRecording(hadBegun ? .cut : nil)
         worker.count(wasDetached ? .aborted : outcome)
-        ExchangeBooks.close(self, now, clientLeft: wasDetached || (outcome == .aborted && error == nil))
+        ExchangeBooks.close(self, error, now, clientLeft: wasDetached || (outcome == .aborted && error == nil))
         if wasDetached { worker.forget(self) }
         let client = client
         self.client = nil
@@ -163,6 +167,17 @@ extension Exchange {
                 }
             }
         attempt?.release(leaseOutcome, error?.reason ?? (leaseOutcome == .failed ? "cut" : ""), retryAfter: retryAfter, now: now)
+    }
+}
+
+extension ForwardedHeaders.Framing {
+    /// Whether anything can follow what has been written of a body.
+    fileprivate func isOpen(to version: HTTPVersion) -> Bool {
+        switch self {
+        case .chunked: true
+        case .none: !version.knowsChunks
+        case .counted: false
+        }
     }
 }
 

@@ -53,7 +53,7 @@ extension Exchange {
         pass(held)
     }
 
-    private func pass(_ held: HeldAnswer) {
+    func pass(_ held: HeldAnswer) {
         beginForwarded(held.head)
         guard !held.body.isEmpty else { return }
         held.body.withUnsafeBytes { payload in

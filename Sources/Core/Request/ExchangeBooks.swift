@@ -9,7 +9,8 @@ enum ExchangeBooks {
     /// The status of a client that left before its answer was whole, as nginx has it.
     static let clientLeftStatus = 499
 
-    static func close(_ exchange: Exchange, _ now: NIODeadline, clientLeft: Bool) {
+    /// - Parameter error: what it ended by, where the router knows.
+    static func close(_ exchange: Exchange, _ error: RouterError?, _ now: NIODeadline, clientLeft: Bool) {
         let worker = exchange.worker
         let status = clientLeft ? clientLeftStatus : exchange.status
         if let change = exchange.existingSideWork?.change, let model = change.model, status == 200 { worker.shared.cache.forget(model: model) }
@@ -32,7 +33,7 @@ enum ExchangeBooks {
                 firstTokenMs: attempt?.firstTokenAt.map { ($0 - exchange.started).milliseconds },
                 durationMs: (now - exchange.started).milliseconds,
                 tokens: tokens + (exchange.existingSideWork?.mixture?.outcome.spent ?? TokenSum()),
-                cache: exchange.cacheMark?.word ?? "", retries: exchange.retryNote))
+                cache: exchange.cacheMark?.word ?? "", retries: exchange.retryNote, fault: error?.label ?? ""))
     }
 
     private static func timings(_ exchange: Exchange, _ attempt: Attempt, _ clientLeft: Bool, _ now: NIODeadline) -> AnswerTimings? {

@@ -251,8 +251,10 @@ struct ExchangeLifecycle: Equatable {
         case ignore
     }
 
-    /// - Parameter isFault: what the body begins with says that the endpoint failed, whatever the head said; looked at only once.
-    mutating func receivedBody(isFault: @autoclosure () -> Bool) -> OnBody {
+    /// - Parameters:
+    ///   - isFault: what has come says that the endpoint failed, whatever the head said; asked only while the head is held back.
+    ///   - isReady: what has come is worth passing on: of a stream its first token, and not a ping or half a line.
+    mutating func receivedBody(isFault: @autoclosure () -> Bool, isReady: @autoclosure () -> Bool = true) -> OnBody {
         switch stage {
         case .streaming: return .pass
         case .open:
@@ -263,6 +265,7 @@ struct ExchangeLifecycle: Equatable {
                 set(.held(.untilWhole))
                 return .keep
             }
+            guard isReady() else { return .keep }
             set(.streaming)
             return .beginAndPass
         case .held(.untilWhole): return .keep

@@ -5,8 +5,8 @@ import NIOCore
 
 /// What a request has been through at endpoints, and whether it may be tried at another. Pure.
 ///
-/// An endpoint that cannot be reached has seen nothing of the request, and one that is busy has done nothing with it: neither counts
-/// against `retries`. What each of the others may have done with it is bounded, as a request that kills its server would otherwise go
+/// An endpoint that cannot be reached has seen nothing of the request, and one that is busy, or is not the right one, has done nothing with
+/// it: none of them counts against `retries`. What each of the others may have done with it is bounded, as a request that kills its server would otherwise go
 /// from endpoint to endpoint and take the fleet down.
 struct Retries {
     /// What happened at an endpoint.
@@ -41,6 +41,14 @@ struct Retries {
         /// The endpoint's own answer, as it came.
         case answer(Attempt)
         case error(RouterError)
+
+        /// Of equal causes an endpoint's own words say more than ours, and ours more than an answer that looks good and is not.
+        fileprivate var worth: Int {
+            switch self {
+            case .answer(let attempt): attempt.held.map { $0.head.status >= 400 ? 2 : $0.body.isEmpty ? 0 : 1 } ?? 0
+            case .error: 1
+            }
+        }
     }
 
     struct Policy: Sendable, Equatable {
@@ -76,8 +84,7 @@ struct Retries {
     func allows(_ cause: Cause, _ policy: Policy, isRepeatable: Bool) -> Bool {
         guard policy.allows(cause.reason) else { return false }
         switch cause {
-        case .unreachable, .busy: return true
-        case .notHere: return counted < policy.limit
+        case .unreachable, .busy, .notHere: return true
         case .broken, .overdue: return isRepeatable && counted < policy.limit
         }
     }
@@ -89,10 +96,10 @@ struct Retries {
         if notes.last != note, notes.count < Self.notesKept { notes.append(note) }
         if best.map({ Self.tellsMore(told, cause, than: $0.told, $0.cause) }) ?? true { best = (told, cause) }
         switch cause {
-        case .unreachable: exclude(endpoint.id)
+        case .unreachable, .notHere: exclude(endpoint.id)
         // The scheduler leaves it alone for as long as it asks for, and the request may come back to it.
         case .busy: break
-        case .notHere, .broken, .overdue:
+        case .broken, .overdue:
             counted += 1
             exclude(endpoint.id)
         }
@@ -100,9 +107,7 @@ struct Retries {
 
     private static func tellsMore(_ told: Told, _ cause: Cause, than best: Told, _ bestCause: Cause) -> Bool {
         guard cause.tellingness == bestCause.tellingness else { return cause.tellingness > bestCause.tellingness }
-        // An endpoint's own words rather than ours; of equals the last.
-        if case .answer = best, case .error = told { return false }
-        return true
+        return told.worth >= best.worth
     }
 
     mutating func exclude(_ endpoint: EndpointID) { if !excluded.contains(endpoint) { excluded.append(endpoint) } }

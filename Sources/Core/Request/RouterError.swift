@@ -153,7 +153,8 @@ public enum RouterError: Error, Sendable, Equatable {
         case .unreachable(let endpoint, let reason): "endpoint \(endpoint) cannot be reached: \(reason)"
         case .connectionLost(let endpoint, let reason): "endpoint \(endpoint) failed before it answered: \(reason)"
         case .firstByteTimeout(let endpoint, let seconds): "endpoint \(endpoint) did not answer within \(text(seconds)) s (first_byte_timeout)"
-        case .answerCut(let endpoint, let reason): "endpoint \(endpoint) failed in the middle of its answer: \(reason)"
+        case .answerCut(let endpoint, let reason):
+            "\(endpoint.isEmpty ? "the endpoint" : "endpoint \(endpoint)") failed in the middle of its answer: \(reason)"
         case .silence(let endpoint, let seconds): "endpoint \(endpoint) fell silent for \(text(seconds)) s in the middle of its answer (idle_timeout)"
         case .tookTooLong(let seconds): "the request took longer than \(text(seconds)) s (request_timeout)"
         case .tooManyConnections(let limit): "the router has \(limit) connections, its limit (max_connections)"

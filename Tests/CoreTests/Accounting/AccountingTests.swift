@@ -18,7 +18,7 @@ import Testing
     @Test func aLineHoldsEverything() throws {
         #expect(
             Self.record.line(.text)
-                == "T x-1 10.0.0.1:5 - \"POST /api/chat\" 200 model=\"my model\" endpoint=gpu1 why=loaded bytes=12 wait_ms=3 first_byte_ms=40 first_token_ms=60 duration_ms=99 tokens=7/8 cache=- retries=-\n"
+                == "T x-1 10.0.0.1:5 - \"POST /api/chat\" 200 model=\"my model\" endpoint=gpu1 why=loaded bytes=12 wait_ms=3 first_byte_ms=40 first_token_ms=60 duration_ms=99 tokens=7/8 cache=- retries=- fault=-\n"
         )
         let json = try JSONValue(parsing: Self.record.line(.json).utf8)
         #expect(

@@ -36,6 +36,7 @@ import Testing
         var retries = Retries()
         for number in 1...8 {
             retries.note(.unreachable, at: Self.endpoint(number), "refused", Self.told(number))
+            retries.note(.notHere, at: Self.endpoint(number + 10), "404", Self.told(number))
             retries.note(.busy, at: Self.endpoint(100), "503 busy", Self.told(100))
         }
         let allows = retries.allows(.broken, Retries.Policy(), isRepeatable: true)
