@@ -15,10 +15,10 @@ extension Exchange {
                 let mayHelp = mayRepair(operation, status: answer.status) || (attempt?.lease != nil && worker.settings.retries.limit > 0)
                 return mayHelp ? .untilWhole : gathers(answer) ? .gathering : nil
             }
-            // Where nobody else could serve the request, nothing is gained by waiting.
-            if gathers(answer) { return .gathering }
-            let canMove = attempt?.alternatives ?? 0 > 0 && retries.allows(.broken, worker.settings.retries, isRepeatable: operation.isRepeatable)
-            return canMove && expectsBody ? .untilFirstByte : nil
+            // Where nobody else could serve the request, and nobody has said more, nothing is gained by waiting.
+            let canMove =
+                attempt?.alternatives ?? 0 > 0 && retries.allows(.broken, worker.settings.retries, isRepeatable: operation.isRepeatable)
+            return (canMove || retries.best != nil) && expectsBody ? .untilFirstByte : nil
         // The whole of it is one word: done.
         case .manage(let operation): return !operation.tellsProgress && answer.status < 300 ? .untilWhole : nil
         default: return nil

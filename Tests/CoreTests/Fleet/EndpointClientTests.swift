@@ -4,6 +4,7 @@
 import NIOCore
 import NIOPosix
 import Protocol
+import TestSupport
 import Testing
 
 @testable import Core
@@ -66,9 +67,8 @@ private func failure(
 
     /// Breaks when nobody listening is told as something slower, so that the endpoint is not down at once.
     @Test(arguments: ["127.0.0.1", "localhost"]) func refusedIsRefused(host: String) async throws {
-        let server = try await FakePollServer.start([:])
-        let port = server.port
-        await server.stop()
+        let (socket, port) = try TCPSocket.boundAndDeaf()
+        defer { socket.close() }
         await #expect(throws: ProbeError.refused) { try await EndpointClient(group: group).get("/x", of: endpoint(port: port, host: host)) }
     }
 

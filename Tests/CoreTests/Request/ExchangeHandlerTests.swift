@@ -198,6 +198,50 @@ import Testing
         #expect(got.contains("no first token in 4 s; then"), "\(got)")
     }
 
+    private static let eventHead = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    private static func chunk(_ text: String) -> String { "\(String(text.utf8.count, radix: 16))\r\n\(text)\r\n" }
+
+    /// Servers send pings, the role and half a line before they have anything to say: whoever fails after that has answered nothing.
+    @Test(arguments: [": ping\n\n", "data: {\"id", #"data: {"choices":[{"delta":{"role":"assistant","content":""}}]}"# + "\n\n"])
+    func whatIsNoTokenYetIsNoAnswerYet(_ beginning: String) throws {
+        let bench = try Bench(endpoints: 2)
+        try bench.ask("/v1/chat/completions", body: #"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#)
+        try bench.answer(0, Self.eventHead + Self.chunk(beginning))
+        let early = try bench.got()
+        bench.hangUp(0)
+        try bench.answer(1, Self.eventHead + Self.chunk(beginning))
+        let still = try bench.got()
+        let rest = (beginning.hasSuffix("\n") ? "data: {\"" : "\":\"") + "x\":1,\"choices\":[{\"delta\":{\"content\":\"a\"}}]}\n\n"
+        try bench.answer(1, Self.chunk(rest))
+        let got = try bench.got()
+        #expect(early.isEmpty && still.isEmpty)
+        #expect(got.hasPrefix("HTTP/1.1 200 OK") && got.contains(beginning) && got.contains(rest), "all that came goes on: \(got)")
+    }
+
+    /// What breaks without it: a client gets an empty success because the endpoint that says nothing was asked last.
+    @Test(arguments: [true, false]) func theOrderOfFailuresDecidesNothing(_ emptyIsFirst: Bool) throws {
+        let bench = try Bench(endpoints: 2)
+        try bench.ask()
+        let empty = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        let broken = Bench.refusal("500 Broken", #"{"error":"out of memory"}"#)
+        try bench.answer(0, emptyIsFirst ? empty : broken)
+        try bench.answer(1, emptyIsFirst ? broken : empty)
+        let got = try bench.got()
+        #expect(got.hasPrefix("HTTP/1.1 500 Broken") && got.hasSuffix(#"{"error":"out of memory"}"#), "\(got)")
+    }
+
+    /// The last item is the end of the answer, whatever its framing still lacks.
+    @Test func aStreamThatSaidItsEndIsWhole() throws {
+        let bench = try Bench(endpoints: 1)
+        try bench.ask()
+        try bench.answer(0, Bench.head + Bench.item + Bench.last.dropLast("0\r\n\r\n".count))
+        bench.hangUp(0)
+        let got = try bench.got()
+        #expect(!got.contains("error") && got.hasSuffix("0\r\n\r\n"), "\(got)")
+        #expect(bench.counters.completed == 1)
+    }
+
     @Test func aStopTellsWhoHasGotNothing() throws {
         for stage in Stage.allCases where stage != .receiving {
             let bench = try Self.bench(at: stage)

@@ -64,6 +64,14 @@ import Testing
         #expect(life.stage == .streaming)
     }
 
+    @Test func whatIsNotWorthPassingIsKeptBehindTheHead() {
+        var life = Self.carried(to: .held(.untilFirstByte))
+        let ping = life.receivedBody(isFault: false, isReady: false)
+        let token = life.receivedBody(isFault: false, isReady: true)
+        #expect(ping == .keep)
+        #expect(token == .beginAndPass)
+    }
+
     @Test func anErrorBehindAGoodHeadIsKeptAndJudged() {
         var life = Self.carried(to: .held(.untilFirstByte))
         let first = life.receivedBody(isFault: true)
