@@ -11,9 +11,31 @@ struct AnswerFigures: Equatable {
     /// An endpoint that says more lies, and a few such figures in a row would overflow the sums.
     private static let mostTokens = 1_000_000_000
 
-    /// Where several are told, the first of these counts: Ollama, OpenAI, its newer routes, llama-server and its timings.
-    private static let answerKeys: [StaticString] = ["eval_count", "completion_tokens", "output_tokens", "tokens_predicted", "predicted_n"]
-    private static let promptKeys: [StaticString] = ["prompt_eval_count", "prompt_tokens", "input_tokens", "tokens_evaluated"]
+    /// What a key tells. Where several tell the same, the lowest rank counts: Ollama, OpenAI, its newer routes, llama-server and its timings.
+    private enum Figure {
+        case answer(rank: Int)
+        case prompt(rank: Int)
+        case loadDuration, fresh, cached
+
+        /// By length first, so that the many other numbers of an answer cost one comparison.
+        init?(_ key: UnsafeRawBufferPointer) {
+            switch key.count {
+            case 7 where key.equals("cache_n"): self = .cached
+            case 8 where key.equals("prompt_n"): self = .fresh
+            case 10 where key.equals("eval_count"): self = .answer(rank: 0)
+            case 11 where key.equals("predicted_n"): self = .answer(rank: 4)
+            case 12 where key.equals("input_tokens"): self = .prompt(rank: 2)
+            case 13 where key.equals("output_tokens"): self = .answer(rank: 2)
+            case 13 where key.equals("prompt_tokens"): self = .prompt(rank: 1)
+            case 13 where key.equals("load_duration"): self = .loadDuration
+            case 16 where key.equals("tokens_predicted"): self = .answer(rank: 3)
+            case 16 where key.equals("tokens_evaluated"): self = .prompt(rank: 3)
+            case 17 where key.equals("completion_tokens"): self = .answer(rank: 1)
+            case 17 where key.equals("prompt_eval_count"): self = .prompt(rank: 0)
+            default: return nil
+            }
+        }
+    }
 
     /// Takes what one JSON text tells, in one pass; what it does not tell stays as it was.
     mutating func read(_ bytes: UnsafeRawBufferPointer) {
@@ -21,17 +43,13 @@ struct AnswerFigures: Equatable {
         var prompt: (rank: Int, value: Int)?
         var fresh: Int?
         var cached = 0
-        bytes.forEachInteger { key, value in
-            if let rank = Self.answerKeys.firstIndex(where: key.equals) {
-                if rank <= answer?.rank ?? .max { answer = (rank, value) }
-            } else if let rank = Self.promptKeys.firstIndex(where: key.equals) {
-                if rank <= prompt?.rank ?? .max { prompt = (rank, value) }
-            } else if key.equals("load_duration") {
-                loadDuration = value
-            } else if key.equals("prompt_n") {
-                fresh = value
-            } else if key.equals("cache_n") {
-                cached = value
+        bytes.forEachInteger(Figure.init) { figure, value in
+            switch figure {
+            case .answer(let rank): if rank <= answer?.rank ?? .max { answer = (rank, value) }
+            case .prompt(let rank): if rank <= prompt?.rank ?? .max { prompt = (rank, value) }
+            case .loadDuration: loadDuration = value
+            case .fresh: fresh = value
+            case .cached: cached = value
             }
         }
         if let answer { answerTokens = min(answer.value, Self.mostTokens) }

@@ -38,19 +38,23 @@ extension UnsafeRawBufferPointer {
         count == text.utf8CodeUnitCount && matches(text, at: 0)
     }
 
-    /// Calls `body` for each JSON member whose value begins with a whole number: its key, without the quotes, and the number (of a longer
-    /// one the first 18 digits). In generated text quotes are escaped, so that what looks like a key there ends with a backslash.
-    func forEachInteger(_ body: (_ key: UnsafeRawBufferPointer, _ value: Int) -> Void) {
+    /// Calls `body` for each JSON member whose key `select` knows and whose value begins with a whole number: what `select` made of the key,
+    /// which comes without its quotes, and the number (of a longer one the first 18 digits). In generated text quotes are escaped, so that what
+    /// looks like a key there ends with a backslash.
+    @inline(__always)
+    func forEachInteger<Key>(_ select: (UnsafeRawBufferPointer) -> Key?, _ body: (Key, _ value: Int) -> Void) {
         guard let base = baseAddress else { return }
         let quote = UInt8(ascii: "\"")
         var from = 1
         while from < count, let found = memchr(base + from, Int32(UInt8(ascii: ":")), count - from) {
             let colon = UnsafeRawPointer(found) - base
             from = colon + 1
-            guard self[colon - 1] == quote, let value = integer(at: from) else { continue }
+            guard self[colon - 1] == quote else { continue }
             var start = colon - 2
             while start >= 0, self[start] != quote { start -= 1 }
-            if start >= 0 { body(UnsafeRawBufferPointer(rebasing: self[(start + 1)..<(colon - 1)]), value) }
+            guard start >= 0, let key = select(UnsafeRawBufferPointer(rebasing: self[(start + 1)..<(colon - 1)])), let value = integer(at: from)
+            else { continue }
+            body(key, value)
         }
     }
 
