@@ -42,7 +42,7 @@ test: ## Every test, against real processes; installs what they need. FILTER=...
 	swift build --build-tests
 	@mkdir -p .build; rm -f .build/test.log
 	@# One after the other: tests that wait for processes hold the threads that others measure their deadlines on.
-	@for part in $(if $(FILTER),'$(FILTER)','^(Core|Protocol)Tests' '^SlowTests' '^(Command|Console)Tests' '^IntegrationTests'); do \
+	@for part in $(if $(FILTER),'$(FILTER)','^(JSON|Core|Protocol)Tests' '^SlowTests' '^(Command|Console)Tests' '^IntegrationTests'); do \
 	  echo "--- swift test --filter $$part"; \
 	  swift test --skip-build --filter "$$part" 2>&1 | tee -a .build/test.log || \
 	    { echo; echo "--- failed:"; grep -aE 'recorded an issue|error:' .build/test.log | tail -n 40; tail -n 3 .build/test.log; exit 1; }; \
