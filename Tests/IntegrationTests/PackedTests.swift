@@ -69,6 +69,7 @@ import Testing
         try RunningDaemon.run([endpoint], "cache_enabled: true\n") { daemon in
             let body = Chat.body("kept", stream: shape.streams)
             let first = try Self.plain(RawClient.post(port: daemon.port, shape.path, body, headers: Self.accepts))
+            try eventually("it is kept") { try daemon.status().cache.entries == 1 }
             let second = try RawClient.post(port: daemon.port, shape.path, body, headers: Self.accepts)
             #expect(second.head["x-cache"] == "hit", "\(second.head.fields)")
             try #expect(Self.plain(second).contains(shape.streams ? "two" : "whole") && first.contains(shape.streams ? "two" : "whole"))

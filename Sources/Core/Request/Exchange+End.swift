@@ -20,7 +20,9 @@ extension Exchange {
     func answer(_ local: LocalAnswer) { answer(local, as: .completed, nil) }
 
     private func answer(_ local: LocalAnswer, as outcome: ExchangeLifecycle.Outcome, _ error: RouterError?) {
-        guard !life.isOver, !life.answerHasBegun else { return }
+        guard !life.isOver else { return }
+        // Whatever went wrong: a client that has part of an answer learns that no more comes.
+        guard !life.answerHasBegun else { return cut(error ?? .internalFault("an answer was made twice")) }
         status = Int(local.status.code)
         if let client {
             let isHead = head.method == .HEAD

@@ -15,6 +15,7 @@ extension Exchange {
                 let mayHelp = mayRepair(operation, status: answer.status) || (attempt?.lease != nil && worker.settings.retries.limit > 0)
                 return mayHelp ? .untilWhole : gathers(answer) ? .gathering : nil
             }
+            if gathers(answer) { return .gathering }
             // Where nobody else could serve the request, and nobody has said more, nothing is gained by waiting.
             let canMove =
                 attempt?.alternatives ?? 0 > 0 && retries.allows(.broken, worker.settings.retries, isRepeatable: operation.isRepeatable)
