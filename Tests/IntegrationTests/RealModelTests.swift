@@ -78,7 +78,7 @@ struct RealModelTests {
             #expect(pieces > 5, "tokens come as they are made, not in one lump: \(pieces)")
             #expect(text.hasSuffix("data: [DONE]\n\n"))
 
-            try PythonClient.run("openai_client.py", ["http://127.0.0.1:\(daemon.port)", "unused", "smollm2", "text-only"])
+            try PythonClient.run("openai_client.py", ["http://127.0.0.1:\(daemon.port)", "unused", "smollm2", "text-only", "any-name"])
             // Ollama's routes are translated for it.
             let native = try RawClient.post(
                 port: daemon.port, "/api/chat",
