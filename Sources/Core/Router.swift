@@ -53,8 +53,8 @@ public final class Router: Sendable {
         let (wishes, wish) = AsyncStream.makeStream(of: PreloadService.Wish.self, bufferingPolicy: .bufferingNewest(1024))
         let scheduler = SchedulerBox(
             settings: config.schedulerSettings, seed: .random(in: .min ... .max),
-            onLoad: { endpoint, model in
-                wish.yield(.init(endpoint: endpoint, model: model))
+            onLoad: { endpoint, model, options in
+                wish.yield(.init(endpoint: endpoint, model: model, options: options))
             },
             onBreaker: { $0.log(to: logger) })
         self.wishes = wishes
@@ -191,8 +191,11 @@ extension Config {
     }
 
     var schedulerSettings: SchedulerSettings {
-        SchedulerSettings(
+        var settings = SchedulerSettings(
             queueLimit: queueLimit, queueTimeout: queueTimeout, aliases: modelAliases, placement: placement, pins: pins,
             overcommits: queue == .overcommit, affinity: affinity)
+        settings.context = context
+        settings.contextByModel = contextByModel
+        return settings
     }
 }

@@ -56,6 +56,24 @@ import Testing
         #expect(endpoint.log.contains("loaded big:latest in 650 ms"), "\(endpoint.log)")
     }
 
+    /// The rule by which Ollama loads a model that is there already; without it nothing that is tested against it says anything of reloads.
+    @Test func anotherContextLoadsAnew() throws {
+        let endpoint = try SimulatedEndpointProcess(["--models", "m", "--log"], pace: ["--load-time", "20ms", "--token-time", "1ms"])
+        // The context that a request asks for, and what the model has afterwards.
+        let steps: [(asked: Int?, context: Int, loads: Int)] = [
+            (nil, 4096, 1), (4096, 4096, 1), (8192, 8192, 2), (8192, 8192, 2), (4096, 4096, 3), (nil, 4096, 3), (999_999, 131_072, 4),
+            (131_072, 131_072, 4),
+        ]
+        for step in steps {
+            let options = step.asked.map { #","options":{"num_ctx":\#($0)}"# } ?? ""
+            let body = #"{"model":"m","stream":false,"prompt":"hi"\#(options)}"#
+            try #expect(RawClient.post(port: endpoint.port, "/api/generate", body).status == 200)
+            let list = try RawClient.get(port: endpoint.port, "/api/ps").text
+            #expect(list.contains(#""context_length":\#(step.context)}"#), "\(step): \(list)")
+            #expect(endpoint.log.split(separator: "\n").count { $0.hasPrefix("loaded m:latest") } == step.loads, "\(step)")
+        }
+    }
+
     @Test func memoryIsCountedInBytesAndTheLeastRecentlyUsedGoes() throws {
         let endpoint = try Self.machine()
         _ = try Self.ask(endpoint, "small", ["Hello"])

@@ -14,6 +14,8 @@ import TestSupport
 final class LiveServer: Sendable {
     struct Resident: Sendable {
         let model: StoredModel
+        /// Tokens of context that it was loaded with.
+        let context: Int
         /// Seconds since 1970; infinite if it stays forever.
         var expires: Double
     }
@@ -27,6 +29,8 @@ final class LiveServer: Sendable {
         var answer: [Int] = []
         /// Seconds that the model stays afterwards; nil for the machine's own.
         var keepAlive: Double?
+        /// Tokens of context that it asks for; nil for the server's own.
+        var context: Int?
     }
 
     private struct Running {
@@ -93,21 +97,20 @@ final class LiveServer: Sendable {
                 let model = state.server.models[index]
                 guard model.isResident else { return nil }
                 let expires = (model.active > 0 ? now : model.lastUsed) + model.keepAlive
-                return Resident(model: models[index], expires: startOnWall + expires / timeScale)
+                return Resident(model: models[index], context: model.context, expires: startOnWall + expires / timeScale)
             }
             .sorted { ($1.expires, $0.model.name) < ($0.expires, $1.model.name) }
         }
     }
 
-    /// Loads the model if it is not in memory, and lets it stay for `keepAlive` seconds from then on.
+    /// Loads the model if it is not in memory with this context, and lets it stay for `keepAlive` seconds from then on.
     ///
     /// - Returns: false if the client left meanwhile.
-    func load(_ model: StoredModel, keepAlive: Double?, for connection: FakeConnection) throws -> Bool {
+    func load(_ model: StoredModel, keepAlive: Double?, context: Int?, for connection: FakeConnection) throws -> Bool {
         let index = try find(model)
         let bell = DispatchSemaphore(value: 0)
         let (request, before) = look { state, now in
-            let asked = state.server.models[index]
-            if !asked.isResident, !asked.isLoading, !state.server.awaitsLoad(index) { state.server.preload(index, now: now) }
+            if !state.server.has(index, context), !state.server.awaitsLoad(index) { state.server.preload(index, context: context, now: now) }
             state.last += 1
             state.running[state.last] = Running(bell: bell)
             return (state.last, state.loads[index])
@@ -115,7 +118,7 @@ final class LiveServer: Sendable {
         defer { look { state, _ in state.running[request] = nil } }
         while true {
             let wait: Double? = look { state, now in
-                guard !state.server.models[index].isResident, state.loads[index] == before else {
+                guard !(state.server.models[index].isResident && state.server.has(index, context)), state.loads[index] == before else {
                     state.server.keep(index, for: keepAlive ?? state.server.machine.keepAlive, now: now)
                     return nil
                 }
@@ -148,7 +151,7 @@ final class LiveServer: Sendable {
         let model = try find(question.model)
         let bell = DispatchSemaphore(value: 0)
         let (request, conversation) = try look { state, now in
-            guard state.server.canStart(model) || state.server.waiting < Self.queueLimit else {
+            guard state.server.canStart(model, context: question.context) || state.server.waiting < Self.queueLimit else {
                 throw OllamaError(503, "server busy, please try again.  maximum pending requests exceeded")
             }
             state.last += 1
@@ -157,7 +160,8 @@ final class LiveServer: Sendable {
             state.server.arrive(
                 ServerWork(
                     request: state.last, model: model, conversation: place.number, promptTokens: question.prompt.count,
-                    sharedTokens: place.shared, outputTokens: question.answer.count, keepAlive: question.keepAlive), now: now)
+                    sharedTokens: place.shared, outputTokens: question.answer.count, keepAlive: question.keepAlive,
+                    context: question.context), now: now)
             return (state.last, place.number)
         }
         var told = 0
@@ -236,7 +240,9 @@ final class LiveServer: Sendable {
             case .finished(let request, let figures): state.running[request]?.figures = figures
             case .loaded(let model, let seconds):
                 state.loads[model] += 1
-                state.lines.append("loaded \(models[model].name) in \(Int(seconds / timeScale * 1000)) ms")
+                let context = state.server.models[model].context
+                let with = context == SimulatedServer.ownContext ? "" : " with num_ctx \(context)"
+                state.lines.append("loaded \(models[model].name)\(with) in \(Int(seconds / timeScale * 1000)) ms")
             case .evicted(let model): state.lines.append("evicted \(models[model].name)")
             }
         }

@@ -60,6 +60,11 @@ struct RequestBody {
         return seconds < 0 ? .infinity : seconds
     }
 
+    /// Tokens of context that it asks for, as far as the models have them; nil for the server's own.
+    var context: Int? {
+        (object("options")?["num_ctx"] as? NSNumber).map { min($0.intValue, OllamaServer.trainedContext) }
+    }
+
     // MARK: Members in their order
 
     private static func fragment(_ bytes: ArraySlice<UInt8>) -> Any? {

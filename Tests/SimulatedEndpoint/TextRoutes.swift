@@ -9,6 +9,8 @@ import TestSupport
 extension OllamaServer {
     /// Tokens of prompt and answer that a model can have; no answer is longer.
     static let contextLength = 8192
+    /// What the models were trained with; a request that asks for more gets that.
+    static let trainedContext = 131_072
 
     /// A prompt, whatever form it came in: a word is a token.
     private struct Prompt {
@@ -41,8 +43,10 @@ extension OllamaServer {
         return (0..<max(0, count)).map { ($0 == 0 ? "" : " ") + all[$0] }
     }
 
-    private func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?) -> LiveServer.Question {
-        LiveServer.Question(model: model, prompt: prompt.words, answer: ConversationIndex.hashes(tokens.joined()), keepAlive: keepAlive)
+    private func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?, context: Int? = nil) -> LiveServer.Question
+    {
+        LiveServer.Question(
+            model: model, prompt: prompt.words, answer: ConversationIndex.hashes(tokens.joined()), keepAlive: keepAlive, context: context)
     }
 
     // MARK: Ollama's own
@@ -64,7 +68,7 @@ extension OllamaServer {
             if keepAlive == 0 {
                 live.unload(model)
                 connection.answer(head() + part("") + #","done":true,"done_reason":"unload"}"#)
-            } else if try live.load(model, keepAlive: keepAlive, for: connection) {
+            } else if try live.load(model, keepAlive: keepAlive, context: body.context, for: connection) {
                 connection.answer(head() + part("") + #","done":true,"done_reason":"load"}"#)
             }
             return
@@ -81,7 +85,7 @@ extension OllamaServer {
                 + #""prompt_eval_count":\#(prompt.words.count),"prompt_eval_duration":\#(nanoseconds(spent.prefill)),"#
                 + #""eval_count":\#(tokens.count),"eval_duration":\#(nanoseconds(spent.decode))}"#
         }
-        let question = question(model, prompt, tokens, keepAlive: keepAlive)
+        let question = question(model, prompt, tokens, keepAlive: keepAlive, context: body.context)
         guard streams else {
             guard let spent = try live.serve(question, for: connection) else { return }
             connection.answer(head() + part(tokens.joined()) + figures(spent))

@@ -109,7 +109,7 @@ public final class SchedulerRule: RoutingRule {
                 guard let request = requests.removeValue(forKey: ticket) else { return nil }
                 tickets[request] = nil
                 return .refuse(request: request)
-            case .load(let endpoint, let name):
+            case .load(let endpoint, let name, options: _):
                 guard let model = models[name] else { return nil }
                 return .load(model: model, machine: endpoint.rawValue)
             }

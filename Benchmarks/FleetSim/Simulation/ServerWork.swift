@@ -15,11 +15,14 @@ public struct ServerWork: Sendable {
     public var outputTokens: Int
     /// Seconds that the model stays afterwards; nil for the machine's own.
     public var keepAlive: Double?
+    /// Tokens of context that it asks for (`num_ctx`); nil for the server's own.
+    public var context: Int?
     /// Of the load that it waited for.
     var loadSeconds = 0.0
 
     public init(
-        request: Int, model: Int, conversation: Int, promptTokens: Int, sharedTokens: Int = 0, outputTokens: Int, keepAlive: Double? = nil
+        request: Int, model: Int, conversation: Int, promptTokens: Int, sharedTokens: Int = 0, outputTokens: Int, keepAlive: Double? = nil,
+        context: Int? = nil
     ) {
         self.request = request
         self.model = model
@@ -28,6 +31,7 @@ public struct ServerWork: Sendable {
         self.sharedTokens = sharedTokens
         self.outputTokens = outputTokens
         self.keepAlive = keepAlive
+        self.context = context
     }
 
     init(_ asked: SimulatedRequest, request: Int) {

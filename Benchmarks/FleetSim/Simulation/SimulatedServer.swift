@@ -2,7 +2,8 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 /// One endpoint as Ollama behaves: models are loaded when asked for, one after the other; idle ones go, least recently used first, when
-/// memory is short or after five minutes; a load that has to wait for a busy model holds up everything that comes after it.
+/// memory is short or after five minutes; a load that has to wait for a busy model holds up everything that comes after it. A request that
+/// asks for another context than its model is loaded with has it loaded anew, as soon as nobody uses it.
 ///
 /// Streams share the machine: all progress at the same speed, the less the more there are.
 ///
@@ -25,6 +26,8 @@ public struct SimulatedServer: Sendable {
         public internal(set) var lastUsed = 0.0
         /// Seconds that it stays unused.
         public internal(set) var keepAlive: Double
+        /// Tokens of context that it was loaded with last.
+        public internal(set) var context = SimulatedServer.ownContext
         /// The model's own line.
         var queue: [ServerWork] = []
         /// Conversations, most recent last.
@@ -35,12 +38,19 @@ public struct SimulatedServer: Sendable {
     private enum Pending {
         case request(ServerWork)
         /// A load that no request is for.
-        case load(model: Int)
+        case load(model: Int, context: Int)
 
         var model: Int {
             switch self {
             case .request(let work): work.model
-            case .load(let model): model
+            case .load(let model, context: _): model
+            }
+        }
+
+        var context: Int {
+            switch self {
+            case .request(let work): work.context ?? SimulatedServer.ownContext
+            case .load(model: _, let context): context
             }
         }
 
@@ -49,6 +59,9 @@ public struct SimulatedServer: Sendable {
         }
     }
 
+    /// What a request gets that asks for no context, as with Ollama's own default.
+    public static let ownContext = 4096
+
     public let machine: SimulatedMachine
     public let fleet: [SimulatedModel]
     /// Everything is in memory for ever.
@@ -56,6 +69,8 @@ public struct SimulatedServer: Sendable {
     public private(set) var models: [ModelState]
     private(set) var used = 0
     private(set) var loads = 0
+    /// Of those, for another context.
+    public private(set) var reloads = 0
     private var streams: [Stream] = []
     private var workClock = 0.0
     private var updated = 0.0
@@ -88,7 +103,14 @@ public struct SimulatedServer: Sendable {
     }
 
     /// Whether a request for the model would be worked on at once.
-    public func canStart(_ model: Int) -> Bool { models[model].isResident && models[model].active < machine.parallel }
+    public func canStart(_ model: Int, context: Int? = nil) -> Bool {
+        models[model].isResident && models[model].active < machine.parallel && has(model, context)
+    }
+
+    /// Whether the model is there, or on its way, with this context.
+    public func has(_ model: Int, _ context: Int?) -> Bool {
+        (models[model].isResident || models[model].isLoading) && (isBoundless || models[model].context == context ?? Self.ownContext)
+    }
 
     /// Whether a load of the model waits for its turn.
     public func awaitsLoad(_ model: Int) -> Bool { pending.contains { $0.model == model } }
@@ -110,7 +132,7 @@ public struct SimulatedServer: Sendable {
 
     public mutating func arrive(_ work: ServerWork, now: Double) {
         progress(to: now)
-        if !waitsForEviction, models[work.model].isResident || models[work.model].isLoading {
+        if !waitsForEviction, has(work.model, work.context) {
             // It goes past a load under way.
             enter(work, now)
         } else {
@@ -119,10 +141,10 @@ public struct SimulatedServer: Sendable {
         }
     }
 
-    public mutating func preload(_ model: Int, now: Double) {
+    public mutating func preload(_ model: Int, context: Int? = nil, now: Double) {
         progress(to: now)
-        guard !models[model].isResident, !models[model].isLoading else { return notices.append(.loaded(model: model, seconds: 0)) }
-        pending.append(.load(model: model))
+        guard !has(model, context) else { return notices.append(.loaded(model: model, seconds: 0)) }
+        pending.append(.load(model: model, context: context ?? Self.ownContext))
         settle(now)
     }
 
@@ -207,19 +229,28 @@ public struct SimulatedServer: Sendable {
     // MARK: Memory
 
     private mutating func enter(_ work: ServerWork, _ now: Double) {
-        if canStart(work.model) { start(work, now) } else { models[work.model].queue.append(work) }
+        if canStart(work.model, context: work.context) { start(work, now) } else { models[work.model].queue.append(work) }
     }
 
     private mutating func settle(_ now: Double) {
         waitsForEviction = false
         while let first = pending.first {
             let model = first.model
-            if models[model].isResident || models[model].isLoading {
+            if has(model, first.context) {
                 pending.removeFirst()
                 if case .request(let work) = first { enter(work, now) }
                 continue
             }
+            if models[model].isLoading || models[model].active > 0 || !models[model].queue.isEmpty {
+                // Loaded otherwise, and in use.
+                waitsForEviction = true
+                return
+            }
             guard load == nil else { return }
+            if models[model].isResident {
+                unload(model)
+                reloads += 1
+            }
             guard makeRoom(fleet[model].size, now) else {
                 waitsForEviction = true
                 return
@@ -228,6 +259,7 @@ public struct SimulatedServer: Sendable {
             used += fleet[model].size
             loads += 1
             models[model].isLoading = true
+            models[model].context = first.context
             load = (model, now, now + loadTime(model))
             if case .request(let work) = first { models[model].queue.append(work) }
         }
@@ -248,10 +280,14 @@ public struct SimulatedServer: Sendable {
     }
 
     private mutating func evict(_ model: Int) {
+        unload(model)
+        notices.append(.evicted(model: model))
+    }
+
+    private mutating func unload(_ model: Int) {
         models[model].isResident = false
         models[model].warm = []
         used -= fleet[model].size
-        notices.append(.evicted(model: model))
     }
 
     /// What nobody has used for long enough goes.
@@ -259,9 +295,7 @@ public struct SimulatedServer: Sendable {
         guard !isBoundless else { return }
         for model in models.indices
         where models[model].isResident && models[model].active == 0 && models[model].lastUsed + models[model].keepAlive <= now {
-            models[model].isResident = false
-            models[model].warm = []
-            used -= fleet[model].size
+            unload(model)
         }
     }
 

@@ -70,14 +70,28 @@ final class LoadLog: Sendable {
     }
 
     /// A load begins, or goes on for one more who wants it.
-    func begin(_ model: String, on endpoint: Endpoint, for cause: Cause, now: NIODeadline = .now()) -> Load {
+    ///
+    /// - Parameters:
+    ///   - why: nil where it is the first load there.
+    ///   - options: that the request asks for; nil for the server's own.
+    func begin(
+        _ model: String, on endpoint: Endpoint, for cause: Cause, _ why: LoadCause? = nil, _ options: RunnerOptions? = nil, now: NIODeadline = .now()
+    ) -> Load {
         let key = Key(endpoint: endpoint.id, name: endpoint.name, model: model)
         let isNew = state.withLockedValue { state in
             if state.began[key]?.isAwaited ?? false { return false }
             state.began[key] = (now, true)
             return true
         }
-        if isNew { logger.info("model load began", metadata: key.facts.merging(["for": "\(cause.words)"]) { $1 }) }
+        if isNew {
+            var facts = key.facts
+            facts["for"] = "\(cause.words)"
+            if why == .configuration {
+                facts["cause"] = "\(LoadCause.configuration.rawValue)"
+                facts["options"] = "\((options ?? .unset).words)"
+            }
+            logger.info("model load began", metadata: facts)
+        }
         return Load(self, key)
     }
 

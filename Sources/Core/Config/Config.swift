@@ -30,6 +30,9 @@ public struct Config: Sendable, Equatable {
     public var placement = SchedulerSettings.Placement.passive
     /// Models that stay in memory, by any of their names.
     public var pins: [String: SchedulerSettings.Pin] = [:]
+    public var context = ContextPolicy.asAsked
+    /// By any of the model's names.
+    public var contextByModel: [String: ContextPolicy] = [:]
     public var limits = Limits()
     public var polling = Polling()
     public var control = Control()
@@ -125,6 +128,7 @@ public struct Config: Sendable, Equatable {
         public var weight: Double = 1
         public var key: Secret?
         public var vramBytes: Int?
+        public var context: ContextPolicy?
         public var tls = TLSClientSettings()
 
         public init(name: String, address: EndpointAddress, kind: EndpointKind, limit: Int) {

@@ -13,7 +13,25 @@ extension ConfigKey {
         bool("affinity", \.affinity),
         choice("placement", \.placement),
         pins,
+        context,
     ]
+
+    /// One word for all, or one for each model, `"*"` being those that are not named.
+    private static let context = ConfigKey(name: "context", needsRestart: false) { reader, node, config in
+        (config.context, config.contextByModel) = (.asAsked, [:])
+        if ValueReader.isNull(node) { return }
+        guard let mapping = node.mapping else {
+            if let policy: ContextPolicy = reader.choice(node) { config.context = policy }
+            return
+        }
+        for (key, value) in mapping {
+            guard let model = reader.text(key, "expected a model's name"), let policy: ContextPolicy = reader.choice(value) else { continue }
+            if model == "*" { config.context = policy } else { config.contextByModel[model] = policy }
+        }
+    } show: {
+        let models = $0.contextByModel.sorted { $0.key < $1.key }.map { "\($0): \($1.rawValue)" }
+        return ([$0.context.rawValue] + models).joined(separator: ", ")
+    }
 
     private static let pins = ConfigKey(name: "pin", needsRestart: false) { reader, node, config in
         if ValueReader.isNull(node) { return config.pins = [:] }

@@ -31,6 +31,7 @@ enum ConfigView {
         members.append("weight: \(endpoint.weight)")
         if endpoint.key != nil { members.append("api_key: \(JSONText.quoted(hidden))") }
         if let memory = endpoint.vramBytes { members.append("vram: \(SizeText.format(memory))") }
+        if let context = endpoint.context { members.append("context: \(context.rawValue)") }
         if endpoint.tls != TLSClientSettings() { members.append("tls: {\(endpoint.tls.caFile.map { "ca_file: \(JSONText.quoted($0))" } ?? "")}") }
         return "{\(members.joined(separator: ", "))}"
     }

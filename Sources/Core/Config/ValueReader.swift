@@ -146,6 +146,10 @@ struct ValueReader {
         return value
     }
 
+    mutating func choice<Word: RawRepresentable<String> & CaseIterable>(_ node: Node) -> Word? {
+        choice(node, Word.allCases.map(\.rawValue)).flatMap(Word.init(rawValue:))
+    }
+
     mutating func choice(_ node: Node, _ names: [String]) -> String? {
         let expectation = "expected \(names.dropLast().joined(separator: ", ")) or \(names.last ?? "")"
         guard let text = text(node, expectation) else { return nil }

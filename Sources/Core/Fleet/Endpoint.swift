@@ -34,6 +34,8 @@ public struct Endpoint: Sendable, Equatable {
     public var key: Secret?
     /// Memory for models, bytes, where the operator told us; nil means unknown.
     public var vramBytes: Int?
+    /// What becomes of requests for less context than there is; nil where the endpoint's entry does not say.
+    public var context: ContextPolicy?
     /// Where the address is `https`; nil for the usual settings. An endpoint is copied for each request, and few have any.
     public var tls: TLSClientSettings?
 

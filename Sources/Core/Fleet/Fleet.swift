@@ -205,6 +205,7 @@ extension Endpoint {
             vramBytes: config.vramBytes)
         kindIsOpen = config.kindIsOpen
         limitIsOwn = config.limitIsOwn
+        context = config.context
         tls = config.tls == TLSClientSettings() ? nil : config.tls
     }
 }

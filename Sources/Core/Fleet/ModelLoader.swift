@@ -20,10 +20,11 @@ struct ModelLoader: Sendable {
     /// Between two looks at whether it is loaded.
     private static let interval = TimeAmount.milliseconds(500)
 
+    /// - Parameter options: with which Ollama shall load it; nil for its own.
     /// - Returns: nil if it is in memory now.
-    func load(isLoaded: Bool, keepAlive: String?) async -> ManagementOutcome.Failure? {
+    func load(isLoaded: Bool, keepAlive: String?, options: RunnerOptions? = nil) async -> ManagementOutcome.Failure? {
         switch endpoint.kind {
-        case .ollama: return await ask(keepAlive: keepAlive.map(Self.value))
+        case .ollama: return await ask(keepAlive: keepAlive.map(Self.value), options: options)
         case .llamaServer: return isLoaded ? nil : await loadThere()
         case .openAI: return Self.refusal("it loads models by itself")
         }
@@ -44,9 +45,10 @@ struct ModelLoader: Sendable {
     private static func value(_ keepAlive: String) -> JSONValue { Int(keepAlive).map(JSONValue.integer) ?? .string(keepAlive) }
 
     /// A request that has nothing to be answered. A model for embeddings only knows another route.
-    private func ask(keepAlive: JSONValue?) async -> ManagementOutcome.Failure? {
+    private func ask(keepAlive: JSONValue?, options: RunnerOptions? = nil) async -> ManagementOutcome.Failure? {
         var body: JSONValue = ["model": .string(model), "stream": false]
         if let keepAlive { body["keep_alive"] = keepAlive }
+        if let options { body["options"] = options.json }
         let failure = await post("/api/generate", body)
         guard let failure, failure.status == 400, failure.message.contains("does not support") else { return failure }
         body["stream"] = nil

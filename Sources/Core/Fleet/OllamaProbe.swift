@@ -50,6 +50,9 @@ public enum OllamaProbe {
     private static func readDetails(_ cursor: JSONCursor, _ details: JSONCursor.Value, into listing: inout ModelListing) throws {
         var members = try cursor.members(of: details)
         while let member = try members.next() {
+            if cursor.keyMatches(member, "context_length") {
+                listing.contextLength = cursor.integer(member.value).flatMap { $0 > 0 ? Int32(exactly: $0) : nil }
+            }
             guard let text = cursor.string(member.value), !text.isEmpty else { continue }
             if cursor.keyMatches(member, "parameter_size") { listing.parameterSize = text }
             if cursor.keyMatches(member, "quantization_level") { listing.quantization = text }

@@ -11,6 +11,8 @@ struct PreloadService: Service {
         var endpoint: EndpointID
         /// As the endpoint spells it.
         var model: String
+        /// What most requests for it ask for.
+        var options: RunnerOptions?
     }
 
     let wishes: AsyncStream<Wish>
@@ -36,7 +38,8 @@ struct PreloadService: Service {
         let keepAlive = isPinned(wish.model, endpoint.name) ? "-1" : nil
         let began = NIODeadline.now()
         let load = fleet.loads.begin(wish.model, on: endpoint, for: .placement, now: began)
-        let failure = await ModelLoader(client: client, endpoint: endpoint, model: wish.model).load(isLoaded: false, keepAlive: keepAlive)
+        let failure = await ModelLoader(client: client, endpoint: endpoint, model: wish.model)
+            .load(isLoaded: false, keepAlive: keepAlive, options: wish.options)
         if let failure {
             scheduler.loadEnded(wish.endpoint, model: wish.model, .failed)
             if Task.isCancelled { load.left() } else { load.failed(failure.message) }

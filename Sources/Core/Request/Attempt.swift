@@ -16,6 +16,8 @@ final class Attempt {
     private(set) var lease: Lease?
     /// Other endpoints that could serve the request just as well.
     let alternatives: Int
+    /// The context that the request asks for there instead of its own.
+    let sharedContext: Int32?
     /// Why this endpoint, for logs.
     let why: String
 
@@ -54,6 +56,7 @@ final class Attempt {
         self.placement = placement
         self.lease = lease
         alternatives = lease?.grant.alternatives ?? 0
+        sharedContext = lease?.grant.sharedContext
         why = lease?.grant.why.rawValue ?? ""
     }
 

@@ -73,7 +73,8 @@ extension Exchange {
             enter(.loading, now: now)
             // Others may wait for the same load.
             if lease.grant.why != .loading, attempt.load == nil {
-                attempt.load = worker.shared.fleet.loads.begin(lease.grant.listedModel, on: attempt.endpoint, for: .request(name), now: now)
+                attempt.load = worker.shared.fleet.loads.begin(
+                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name), lease.grant.loadCause, facts?.runnerOptions, now: now)
             }
         } else {
             enter(.processing, now: now)

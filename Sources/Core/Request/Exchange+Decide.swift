@@ -62,7 +62,7 @@ extension Exchange {
     private func decide(_ operation: Operation) {
         do throws(RouterError) {
             facts = try RequestFacts.read(operation, head, body)
-            if facts?.hasRouterMember ?? false { try takeRouterMember() }
+            if facts?.hasRouterMember ?? false { try takeRouterMember(operation) }
         } catch {
             return answer(error)
         }
@@ -79,14 +79,14 @@ extension Exchange {
     }
 
     /// What the body says to the router goes no further.
-    private func takeRouterMember() throws(RouterError) {
+    private func takeRouterMember(_ operation: Operation) throws(RouterError) {
         guard let body, case .object(var object)? = body.withUnsafeReadableBytes({ try? JSONValue(parsing: $0) }) else {
             throw .invalidJSON("the body is nested too deep")
         }
         let said = object.members.last { $0.key.caseInsensitiveEquals(RouterMember.name) }?.value
         object.members.removeAll { $0.key.caseInsensitiveEquals(RouterMember.name) }
         self.body = ByteBuffer(string: JSONValue.object(object).text)
-        facts = try RequestFacts.read(self.body)
+        facts = try RequestFacts.read(self.body, for: operation)
         facts?.cacheWish = try RouterMember.cache(said)
     }
 
@@ -158,6 +158,8 @@ extension Exchange {
         ask.unlisted = chosen.map { .on($0) } ?? (worker.settings.fallbacks[ask.model] == nil ? .whereOneIsMeant : .refused)
         let limit = worker.settings.limits.requestTimeout
         if limit > .zero { ask.deadline = started + limit }
+        ask.options = facts.runnerOptions
+        ask.takesContext = operation.takesRunnerOptions
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
         guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }
@@ -218,7 +220,7 @@ extension RequestFacts {
             guard let body, let field = MultipartForm.field("model", of: body, boundary: boundary), !field.text.isEmpty else { throw .missingModel }
             return RequestFacts(model: field.text, modelRange: field.range, stream: nil, isForm: true)
         }
-        guard operation.mayLackModel else { return try read(body) }
+        guard operation.mayLackModel else { return try read(body, for: operation) }
         if let facts = try? read(body) { return facts }
         // No JSON, or none that names a model: path or query may.
         let (path, query) = HeadCheck.split(head.uri)

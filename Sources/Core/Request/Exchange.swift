@@ -103,6 +103,13 @@ final class Exchange {
     /// Why it went where it went.
     var why: String { cacheMark?.why ?? attempt?.why ?? "" }
 
+    /// What was put into the request so that the model need not be loaded anew.
+    var contextNote: String? {
+        guard let context = attempt?.sharedContext else { return nil }
+        let asked = facts?.runnerOptions?.contextLength.map { "\($0)" } ?? "the server's own"
+        return "num_ctx \(context) instead of \(asked), as the model is loaded with that"
+    }
+
     /// "gpu-3: 503 busy; then gpu-1". Empty for a request that was tried once: its answer says it all.
     var retryNote: String {
         if retries.count == 0 { return "" }

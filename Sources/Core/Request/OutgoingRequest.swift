@@ -5,8 +5,8 @@ import JSON
 import NIOCore
 import NIOHTTP1
 
-/// A request as its endpoint gets it, in bytes: as it came, but for the name of the model, the question for token counts, and what was
-/// rewritten for another dialect. Pure.
+/// A request as its endpoint gets it, in bytes: as it came, but for the name of the model, a context that is shared, the question for
+/// token counts, and what was rewritten for another dialect. Pure.
 struct OutgoingRequest {
     var method: HTTPMethod
     /// The head; a small body may follow in it.
@@ -61,6 +61,7 @@ struct OutgoingRequest {
         if !placement.understandsAskedName || exchange.existingSideWork?.substitute != nil, !facts.modelRange.isEmpty {
             edits.append(BodyEdit(range: facts.modelRange, text: facts.isForm ? placement.model : JSONText.quoted(placement.model)))
         }
+        if let context = attempt.sharedContext, let edit = ContextPlace.edit(facts.contextPlace, body, context: context) { edits.append(edit) }
         if let edit = facts.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
             operation.tellsUsageWhenAsked
         {

@@ -84,7 +84,7 @@ extension Exchange {
         if let note { sideWork.notes.append(note) }
         self.body = ByteBuffer(string: body.text)
         // Its places have moved.
-        if let facts = try? RequestFacts.read(self.body) { self.facts = facts }
+        if case .forward(let operation) = route.action, let facts = try? RequestFacts.read(self.body, for: operation) { self.facts = facts }
         goOn()
     }
 }

@@ -23,13 +23,18 @@ struct RequestFacts: Equatable {
     var cacheWish: Bool?
     /// The name stands in a form, without quotes.
     var isForm = false
+    /// Of a request on one of Ollama's own routes; nil where it sets none.
+    var runnerOptions: RunnerOptions?
+    /// Where another `num_ctx` would stand; nil where the body has no `options`, or the route knows no such thing.
+    var contextPlace: ContextPlace?
 
+    /// - Parameter operation: what the body is for; nil where only the model matters.
     /// - Throws: `missingBody`, `invalidJSON`, `missingModel`.
-    static func read(_ body: ByteBuffer?) throws(RouterError) -> RequestFacts {
+    static func read(_ body: ByteBuffer?, for operation: Operation? = nil) throws(RouterError) -> RequestFacts {
         guard let body, body.readableBytes > 0 else { throw .missingBody }
         let result = body.withUnsafeReadableBytes { bytes -> Result<RequestFacts, RouterError> in
             do throws(RouterError) {
-                return .success(try read(bytes))
+                return .success(try read(bytes, takesOptions: operation?.takesRunnerOptions ?? false))
             } catch {
                 return .failure(error)
             }
@@ -37,12 +42,14 @@ struct RequestFacts: Equatable {
         return try result.get()
     }
 
-    private static func read(_ bytes: UnsafeRawBufferPointer) throws(RouterError) -> RequestFacts {
+    private static func read(_ bytes: UnsafeRawBufferPointer, takesOptions: Bool) throws(RouterError) -> RequestFacts {
         let cursor = JSONCursor(bytes)
         var model: JSONCursor.Value?
         var name: JSONCursor.Value?
         var stream: Bool?
-        var options: JSONCursor.Value?
+        var streamOptions: JSONCursor.Value?
+        var options: RunnerOptions?
+        var contextPlace: ContextPlace?
         var hasRouterMember = false
         let saysNothing: Bool
         do throws(JSONError) {
@@ -50,8 +57,14 @@ struct RequestFacts: Equatable {
             saysNothing = try cursor.peek() == .null
             var members = saysNothing ? nil : try cursor.members()
             while let member = try members?.next() {
-                if cursor.keyMatches(member, "stream_options") { options = member.value }
+                if cursor.keyMatches(member, "stream_options") { streamOptions = member.value }
                 if cursor.keyMatches(member, "nomyo") { hasRouterMember = true }
+                if takesOptions, cursor.keyMatches(member, "options") {
+                    // Of several Go takes each into the same map, and `null` empties it.
+                    var all = member.value.kind == .null ? .unset : options ?? .unset
+                    contextPlace = ContextPlace(cursor, member.value, value: all.read(cursor, member.value))
+                    options = all
+                }
                 guard member.value.kind != .null else { continue }
                 if cursor.keyMatches(member, "model") {
                     model = member.value
@@ -69,8 +82,12 @@ struct RequestFacts: Equatable {
             guard let value else { continue }
             guard let text = cursor.string(value) else { throw .invalidJSON("model is no string (at byte \(value.range.lowerBound))") }
             if !text.isEmpty {
-                let usage = stream == true ? usageEdit(cursor, options) : nil
-                return RequestFacts(model: text, modelRange: value.range, stream: stream, usageEdit: usage, hasRouterMember: hasRouterMember)
+                let usage = stream == true ? usageEdit(cursor, streamOptions) : nil
+                var facts = RequestFacts(
+                    model: text, modelRange: value.range, stream: stream, usageEdit: usage, hasRouterMember: hasRouterMember)
+                if let options, options != .unset { facts.runnerOptions = options }
+                facts.contextPlace = contextPlace
+                return facts
             }
         }
         throw .missingModel
@@ -97,6 +114,46 @@ struct RequestFacts: Equatable {
 
     private static func isBlank(_ bytes: UnsafeRawBufferPointer) -> Bool {
         bytes.allSatisfy { $0 == 0x20 || $0 == 0x0a || $0 == 0x0d || $0 == 0x09 }
+    }
+}
+
+/// Where in a request's body its `num_ctx` stands, or would stand.
+struct ContextPlace: Equatable {
+    private var range: Range<Int>
+    private var before: String
+    private var after: String
+
+    /// - Parameters:
+    ///   - options: the last `options` of the body.
+    ///   - value: of the `num_ctx` in it; nil where it has none.
+    fileprivate init(_ cursor: JSONCursor, _ options: JSONCursor.Value, value: Range<Int>?) {
+        if let value {
+            (range, before, after) = (value, "", "")
+            return
+        }
+        guard options.kind == .object else {
+            (range, before, after) = (options.range, #"{"num_ctx":"#, "}")
+            return
+        }
+        var members = try? cursor.members(of: options)
+        let isEmpty = (try? members?.next()) == nil
+        let end = options.range.upperBound - 1
+        (range, before, after) = (end..<end, #"\#(isEmpty ? "" : ",")"num_ctx":"#, "")
+    }
+
+    /// For a body without `options`; nil for one that is no object.
+    private init?(in body: ByteBuffer) {
+        guard let brace = body.readableBytesView.firstIndex(of: UInt8(ascii: "{")) else { return nil }
+        let start = brace - body.readerIndex + 1
+        (range, before, after) = (start..<start, #""options":{"num_ctx":"#, "},")
+    }
+
+    /// What makes the request ask for this context, and for all else as before.
+    ///
+    /// - Parameter place: as its facts have it.
+    static func edit(_ place: ContextPlace?, _ body: ByteBuffer, context: Int32) -> BodyEdit? {
+        guard let place = place ?? ContextPlace(in: body) else { return nil }
+        return BodyEdit(range: place.range, text: "\(place.before)\(context)\(place.after)")
     }
 }
 

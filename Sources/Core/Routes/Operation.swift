@@ -52,6 +52,14 @@ public enum Operation: String, Sendable, CaseIterable {
     /// What an absent `stream` means.
     public var streamsByDefault: Bool { self == .ollamaChat || self == .ollamaGenerate }
 
+    /// Whether a request's `options` say with what its model is to be loaded. In OpenAI's routes nobody reads them.
+    public var takesRunnerOptions: Bool {
+        switch self {
+        case .ollamaChat, .ollamaGenerate, .ollamaEmbed, .ollamaEmbeddings: true
+        default: false
+        }
+    }
+
     /// A request for several answers and a choice among them (`moe-...`) can be made of it.
     public var allowsMixture: Bool { self == .ollamaChat || self == .ollamaGenerate || self == .chat }
 

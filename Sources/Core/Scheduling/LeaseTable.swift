@@ -5,14 +5,33 @@
 struct LeaseTable: Sendable {
     struct Record: Sendable {
         var pair: PairIndex
-        /// Its grant made the endpoint load the model.
-        var loads: Bool
+        var load: Load
         /// Tokens of the prompt that were not expected to be warm; 0 if unknown.
         var coldTokens = 0
         /// What it asked for.
         var needs = RouteNeeds([])
+        var options: RunnerOptions?
+        /// `Pair.configurationNumber` as it was given.
+        var configuration: UInt32 = 0
         /// The openings of the breakers that let it in.
         var openings = Openings()
+
+        /// Its grant made the endpoint load the model.
+        var loads: Bool { load.cause != nil }
+    }
+
+    /// What its grant had to do with a load.
+    enum Load: Sendable, Equatable {
+        /// The model was in memory.
+        case none
+        /// It was on the way there.
+        case joined
+        /// The grant made the endpoint load it.
+        case begun(LoadCause)
+
+        var cause: LoadCause? {
+            if case .begun(let cause) = self { cause } else { nil }
+        }
     }
 
     struct Kept: Sendable {

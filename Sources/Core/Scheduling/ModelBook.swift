@@ -15,6 +15,8 @@ struct ModelBook: Sendable {
     private(set) var demand = Demand()
     /// Requests per second lately, as of the last request or sweep: an exponential costs more than a decision has time for.
     private(set) var rate = 0.0
+    /// Of that, what asks for which options.
+    private(set) var configurations = ConfigurationDemand()
     /// Pairs where it is in memory or on the way there.
     var usable: [PairIndex] = []
     var holders: Int { usable.count }
@@ -23,18 +25,22 @@ struct ModelBook: Sendable {
     private(set) var firstToken = Mean(priorFirstToken)
     /// Seconds to read a token of the prompt that is not warm.
     private(set) var secondsPerToken = Mean(priorSecondsPerToken)
-    /// Tokens per second of an answer under way.
-    private(set) var tokenRate: Mean?
+    /// Seconds that its loads took, wherever that was; nil until one was measured.
+    private(set) var load: Mean?
+    /// How fast its answers come on each endpoint.
+    var paces = Paces()
 
     init(key: String) { self.key = key }
 
-    mutating func count(now: NIODeadline) {
+    mutating func count(_ options: RunnerOptions?, now: NIODeadline) {
         demand.record(now: now)
+        configurations.count(options, now: now)
         rate = demand.perSecond(now: now)
     }
 
     mutating func decay(now: NIODeadline) {
         if rate > 0 { rate = demand.perSecond(now: now) }
+        configurations.decay(now: now)
     }
 
     /// - Parameter coldTokens: of the prompt, what was not warm; 0 if unknown.
@@ -57,12 +63,10 @@ struct ModelBook: Sendable {
         if coldTokens > 0 { secondsPerToken.add(first * speed / Double(max(coldTokens, 32))) }
     }
 
-    /// - Returns: how fast the endpoint was beside others with this model.
-    mutating func recordRate(_ rate: Double, speed: Double) -> Double {
-        var mean = tokenRate ?? Mean(rate / speed)
-        mean.add(rate / speed)
-        tokenRate = mean
-        return rate / mean.value
+    mutating func recordLoad(_ seconds: Double) {
+        var mean = load ?? Mean(seconds)
+        mean.add(seconds)
+        load = mean
     }
 
     /// To read a prompt, at speed 1.

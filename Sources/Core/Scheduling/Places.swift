@@ -30,7 +30,11 @@ struct Place: Sendable {
     /// The least that was seen not to fit, bytes.
     var leastOverflow: Int?
     /// How fast it makes tokens beside others, with as much to do.
-    var speed = 1.0
+    private(set) var speed = 1.0
+    /// The same as a power of two.
+    var logSpeed = 0.0 {
+        didSet { speed = Arithmetic.powerOfTwo(logSpeed) }
+    }
     /// Bytes per second that a load takes; nil until one was measured.
     var bandwidth: Double?
     /// When its last load ahead of need failed: some time passes before the next.
@@ -48,6 +52,14 @@ struct Place: Sendable {
 
     /// What each further stream costs the others.
     static let slowing = 0.25
+}
+
+/// What a model that is in memory has to make way for.
+struct Claim: Sendable, Equatable {
+    var book: BookIndex
+    /// What its next request asks for, where the model itself is to be loaded again.
+    var options: RunnerOptions?
+    var until: NIODeadline
 }
 
 /// Whether an endpoint fails with one model or with whatever it is asked for.
@@ -93,6 +105,9 @@ struct Pair: Sendable {
     /// False for the one that stands for all names that the endpoint does not list.
     var isListed = true
     var isLoaded = false
+    /// Whether a request that sets no options finds it as it wants it, if it is in memory: found once for each change, as each decision
+    /// asks.
+    private(set) var servesUnset = true
     var isPinned = false
     /// Its breaker, its endpoint's, or the one of a route that it does not serve is not closed: whether it is asked is looked at closely.
     var isSetAside = false
@@ -103,8 +118,8 @@ struct Pair: Sendable {
     var slots: Int?
     /// A load ahead of need was asked for, and counts until then.
     var aheadUntil: NIODeadline?
-    /// It gets nothing new until then: a waiting request needs its memory, and which.
-    var claim: (book: BookIndex, until: NIODeadline)?
+    /// It gets nothing new: a waiting request needs its memory, or needs it otherwise.
+    var claim: Claim?
     /// Bytes on disk.
     var sizeBytes: Int?
     /// Bytes in memory, when it was last seen there.
@@ -117,6 +132,19 @@ struct Pair: Sendable {
     var readyAt = NIODeadline.uptimeNanoseconds(0)
     /// The last report had it in memory. A load's end is known before a report tells of it, and of what went for it.
     var isReported = false
+    /// With what it is in memory, or will be once the load under way has ended.
+    private(set) var configuration = LoadedConfiguration.unknown
+    /// Goes up whenever it is loaded with another: what comes of an earlier request tells nothing of the present.
+    var configurationNumber: UInt32 = 0
+    var contexts = LoadedConfiguration.Contexts() {
+        didSet { servesUnset = configuration.serves(.unset, contexts) }
+    }
+    /// Requests that ask for less context than there is get what there is.
+    var sharesContext = false
+    /// What its endpoint told of the configuration before.
+    var contextBefore: Int32?
+    /// Why the load under way has begun.
+    var loadCause = LoadCause.first
     /// Models that are taken to have gone for the load under way.
     var displaced: [PairIndex] = []
     /// Bytes that would be in use if it fitted beside everything, as the load under way began.
@@ -126,12 +154,22 @@ struct Pair: Sendable {
     /// Other names that the endpoint has for it.
     var aliases: [String] = []
     var prefixes = PrefixMemory()
+    /// Nil until an answer has told it.
+    var pace: Pace?
 
     init(place: PlaceIndex, name: String, book: BookIndex) {
         self.place = place
         self.name = name
         self.book = book
     }
+
+    mutating func set(_ new: LoadedConfiguration) {
+        configuration = new
+        servesUnset = configuration.serves(.unset, contexts)
+    }
+
+    /// It is loaded again with other options; until then the endpoint tells of the old ones.
+    var isReloading: Bool { loading > 0 && !isLoaded && loadCause == .configuration }
 
     /// The memory it will take: as seen before, else a fifth more than on disk, for the context.
     var expectedSize: Int? { sizeInMemory ?? sizeBytes.map { $0 + $0 / 5 } }

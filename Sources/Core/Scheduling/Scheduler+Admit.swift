@@ -58,7 +58,8 @@ extension Scheduler {
         for candidate in target.candidates where couldServe(candidate.pair, ask) {
             let obstacle = obstacle(candidate.pair, ask.needs, now: now)
             guard !obstacle.isBusy, best.map({ obstacle.due < $0.due }) ?? true, let (choice, _) = weigh(candidate, ask, now: now),
-                !choice.cost.isBlocked
+                // What is only loaded otherwise does not hold it up.
+                !choice.cost.isBlocked || isUsable(candidate.pair)
             else { continue }
             best = (choice, obstacle.due)
         }

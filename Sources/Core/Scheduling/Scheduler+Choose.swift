@@ -47,27 +47,30 @@ extension Scheduler {
         if let book = target.book, !target.byPlace.isEmpty {
             // Few, and found without looking at all.
             for pair in books[book].usable {
-                if let candidate = target.candidate(pair, at: pairs[pair].place) { consider(candidate, ask, &search, now: now) }
+                if isAsAsked(pair, ask), let candidate = target.candidate(pair, at: pairs[pair].place) { consider(candidate, ask, &search, now: now) }
             }
         } else {
-            for candidate in target.candidates where isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+            for candidate in target.candidates where serves(candidate.pair, ask) { consider(candidate, ask, &search, now: now) }
         }
         // Last, so that a load that costs more than what is known already is dropped at the first glance.
         switch loads {
         case .none: break
         case .of(let pair):
-            if isUsable(pair) { break }
+            if serves(pair, ask) { break }
             let known = target.byPlace.isEmpty ? target.candidates.first { $0.pair == pair } : target.candidate(pair, at: pairs[pair].place)
             if let known { consider(known, ask, &search, now: now) }
         case .all:
-            for candidate in target.candidates where !isUsable(candidate.pair) { consider(candidate, ask, &search, now: now) }
+            for candidate in target.candidates where !serves(candidate.pair, ask) { consider(candidate, ask, &search, now: now) }
         }
         if let probe = search.probe, probe.cost <= search.bestCost + Self.probeCost { return .go(probe.choice) }
         let best = search.best
         let blocked = search.blocked
         if let best, best.why == .loaded || best.why == .affinity || !mayWait { return .go(best) }
         let least = min(search.bestCost, line ?? .infinity)
-        if let blocked, blocked.cost < least { return mayWait ? .claim(blocked.pair) : overcommit(target, ask, now: now) }
+        if let blocked, blocked.cost < least {
+            guard mayWait else { return overcommit(target, ask, now: now) }
+            return blocked.isEarly ? .wait : .claim(blocked.pair)
+        }
         if let best, search.bestCost <= line ?? .infinity { return .go(best) }
         return overcommit(target, ask, now: now)
     }
@@ -81,7 +84,8 @@ extension Scheduler {
         /// Its cost and its pair, apart as they are compared with those of each candidate and the rest is large.
         var bestCost = Double.infinity
         var bestPair: PairIndex?
-        var blocked: (pair: PairIndex, cost: Double)?
+        /// - `isEarly`: those who use the model as it is loaded have their turn yet.
+        var blocked: (pair: PairIndex, cost: Double, isEarly: Bool)?
         /// What was set aside, and may be asked how it is.
         var probe: (choice: Choice, cost: Double)?
         var equals = 1
@@ -94,11 +98,13 @@ extension Scheduler {
         guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
         search.bound = min(search.bound, cost * (1 + Self.tolerance))
         if choice.cost.isBlocked {
-            if search.blocked.map({ cost < $0.cost }) ?? true { search.blocked = (candidate.pair, cost) }
+            if search.blocked.map({ cost < $0.cost }) ?? true {
+                search.blocked = (candidate.pair, cost, choice.cost.patience > 0)
+            }
             return
         }
         // Not by a request that has failed somewhere already, and not by one that would set off a load.
-        if search.heedsBreakers, pairs[candidate.pair].isSetAside, isUsable(candidate.pair), ask.since == nil,
+        if search.heedsBreakers, pairs[candidate.pair].isSetAside, serves(candidate.pair, ask), ask.since == nil,
             search.probe.map({ cost < $0.cost }) ?? true
         {
             search.probe = (choice, cost)
@@ -126,9 +132,9 @@ extension Scheduler {
         let place = pairs[pair].place
         guard takesWork(place), pairs[pair].inFlight < limit(pair),
             let fit = ask.needs.fit(of: places[place].capabilities), ask.excluding.isEmpty || !ask.excluding.contains(places[place].endpoint.id),
-            pairs[pair].claim == nil
+            isUnclaimed(pair, ask)
         else { return nil }
-        if isUsable(pair) {
+        if serves(pair, ask) {
             let cost = costOfUse(pair, ask, now: now)
             let decides = cost.warmSaving > 0.5 * cost.prefill
             let why: Grant.Reason = pairs[pair].isLoaded ? (decides ? .affinity : .loaded) : .loading
@@ -156,12 +162,12 @@ extension Scheduler {
             guard takesWork(place), let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id),
                 admits(candidate.pair, ask.needs, now: now)
             else { continue }
-            let rank = (isUsable(candidate.pair) ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
+            let rank = (serves(candidate.pair, ask) ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
             if best.map({ rank < $0.rank }) ?? true { best = (candidate, fit, rank) }
         }
         guard let best else { return .wait }
         let cost =
-            isUsable(best.candidate.pair)
+            serves(best.candidate.pair, ask)
             ? costOfUse(best.candidate.pair, ask, now: now) : costOfLoad(best.candidate.pair, ask, now: now) ?? Cost()
         return .go(Choice(candidate: best.candidate, why: .overcommit, fit: best.fit, cost: cost))
     }

@@ -23,6 +23,11 @@ extension Scheduler {
         static let busy = 1.0
         /// Of the service time, where memory is not known and something there is in use: the load may have to wait for it.
         static let risk = 1.0
+        /// Times its load time: so long a request waits, at most, before those who use its model with other options have to make way, and so
+        /// long do they afterwards. Thus each side is served for a while instead of a load for every request.
+        static let patience = 3.0
+        /// Requests in the time of a load, from which on an idle model is kept for a moment for those who use it as it is.
+        static let soon = 4.0
         /// Of the harm of what would have to go if no more fitted than was seen to fit, where memory is not known.
         static let guess = 0.2
         /// Seconds of harm for pushing out a pinned model: only where there is no other way.
@@ -38,14 +43,16 @@ extension Scheduler {
         var loadsBefore = 0.0
         var busy = 0.0
         var harm = 0.0
+        /// For as long those have their turn who use the model with other options.
+        var patience = 0.0
         var warmTokens = 0
         var fits = true
         /// Models in the way are in use: the load cannot begin now.
         var isBlocked = false
         var isUnderWay = false
 
-        var expected: Double { prefill + load + loadsBefore + busy }
-        var weighed: Double { prefill + (isUnderWay ? Weights.loading : Weights.load) * load + loadsBefore + busy + harm }
+        var expected: Double { prefill + load + loadsBefore + busy + patience }
+        var weighed: Double { prefill + (isUnderWay ? Weights.loading : Weights.load) * load + loadsBefore + busy + patience + harm }
     }
 
     /// To wait in line, by its parts, seconds.
@@ -85,10 +92,11 @@ extension Scheduler {
         cost.prefill = books[pairs[wanted].book].prefill(tokens: ask.promptTokens, warm: 0) / speed
         cost.load = loadTime(wanted)
         if cost.weighed > bound { return nil }
+        if isUsable(wanted) { addReload(wanted, ask, to: &cost, now: now) }
         for index in residents[place].loading where index != wanted { cost.loadsBefore += remainingLoad(index, now: now) }
         let used = used(with: wanted)
         guard let memory = memory(place) else {
-            cost.fits = size(wanted) > 0 && used <= places[place].largestSeen
+            cost.fits = cost.fits && size(wanted) > 0 && used <= places[place].largestSeen
             guard used > places[place].largestSeen else { return cost }
             // Nothing tells whether it fits: something might have to go, and what is in use to be waited for.
             if places[place].inFlight > 0 { cost.busy = Weights.risk * books[pairs[wanted].book].service.value / speed }
@@ -134,12 +142,14 @@ extension Scheduler {
     func loadTime(_ pair: PairIndex) -> Double {
         if let known = pairs[pair].learned.loadTime { return known }
         let size = size(pair)
-        guard size > 0 else { return 10 }
-        return 1 + Double(size) / (places[pairs[pair].place].bandwidth ?? 1.5e9)
+        if size > 0, let bandwidth = places[pairs[pair].place].bandwidth { return 1 + Double(size) / bandwidth }
+        // Better than a guess is what the model took elsewhere.
+        if let measured = books[pairs[pair].book].load { return measured.value }
+        return size > 0 ? 1 + Double(size) / 1.5e9 : 10
     }
 
     /// Never nothing while the load is not known to have ended: it may be late.
-    private func remainingLoad(_ pair: PairIndex, now: NIODeadline) -> Double {
+    func remainingLoad(_ pair: PairIndex, now: NIODeadline) -> Double {
         max((pairs[pair].readyAt - now).seconds, 0.1 * loadTime(pair))
     }
 
@@ -151,7 +161,7 @@ extension Scheduler {
         var load = Double.infinity
         func count(_ pair: PairIndex) {
             let place = pairs[pair].place
-            guard pairs[pair].claim == nil, couldServe(pair, ask), admits(pair, ask.needs, now: now) else { return }
+            guard isAsAsked(pair, ask), isUnclaimed(pair, ask), couldServe(pair, ask), admits(pair, ask.needs, now: now) else { return }
             slots += limit(pair)
             speeds += places[place].speed / (1 + Place.slowing * Double(max(0, places[place].inFlight - 1)))
             holders += 1

@@ -13,15 +13,22 @@ extension Scheduler {
         }
         let pair = record.pair
         let index = pairs[pair].place
-        learn(record, end)
+        let wasUnforeseen = wasLoadedUnawares(record, end)
+        learn(record, end, wasLoaded: !record.loads && !wasUnforeseen)
         let setAside = setAsideCount
         judge(record, end, now: now)
         if !end.outcome.meansThatThePromptWasRead, let kept = leases.kept(of: lease) { pairs[pair].prefixes.drop(kept) }
         pairs[pair].inFlight -= 1
         places[index].inFlight -= 1
         pairs[pair].lastUsed = now
+        if wasUnforeseen {
+            pairs[pair].prefixes.forget()
+            setConfiguration(pair, record.options)
+        } else if end.teaches, pairs[pair].configuration.options == nil {
+            confirmConfiguration(record)
+        }
         if record.loads {
-            let isUp = places[index].phase.takesWork
+            let isUp = places[index].phase.takesWork && isPresent(record)
             // A load that its client does not wait for has made its room all the same.
             if end.outcome == .aborted, pairs[pair].loading == 1 { pairs[pair].displaced = [] }
             // An answer proves that it is in memory; the next report may say otherwise.
@@ -37,25 +44,24 @@ extension Scheduler {
         return setAsideCount < setAside ? dispatchAll(now: now) : dispatch(freed: pair, now: now)
     }
 
-    private mutating func learn(_ record: LeaseTable.Record, _ end: LeaseEnd) {
+    private mutating func learn(_ record: LeaseTable.Record, _ end: LeaseEnd, wasLoaded: Bool) {
         let pair = record.pair
         let place = pairs[pair].place
-        pairs[pair].learned.record(end, wasLoaded: !record.loads)
+        pairs[pair].learned.record(end, wasLoaded: wasLoaded)
         guard end.teaches else { return }
         // The others that ran there slowed it down by as much, about.
         let shared = 1 + Place.slowing * Double(max(0, places[place].inFlight - 1))
         books[pairs[pair].book].record(
-            end, speed: places[place].speed / shared, wasLoaded: !record.loads, coldTokens: record.coldTokens)
+            end, speed: places[place].speed / shared, wasLoaded: wasLoaded, coldTokens: record.coldTokens)
         // Unlisted names may be models of any size: how fast one is says nothing about the endpoint.
         if end.tokens > 10, pairs[pair].isListed, let first = end.timeToFirstToken, end.serviceTime > first {
-            let rate = Double(end.tokens) / (end.serviceTime - first).seconds * shared
-            let ratio = books[pairs[pair].book].recordRate(rate, speed: places[place].speed)
-            places[place].speed = min(20, max(0.05, places[place].speed * (1 + 0.05 * (min(2, max(0.5, ratio)) - 1))))
+            learnSpeed(pair, Double(end.tokens) / (end.serviceTime - first).seconds * shared)
         }
-        if record.loads, let seconds = end.loadTime?.seconds { learnLoad(pair, seconds) }
+        if !wasLoaded, let seconds = end.loadTime?.seconds { learnLoad(pair, seconds) }
     }
 
     mutating func learnLoad(_ pair: PairIndex, _ seconds: Double) {
+        books[pairs[pair].book].recordLoad(seconds)
         guard let size = pairs[pair].expectedSize, seconds > 0.1 else { return }
         let rate = Double(size) / seconds
         let place = pairs[pair].place
@@ -66,7 +72,7 @@ extension Scheduler {
     /// and for probes; for others it changes nothing.
     public mutating func began(_ lease: LeaseID, now: NIODeadline) -> [SchedulerAction] {
         guard let record = leases.record(of: lease) else { return [] }
-        let isNews = (record.loads || !pairs[record.pair].isLoaded) && places[pairs[record.pair].place].phase.takesWork
+        let isNews = isPresent(record) && (record.loads || !pairs[record.pair].isLoaded) && places[pairs[record.pair].place].phase.takesWork
         guard isNews || pairs[record.pair].isSetAside else { return [] }
         let setAside = setAsideCount
         began(record, now: now)
@@ -78,7 +84,7 @@ extension Scheduler {
     private mutating func hasLoaded(_ record: LeaseTable.Record, now: NIODeadline) {
         let place = pairs[record.pair].place
         // So late that it must have waited for something to go: all of it does not fit.
-        if !pairs[record.pair].isLoaded, pairs[record.pair].usedAtLoad > places[place].largestSeen,
+        if !pairs[record.pair].isLoaded, pairs[record.pair].loadCause == .first, pairs[record.pair].usedAtLoad > places[place].largestSeen,
             (now - pairs[record.pair].readyAt).seconds > max(5, loadTime(record.pair))
         {
             places[place].leastOverflow = min(places[place].leastOverflow ?? .max, pairs[record.pair].usedAtLoad)

@@ -10,7 +10,7 @@ extension Scheduler {
         let resolution = resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted)
         if case .refused(let refusal) = resolution { result.refusal = refusal }
         guard case .candidates(let target) = resolution else { return result }
-        let waiting = target.book.map { line.waiting(for: $0) } ?? 0
+        let waiting = target.book.map { self.waiting(for: $0, as: ask) } ?? 0
         result.waiting = waiting
         result.demand = target.book.map { books[$0].rate } ?? 0
         refreshResidents()
@@ -62,9 +62,9 @@ extension Scheduler {
         option.expected = choice.cost.expected
         option.parts = Self.parts(choice.cost)
         option.why = choice.why
-        if choice.cost.isBlocked { option.obstacle = "models in use are in the way" }
+        if choice.cost.isBlocked { option.obstacle = isUsable(candidate.pair) ? "in use with other options" : "models in use are in the way" }
         option.words = option.parts.map { part in
-            "\(Self.text(part.seconds, isGuess: isGuess(part.name, candidate.pair))) \(words(part.name, choice))"
+            "\(Self.text(part.seconds, isGuess: isGuess(part.name, candidate.pair))) \(words(part.name, choice, again: isUsable(candidate.pair)))"
         }.joined(separator: ", ")
         return option
     }
@@ -82,7 +82,7 @@ extension Scheduler {
     private static func parts(_ cost: Cost) -> [Explanation.Part] {
         let all: [Explanation.Part] = [
             .init(.prefill, cost.prefill + cost.warmSaving), .init(.warm, -cost.warmSaving), .init(.load, cost.load),
-            .init(.loadsBefore, cost.loadsBefore), .init(.busyModels, cost.busy), .init(.harm, cost.harm),
+            .init(.loadsBefore, cost.loadsBefore), .init(.busyModels, cost.busy + cost.patience), .init(.harm, cost.harm),
         ]
         return all.filter { $0.seconds != 0 }
     }
@@ -98,13 +98,14 @@ extension Scheduler {
         }
     }
 
-    private func words(_ part: Explanation.Part.Name, _ choice: Choice) -> String {
+    /// - Parameter again: the model is there already.
+    private func words(_ part: Explanation.Part.Name, _ choice: Choice, again: Bool) -> String {
         switch part {
         case .prefill: "to read the prompt"
         case .warm: "as its beginning is warm"
-        case .load: choice.cost.isUnderWay ? "left of a load under way" : "to load"
+        case .load: choice.cost.isUnderWay ? "left of a load under way" : again ? "to load again with other options" : "to load"
         case .loadsBefore: "for loads before it"
-        case .busyModels: "until models in the way are idle"
+        case .busyModels: "until what is in the way is idle"
         case .harm: "of harm to who wants what it pushes out"
         case .line: "in line"
         }

@@ -8,8 +8,9 @@ extension Scheduler {
     public mutating func setSettings(_ settings: SchedulerSettings, now: NIODeadline) -> [SchedulerAction] {
         self.settings = settings
         line.weights = settings.keyWeights
-        pin()
         catalog.forget()
+        pin()
+        setContextPolicies()
         return redecide(now: now)
     }
 
@@ -36,8 +37,9 @@ extension Scheduler {
         let early = self.early
         self.early = [:]
         for (id, report) in early { _ = book(report, of: id, now: now) }
-        pin()
         catalog.forget()
+        pin()
+        setContextPolicies()
         return redecide(now: now)
     }
 
@@ -49,8 +51,9 @@ extension Scheduler {
             return []
         }
         guard book(report, of: id, now: now) else { return line.isEmpty ? [] : dispatchAll(now: now) }
-        pin()
         catalog.forget()
+        pin()
+        setContextPolicies()
         return redecide(now: now)
     }
 
@@ -82,6 +85,7 @@ extension Scheduler {
             let pair = known[model.name] ?? addPair(model.name, to: index)
             pairs[pair].isPresent = true
             pairs[pair].sizeBytes = model.sizeBytes
+            if pairs[pair].contexts.most != model.contextLength { pairs[pair].contexts.most = model.contextLength }
             setAliases(model.aliases, of: pair)
         }
         if let unlisted = places[index].unlisted { pairs[unlisted].isPresent = true }
@@ -155,7 +159,11 @@ extension Scheduler {
             let wasReported = pairs[pair].isReported
             pairs[pair].isReported = found != nil
             if found != nil, !wasReported { hasNew = true }
-            guard isLoaded != pairs[pair].isLoaded else { continue }
+            guard isLoaded != pairs[pair].isLoaded else {
+                if let context = found?.contextLength { setContext(pair, told: context) }
+                continue
+            }
+            if pairs[pair].isReloading { continue }
             // A load under way will push it out, or has done so since the poll.
             if isLoaded, isLoading, !pairs[pair].takesMemory, !makesRoom(pair) { continue }
             if !isLoaded, takesWork, wasReported, now - pairs[pair].lastUsed < .seconds(240) { vanished += pairs[pair].expectedSize ?? 0 }
@@ -163,6 +171,7 @@ extension Scheduler {
                 pair.isLoaded = isLoaded
                 if isLoaded { pair.aheadUntil = nil }
             }
+            if let context = found?.contextLength { setContext(pair, told: context) }
         }
         places[index].largestSeen = max(places[index].largestSeen, inMemory)
         if changed { residentsChanged(index) }

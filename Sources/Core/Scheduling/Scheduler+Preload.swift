@@ -46,12 +46,13 @@ extension Scheduler {
         var actions: [SchedulerAction] = []
         for place in places.indices where mayLoad(place, now: now) {
             guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
-            beginLoad(pair, after: 0, now: now)
+            let options = hasConfigurations(pair) ? books[pairs[pair].book].configurations.commonest : nil
+            beginLoad(pair, options, .first, after: 0, now: now)
             let patience = max(120, 10 * loadTime(pair))
             setUse(pair) { pair in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }
             pairs[pair].lastUsed = now
             residentsChanged(place)
-            actions.append(.load(places[place].endpoint.id, model: pairs[pair].name))
+            actions.append(.load(places[place].endpoint.id, model: pairs[pair].name, options: options))
         }
         return actions
     }

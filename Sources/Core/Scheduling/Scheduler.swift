@@ -65,12 +65,12 @@ public struct Scheduler: Sendable {
         case .candidates(let target):
             book = target.book
             // Whoever comes back is no further request.
-            if let book, ask.since == nil { books[book].count(now: now) }
-            let before = book.map { line.waiting(for: $0) } ?? 0
+            if let book, ask.since == nil { books[book].count(ask.options, now: now) }
+            let before = book.map { waiting(for: $0, as: ask) } ?? 0
             // A load is rather for who has waited longer: the line decides about it.
             switch choose(target, ask, before: before, loads: before == 0 || !isWaiting(ask, book) ? .all : .none, now: now) {
             case .go(let choice): return .granted(grant(choice, ask, alternatives: alternatives(to: choice, target, ask), now: now))
-            case .claim(let pair): claim(pair, now: now)
+            case .claim(let pair): claim(pair, for: ask, now: now)
             case .wait: inVain = allBusy(target, ask, now: now)
             }
         case .later:
@@ -122,32 +122,54 @@ public struct Scheduler: Sendable {
     mutating func grant(_ choice: Choice, _ ask: Ask, alternatives: Int, now: NIODeadline) -> Grant {
         let pair = choice.candidate.pair
         let index = pairs[pair].place
-        let loads = !pairs[pair].isUsable
-        let wasLoaded = pairs[pair].isLoaded
-        if loads { beginLoad(pair, after: choice.cost.loadsBefore + choice.cost.busy, now: now) }
+        let load: LeaseTable.Load
+        var options = ask.options
+        var sharedContext: Int32?
+        if serves(pair, ask) {
+            load = pairs[pair].isLoaded ? .none : .joined
+            if let context = contextToAskFor(pair, ask) {
+                sharedContext = context
+                options = options ?? .unset
+                options?.contextLength = context
+            }
+        } else {
+            let cause: LoadCause = isUsable(pair) ? .configuration : .first
+            load = .begun(cause)
+            beginLoad(pair, ask.options, cause, after: choice.cost.loadsBefore + choice.cost.busy, now: now)
+        }
         pairs[pair].inFlight += 1
         pairs[pair].lastUsed = now
         places[index].inFlight += 1
         places[index].counters.granted += 1
-        setUse(pair) { pair in pair.loading += loads ? 1 : 0 }
+        setUse(pair) { pair in
+            guard load.cause != nil else { return }
+            pair.loading += 1
+            pair.isLoaded = false
+        }
         if settings.affinity { pairs[pair].prefixes.keep(ask) }
         let isProbe = pairs[pair].isSetAside
         let openings = letIn(pair, ask.needs, now: now)
         let cold = ask.promptTokens > 0 ? max(1, ask.promptTokens - choice.cost.warmTokens) : 0
-        return Grant(
+        var grant = Grant(
             lease: leases.add(
-                LeaseTable.Record(pair: pair, loads: loads, coldTokens: cold, needs: ask.needs, openings: openings),
+                LeaseTable.Record(
+                    pair: pair, load: load, coldTokens: cold, needs: ask.needs, options: options,
+                    configuration: pairs[pair].configurationNumber, openings: openings),
                 kept: settings.affinity && (!ask.prefix.isEmpty || ask.session != nil)
                     ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,
             model: choice.candidate.otherName ?? pairs[pair].name, listedModel: pairs[pair].name,
-            understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: wasLoaded, why: choice.why,
+            understandsAskedName: choice.candidate.understandsAskedName, wasLoaded: load == .none, loadCause: load.cause, why: choice.why,
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
             alternatives: alternatives, isProbe: isProbe)
+        grant.sharedContext = sharedContext
+        return grant
     }
 
     /// The endpoint will make room by itself; what it will push out is not counted on from here on.
-    mutating func beginLoad(_ pair: PairIndex, after seconds: Double, now: NIODeadline) {
+    ///
+    /// - Parameter options: with which it is loaded; nil for the server's own.
+    mutating func beginLoad(_ pair: PairIndex, _ options: RunnerOptions?, _ cause: LoadCause, after seconds: Double, now: NIODeadline) {
         let room = makeRoom(for: pair)
         pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {
@@ -155,6 +177,10 @@ public struct Scheduler: Sendable {
         }
         pairs[pair].displaced += room.idle
         pairs[pair].readyAt = now + .nanoseconds(Int64((seconds + loadTime(pair)) * 1e9))
+        pairs[pair].loadCause = cause
+        pairs[pair].prefixes.forget()
+        setConfiguration(pair, options)
+        if cause == .configuration { pairs[pair].configurationNumber &+= 1 }
         release(claimsFor: pairs[pair].book, on: pairs[pair].place)
     }
 
@@ -173,6 +199,8 @@ public struct Scheduler: Sendable {
         if !after, before {
             pairs[pair].prefixes.forget()
             pairs[pair].isReported = false
+            pairs[pair].set(.unknown)
+            if pairs[pair].claim?.book == pairs[pair].book { pairs[pair].claim = nil }
         }
         residentsChanged(place)
         let isThere = places[place].resident.contains(pair)

@@ -9,8 +9,8 @@ final class SchedulerBox: Sendable {
     /// What a waiting request is told, exactly once, on any thread, never under the lock.
     typealias Decision = @Sendable (Result<Lease, RefusalError>) -> Void
 
-    /// An endpoint and a model as the endpoint spells it; called on any thread, never under the lock.
-    typealias LoadWish = @Sendable (EndpointID, String) -> Void
+    /// An endpoint, a model as the endpoint spells it, and the options to load it with; called on any thread, never under the lock.
+    typealias LoadWish = @Sendable (EndpointID, String, RunnerOptions?) -> Void
 
     /// Called on any thread, never under the lock.
     typealias BreakerSink = @Sendable (BreakerEvent) -> Void
@@ -49,7 +49,7 @@ final class SchedulerBox: Sendable {
     ///   - onBreaker: told of breakers that open and close.
     init(
         settings: SchedulerSettings, seed: UInt64, clock: @escaping @Sendable () -> NIODeadline = { .now() },
-        onLoad: @escaping LoadWish = { _, _ in }, onBreaker: @escaping BreakerSink = { _ in }
+        onLoad: @escaping LoadWish = { _, _, _ in }, onBreaker: @escaping BreakerSink = { _ in }
     ) {
         self.onLoad = onLoad
         self.onBreaker = onBreaker
@@ -131,15 +131,16 @@ final class SchedulerBox: Sendable {
 
     private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {
         let now = clock()
-        let (told, loads, news) = state.withLockedValue { state -> ([(Decision, SchedulerAction)], [(EndpointID, String)], [BreakerEvent]) in
+        let (told, loads, news) = state.withLockedValue {
+            state -> ([(Decision, SchedulerAction)], [(EndpointID, String, RunnerOptions?)], [BreakerEvent]) in
             let actions = event(&state.scheduler, now)
             var told: [(Decision, SchedulerAction)] = []
-            var loads: [(EndpointID, String)] = []
+            var loads: [(EndpointID, String, RunnerOptions?)] = []
             for action in actions {
                 switch action {
                 case .grant(let ticket, _), .refuse(let ticket, _):
                     if let decide = state.waiting.removeValue(forKey: ticket) { told.append((decide, action)) }
-                case .load(let endpoint, let model): loads.append((endpoint, model))
+                case .load(let endpoint, let model, let options): loads.append((endpoint, model, options))
                 }
             }
             return (told, loads, state.scheduler.takeBreakerEvents())
@@ -151,7 +152,7 @@ final class SchedulerBox: Sendable {
             case .load: break
             }
         }
-        for (endpoint, model) in loads { onLoad(endpoint, model) }
+        for (endpoint, model, options) in loads { onLoad(endpoint, model, options) }
         for event in news { onBreaker(event) }
     }
 }

@@ -37,6 +37,10 @@ public struct SchedulerSettings: Sendable, Equatable {
     public var keyWeights: [Tenant: Double]
     /// Whether a conversation goes back to where its beginning is warm.
     public var affinity: Bool
+    /// What becomes of requests for less context than there is, where neither the model's entry nor the endpoint's says so.
+    public var context = ContextPolicy.asAsked
+    /// By the model's name, in any spelling that a request may use.
+    public var contextByModel: [String: ContextPolicy] = [:]
 
     public init(
         queueLimit: Int = 512, queueTimeout: TimeAmount = .seconds(300), aliases: [String: String] = [:], placement: Placement = .passive,

@@ -21,6 +21,10 @@ public struct Ask: Sendable {
     public var session: UInt64?
     /// About how many tokens the whole prompt has; 0 where nobody has counted.
     public var promptTokens: Int
+    /// With what the model must be loaded, as far as the request says; nil where it sets none of these options.
+    public var options: RunnerOptions?
+    /// Its context may be another one than it asks for, if that is more and the configuration allows it: it can be said on its route.
+    public var takesContext = false
     /// When it began to wait, if that was not just now: a request that comes back to the line after an endpoint has failed it gets no new
     /// deadline.
     public var since: NIODeadline?
@@ -29,7 +33,7 @@ public struct Ask: Sendable {
 
     public init(
         model: String, needs: RouteNeeds, tenant: Tenant, excluding: [EndpointID] = [], prefix: PrefixChain = PrefixChain(), session: UInt64? = nil,
-        promptTokens: Int? = nil, since: NIODeadline? = nil, deadline: NIODeadline? = nil
+        promptTokens: Int? = nil, options: RunnerOptions? = nil, since: NIODeadline? = nil, deadline: NIODeadline? = nil
     ) {
         self.model = model
         self.needs = needs
@@ -38,6 +42,7 @@ public struct Ask: Sendable {
         self.prefix = prefix
         self.session = session
         self.promptTokens = promptTokens ?? prefix.tokens
+        self.options = options
         self.since = since
         self.deadline = deadline
     }
@@ -105,6 +110,14 @@ public struct Placement: Sendable, Equatable {
     }
 }
 
+/// Why a model is loaded.
+public enum LoadCause: String, Sendable, CaseIterable {
+    /// It was not in memory there.
+    case first
+    /// It was, with other options than a request asks for.
+    case configuration
+}
+
 /// A slot on an endpoint, given to one request.
 public struct Grant: Sendable, Equatable {
     public var lease: LeaseID
@@ -115,8 +128,12 @@ public struct Grant: Sendable, Equatable {
     public var listedModel: String
     /// Whether the endpoint understands the asked name as it stands, so that the body need not be touched.
     public var understandsAskedName: Bool
-    /// Whether the model was in memory there, as far as was known.
+    /// Whether the model was in memory there, with the options that the request asks for, as far as was known.
     public var wasLoaded: Bool
+    /// Why the request makes the endpoint load its model; nil where it does not.
+    public var loadCause: LoadCause?
+    /// The context that the request has to ask for instead of its own, to find the model as it is loaded; nil where it goes on as it came.
+    public var sharedContext: Int32?
     /// Why this endpoint.
     public var why: Reason
     /// Whether the endpoint speaks the route, or the request has to be translated.
@@ -152,8 +169,9 @@ public struct Grant: Sendable, Equatable {
     }
 
     public init(
-        lease: LeaseID, endpoint: EndpointID, model: String, listedModel: String? = nil, understandsAskedName: Bool, wasLoaded: Bool, why: Reason,
-        fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil, warmTokens: Int = 0,
+        lease: LeaseID, endpoint: EndpointID, model: String, listedModel: String? = nil, understandsAskedName: Bool, wasLoaded: Bool,
+        loadCause: LoadCause? = nil, why: Reason, fit: RouteFit = .native, kind: EndpointKind = .ollama, pair: Int = 0, expected: Double? = nil,
+        warmTokens: Int = 0,
         alternatives: Int = 0, isProbe: Bool = false
     ) {
         self.lease = lease
@@ -162,6 +180,7 @@ public struct Grant: Sendable, Equatable {
         self.listedModel = listedModel ?? model
         self.understandsAskedName = understandsAskedName
         self.wasLoaded = wasLoaded
+        self.loadCause = loadCause
         self.why = why
         self.fit = fit
         self.kind = kind
@@ -218,9 +237,9 @@ public enum Admission: Sendable, Equatable {
 public enum SchedulerAction: Sendable, Equatable {
     case grant(TicketID, Grant)
     case refuse(TicketID, Refusal)
-    /// Load the model (as the endpoint spells it) ahead of need, and tell by `loadEnded` how it went. Until then, or until the load is
+    /// Load the model (as the endpoint spells it) ahead of need, with these options, and tell by `loadEnded` how it went. Until then, or until the load is
     /// overdue by far, the scheduler counts on it and asks for no other load there.
-    case load(EndpointID, model: String)
+    case load(EndpointID, model: String, options: RunnerOptions? = nil)
 }
 
 /// How a load ended that the scheduler had asked for.

@@ -16,6 +16,7 @@ struct WaitingLine: Sendable {
         var needs: RouteNeeds
         var excluding: [EndpointID]
         var unlisted: UnlistedName
+        var options: RunnerOptions?
         /// The model that this is, where that is known.
         var book: BookIndex?
 
@@ -24,6 +25,7 @@ struct WaitingLine: Sendable {
             needs = ask.needs
             excluding = ask.excluding
             unlisted = ask.unlisted
+            options = ask.options
             self.book = book
         }
 

@@ -47,6 +47,18 @@ import Testing
         #expect(byPoll == ["model load began, m, an operator", "model loaded, m, 3.0"])
     }
 
+    @Test func aLoadForOtherOptionsSaysWhich() {
+        let events = EventLog()
+        let log = LoadLog(logger: Logger(label: "test") { _ in EventLogHandler(events) })
+        let large = RunnerOptions(contextLength: 32768)
+        log.begin("m", on: Self.gpu, for: .request("r-1"), .configuration, large, now: Self.at(0)).ended(now: Self.at(1))
+        log.begin("m", on: Self.gpu, for: .request("r-2"), .configuration, nil, now: Self.at(0)).ended(now: Self.at(1))
+        log.begin("m", on: Self.gpu, for: .request("r-3"), .first, large, now: Self.at(0)).ended(now: Self.at(1))
+        let began = events.events().filter { $0.message == "model load began" }
+        #expect(began.map { $0.facts["cause"] } == ["configuration", "configuration", nil])
+        #expect(began.map { $0.facts["options"] } == ["num_ctx 32768", "the server's own", nil])
+    }
+
     @Test func severalWhoWantItMakeOneLoadAndAFailureIsToldOnce() {
         let told = Self.told { log in
             let first = log.begin("m", on: Self.gpu, for: .request("r-1"), now: Self.at(0))

@@ -26,7 +26,7 @@ import Testing
             threads: 1
             """,
             """
-            endpoints: [{url: http://a, name: uno, weight: 2, api_key: k2, vram: 8GiB}, {url: http://c, name: three}, {url: http://d, name: four}]
+            endpoints: [{url: http://a, name: uno, weight: 2, api_key: k2, vram: 8GiB, context: share}, {url: http://c, name: three}, {url: http://d, name: four}]
             queue_limit: 6
             nomyo-router-api-key: new
             threads: 2
@@ -42,6 +42,7 @@ import Testing
                 "endpoint uno: name one -> uno",
                 "endpoint uno: weight 1.0 -> 2.0",
                 "endpoint uno: vram unknown -> 8GiB",
+                "endpoint uno: context as for all -> share",
                 "endpoint uno: api_key changed",
                 "endpoint three: added (http://c)",
                 "endpoint four: api_key removed",

@@ -89,7 +89,7 @@ import Testing
             threads: 3
             max_concurrent_connections: 6
             endpoints:
-              - {url: http://gpu1/base/, name: gpu1, max_concurrent_connections: 5, weight: 2.5, api_key: k, vram: 24GiB}
+              - {url: http://gpu1/base/, name: gpu1, max_concurrent_connections: 5, weight: 2.5, api_key: k, vram: 24GiB, context: as_asked}
               - {url: http://gpu2:8080, kind: llama-server}
             nomyo-router-api-key: secret
             model_aliases: {gpt: llama3}
@@ -98,6 +98,7 @@ import Testing
             queue: overcommit
             affinity: false
             placement: active
+            context: {"*": share, llama3.2: as_asked}
             pin: {a: [gpu1, gpu2], b: }
             max_connections: 8
             max_header_bytes: 2KiB
@@ -166,6 +167,7 @@ import Testing
         #expect(config.modelAliases == ["gpt": "llama3"])
         #expect(config.queueLimit == 7 && config.queueTimeout == .milliseconds(1500))
         #expect(config.queue == .overcommit && !config.affinity && config.placement == .active)
+        #expect(config.context == .share && config.contextByModel == ["llama3.2": .asAsked] && first.context == .asAsked)
         #expect(config.pins == ["a": .on(["gpu1", "gpu2"]), "b": .everywhere])
         let limits = config.limits
         #expect(limits.maxConnections == 8 && limits.maxHeaderBytes == 2048 && limits.maxBodyBytes == 3_000_000 && limits.maxLineBytes == 4096)

@@ -25,8 +25,13 @@ final class FleetModel {
     }
 
     var servers: [Int: Server] = [:]
+    private struct Wish: Hashable {
+        var model: String
+        var options: RunnerOptions?
+    }
+
     private(set) var held: [LeaseID: (server: Int, model: String)] = [:]
-    private(set) var waiting: [TicketID: (model: String, since: NIODeadline)] = [:]
+    private(set) var waiting: [TicketID: (model: String, options: RunnerOptions?, since: NIODeadline)] = [:]
     private var finished: Set<TicketID> = []
     private(set) var granted = 0
 
@@ -47,9 +52,9 @@ final class FleetModel {
         granted += 1
     }
 
-    func wait(_ ticket: TicketID, model: String, since: NIODeadline) throws {
+    func wait(_ ticket: TicketID, model: String, options: RunnerOptions? = nil, since: NIODeadline) throws {
         guard waiting[ticket] == nil, !finished.contains(ticket) else { throw Impossible(description: "\(ticket) was given out before") }
-        waiting[ticket] = (model, since)
+        waiting[ticket] = (model, options, since)
     }
 
     func apply(_ actions: [SchedulerAction]) throws {
@@ -63,7 +68,7 @@ final class FleetModel {
     }
 
     @discardableResult
-    func leave(_ ticket: TicketID) throws -> (model: String, since: NIODeadline) {
+    func leave(_ ticket: TicketID) throws -> (model: String, options: RunnerOptions?, since: NIODeadline) {
         guard let found = waiting.removeValue(forKey: ticket) else { throw Impossible(description: "\(ticket) is not waiting") }
         finished.insert(ticket)
         return found
@@ -90,9 +95,10 @@ final class FleetModel {
             }
         }
         // The rule may say "wait" although a slot is free where the model would have to be loaded, or where answers fail; never where it is in
-        // memory and all is well.
-        for model in Set(waiting.values.map(\.model)) {
+        // memory as it is asked for, and all is well.
+        for (model, options) in Set(waiting.values.map { Wish(model: $0.model, options: $0.options) }).map({ ($0.model, $0.options) }) {
             for pair in scheduler.pairs.values where pair.name == model && pair.isLoaded && pair.isPresent && pair.claim == nil && !pair.isSetAside {
+                guard pair.configuration.serves(options ?? .unset, pair.contexts) else { continue }
                 let number = scheduler.places[pair.place].endpoint.id.rawValue
                 guard let server = servers[number], server.takesWork, server.models.contains(model), inFlight(number, model) < server.limit else {
                     continue

@@ -19,11 +19,14 @@ import Testing
         let servers: Int
         /// Those whose answers fail at the moment.
         var ill: Set<Int> = []
+        /// What requests ask for.
+        var options: [RunnerOptions?] = [nil]
 
         private static let successes: [LeaseEnd.Outcome] = [.completed, .completed, .completed, .completed, .refused, .aborted]
         private static let failures: [LeaseEnd.Outcome] = [.failed, .failed, .failed, .busy, .notHere, .unreachable, .refused, .aborted]
 
-        init(seed: UInt64) {
+        init(seed: UInt64, options: [RunnerOptions?]) {
+            self.options = options
             random = SplitMix64(seed: seed)
             scheduler = Scheduler(settings: SchedulerSettings(queueLimit: 20, queueTimeout: .seconds(5)), seed: seed)
             servers = Int.random(in: 1...5, using: &random)
@@ -63,11 +66,13 @@ import Testing
             let name = FleetModelTests.models[pick(FleetModelTests.models.count)]
             // Any spelling of the name is the same model.
             let asked = [name, String(name.dropLast(7)), name.uppercased()][pick(3)]
-            switch scheduler.submit(Ask(model: asked, needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t\(pick(3))")), now: now) {
+            let options = options.count > 1 ? options[pick(options.count)] : options[0]
+            let ask = Ask(model: asked, needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t\(pick(3))"), options: options)
+            switch scheduler.submit(ask, now: now) {
             case .granted(let grant):
                 try model.take(grant, model: name)
                 try model.checkProbe(grant, model: name, scheduler)
-            case .queued(let ticket, position: _): try model.wait(ticket, model: name, since: now)
+            case .queued(let ticket, position: _): try model.wait(ticket, model: name, options: options, since: now)
             case .refused: break
             }
         }
@@ -167,10 +172,11 @@ import Testing
     }
 
     /// What breaks without it: a slot given twice, a slot lost for ever, a request that waits beside a free slot.
-    @Test func theBooksAgreeWhateverHappens() {
+    @Test(arguments: [[nil], [nil, RunnerOptions(contextLength: 8192), RunnerOptions(contextLength: 32768)]])
+    func theBooksAgreeWhateverHappens(_ options: [RunnerOptions?]) {
         var granted = 0
         for seed in 0..<300 as Range<UInt64> {
-            var life = Life(seed: seed)
+            var life = Life(seed: seed, options: options)
             var events = 0
             do {
                 try life.start()

@@ -54,7 +54,7 @@ import Testing
             grant.lease, LeaseEnd(outcome: .completed, timeToHead: .seconds(20), serviceTime: .seconds(20), tokens: 500), now: bench.now)
         let book = bench.scheduler.books[0]
         #expect(book.secondsPerToken == Mean(ModelBook.priorSecondsPerToken) && book.firstToken == Mean(ModelBook.priorFirstToken))
-        #expect(book.service.value == 20 && book.tokenRate == nil)
+        #expect(book.service.value == 20 && book.paces.count == 0)
     }
 
     /// What breaks without it: the wait for a load counts as service, or service as next to nothing.

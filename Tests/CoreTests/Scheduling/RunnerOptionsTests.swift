@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import NIOCore
+import Testing
+
+@testable import Core
+
+/// What breaks without these: a load is foreseen where there is none, or comes where none was foreseen.
+@Suite struct RunnerOptionsTests {
+    private func options(_ text: String, of operation: Core.Operation = .ollamaChat) throws -> RunnerOptions? {
+        try RequestFacts.read(ByteBuffer(string: #"{"model":"m","options":\#(text)}"#), for: operation).runnerOptions
+    }
+
+    @Test func readsWhatMakesOllamaLoad() throws {
+        var all = RunnerOptions(contextLength: 8192)
+        (all.batchSize, all.gpuLayers, all.mainGPU, all.threads, all.usesMemoryMap, all.locksMemory) = (256, 20, 1, 4, false, true)
+        let text = """
+            {"num_ctx": 8192, "temperature": 0.7, "num_batch": 256, "num_gpu": 20, "main_gpu": 1, "num_thread": 4, "use_mmap": false,
+             "use_mlock": true, "stop": ["x"], "num_predict": 5}
+            """
+        #expect(try options(text) == all)
+        #expect(all.words == "num_ctx 8192, num_batch 256, num_gpu 20, main_gpu 1, num_thread 4, use_mmap false, use_mlock true")
+    }
+
+    @Test(arguments: [
+        ("{}", nil), ("null", nil), ("7", nil), (#"{"temperature":0,"seed":4}"#, nil), (#"{"num_ctx":null}"#, nil),
+        // Ollama takes any number, and no other spelling.
+        (#"{"num_ctx":4096.0}"#, RunnerOptions(contextLength: 4096)), (#"{"NUM_CTX":1}"#, nil), (#"{"num_ctx":"1"}"#, nil),
+        (#"{"num_ctx":1,"num_ctx":2}"#, RunnerOptions(contextLength: 2)), (#"{"num_gpu":-1}"#, nil), (#"{"num_ctx":1e300}"#, nil),
+        (#"{"num\u005fctx":3}"#, RunnerOptions(contextLength: 3)),
+    ])
+    func readsAsOllamaReads(_ text: String, _ expected: RunnerOptions?) throws { #expect(try options(text) == expected) }
+
+    @Test func theLastOptionsAreThoseInForce() throws {
+        func read(_ body: String) throws -> RunnerOptions? { try RequestFacts.read(ByteBuffer(string: body), for: .ollamaGenerate).runnerOptions }
+        #expect(try read(#"{"options":{"num_ctx":1},"model":"m","Options":{"num_ctx":2}}"#) == RunnerOptions(contextLength: 2))
+        // Several are one map, which `null` empties.
+        #expect(try read(#"{"options":{"num_ctx":1},"model":"m","options":{"seed":2}}"#) == RunnerOptions(contextLength: 1))
+        #expect(try read(#"{"options":{"num_ctx":1},"model":"m","options":null}"#) == nil)
+    }
+
+    @Test(arguments: Core.Operation.allCases)
+    func onlyOllamasOwnRoutesHaveThem(_ operation: Core.Operation) throws {
+        let own: Set<Core.Operation> = [.ollamaChat, .ollamaGenerate, .ollamaEmbed, .ollamaEmbeddings]
+        #expect(try options(#"{"num_ctx":2}"#, of: operation) == (own.contains(operation) ? RunnerOptions(contextLength: 2) : nil))
+    }
+
+    // MARK: What is the same
+
+    struct Row: Sendable {
+        var there: LoadedConfiguration
+        var asked: RunnerOptions
+        var own: Int32?
+        var most: Int32?
+        var isSame: Bool
+    }
+
+    private static func context(_ value: Int32?) -> RunnerOptions { RunnerOptions(contextLength: value) }
+    private static func by(_ asked: Int32?, told: Int32? = nil) -> LoadedConfiguration {
+        LoadedConfiguration(options: context(asked), context: told)
+    }
+
+    @Test(arguments: [
+        Row(there: by(8192), asked: context(8192), isSame: true),
+        // A smaller one makes it load, too.
+        Row(there: by(8192), asked: context(4096), isSame: false),
+        Row(there: by(8192), asked: context(32768), isSame: false),
+        Row(there: by(nil), asked: context(nil), isSame: true),
+        Row(there: by(8192), asked: context(nil), isSame: false),
+        Row(there: by(8192), asked: context(nil), own: 8192, isSame: true),
+        Row(there: by(8192), asked: context(nil), own: 4096, isSame: false),
+        Row(there: by(nil), asked: context(8192), isSame: false),
+        Row(there: by(nil, told: 8192), asked: context(8192), isSame: true),
+        Row(there: by(nil, told: 4096), asked: context(8192), isSame: false),
+        // Beyond what the model was trained with, more is the same.
+        Row(there: by(65536), asked: context(131072), most: 32768, isSame: true),
+        Row(there: by(32768), asked: context(131072), most: 32768, isSame: true),
+        Row(there: by(16384), asked: context(131072), most: 32768, isSame: false),
+        // Found by a poll: only the context is known, if that.
+        Row(there: .unknown, asked: context(8192), isSame: true),
+        Row(there: .unknown, asked: context(nil), isSame: true),
+        Row(there: LoadedConfiguration(context: 8192), asked: context(8192), isSame: true),
+        Row(there: LoadedConfiguration(context: 4096), asked: context(8192), isSame: false),
+        Row(there: LoadedConfiguration(context: 4096), asked: context(nil), isSame: true),
+        Row(there: LoadedConfiguration(context: 8192), asked: context(nil), own: 4096, isSame: false),
+        // Versions that multiply it by their slots: the request's own word counts.
+        Row(there: by(8192, told: 32768), asked: context(8192), isSame: true),
+        Row(there: by(8192, told: 32768), asked: context(32768), isSame: false),
+    ])
+    func comparesAsOllamaCompares(_ row: Row) {
+        #expect(row.there.serves(row.asked, .init(own: row.own, most: row.most)) == row.isSame, "\(row)")
+    }
+
+    @Test func otherOptionsCountToo() {
+        let there = LoadedConfiguration(options: RunnerOptions(contextLength: 8192))
+        for change: (inout RunnerOptions) -> Void in [
+            { $0.batchSize = 1 }, { $0.gpuLayers = 1 }, { $0.mainGPU = 0 }, { $0.threads = 8 }, { $0.usesMemoryMap = true },
+            { $0.locksMemory = true },
+        ] {
+            var other = RunnerOptions(contextLength: 8192)
+            change(&other)
+            #expect(!there.serves(other, .init()), "\(other.words)")
+        }
+        // Whatever it has on the GPU suits who does not say.
+        var layers = RunnerOptions(contextLength: 8192)
+        layers.gpuLayers = 20
+        #expect(LoadedConfiguration(options: layers).serves(RunnerOptions(contextLength: 8192), .init()))
+    }
+}
