@@ -46,6 +46,7 @@ enum AnswerPath {
     ///
     /// - Returns: how the client gets it.
     mutating func begin(_ head: ResponseHead) -> Manner {
+        if isStraight { return .asItCame }
         switch self {
         case .straight: return .asItCame
         case .filtered, .announced:
@@ -89,6 +90,7 @@ enum AnswerPath {
     ///
     /// - Parameter time: asked for by translations only, as it costs a text.
     mutating func finish(_ time: () -> AnswerTime) -> Ending {
+        if isStraight { return .bytes(ByteBuffer(), isWhole: nil) }
         switch self {
         case .straight: return .bytes(ByteBuffer(), isWhole: nil)
         case .filtered(var filter):
@@ -122,7 +124,7 @@ enum AnswerPath {
 
     /// Whether an answer with this head is gathered, and put into other words at its end.
     func gathers(_ head: ResponseHead) -> Bool {
-        guard case .translated = self else { return false }
+        guard !isStraight, case .translated = self else { return false }
         return TranslatedAnswer.mode(status: head.status, isEventStream: head.streamFraming == .serverSentEvents) != .stream
     }
 

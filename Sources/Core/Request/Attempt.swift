@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// A class, as it is looked at for every token, and too large to be copied for that. Bound to the event loop of its exchange.
 final class Attempt {
-    private let shared: SharedEndpoint
+    let shared: SharedEndpoint
     /// Read in place, as a copy costs as much as all else here.
     var endpoint: Endpoint { _read { yield shared.endpoint } }
     /// How the request must be said there.

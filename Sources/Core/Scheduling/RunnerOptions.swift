@@ -34,51 +34,76 @@ public struct RunnerOptions: Hashable, Sendable {
         guard options.kind == .object, var members = try? cursor.members(of: options) else { return nil }
         var place: Range<Int>?
         while let member = try? members.next() {
+            guard let name = Name(cursor, member) else { continue }
             let value = member.value
-            switch value.kind {
-            case .number:
-                guard let number = cursor.double(value), number.magnitude < Double(Int32.max) else { continue }
-                let name = cursor.key(member)
+            if let number = cursor.double(value), number.magnitude < Double(Int32.max) {
                 set(name, Int32(number))
-                if name == "num_ctx" { place = value.range }
-            case .bool:
-                guard let flag = cursor.bool(value) else { continue }
-                set(cursor.key(member), flag)
-            case .object, .array, .string, .null: continue
+                if name == .contextLength { place = value.range }
+            } else if let flag = cursor.bool(value) {
+                set(name, flag)
             }
         }
         return place
     }
 
-    private mutating func set(_ name: String, _ value: Int32) {
-        switch name {
-        case "num_ctx": contextLength = value
-        case "num_batch": batchSize = value
-        // Below zero the server decides, as it does where nothing is said.
-        case "num_gpu": gpuLayers = value < 0 ? nil : value
-        case "main_gpu": mainGPU = value
-        case "num_thread": threads = value
-        default: break
+    /// The names that these options have in a request.
+    private enum Name: String {
+        case contextLength = "num_ctx"
+        case batchSize = "num_batch"
+        case gpuLayers = "num_gpu"
+        case mainGPU = "main_gpu"
+        case threads = "num_thread"
+        case usesMemoryMap = "use_mmap"
+        case locksMemory = "use_mlock"
+
+        /// By length first, so that each of the many other options costs one comparison.
+        init?(_ cursor: JSONCursor, _ member: JSONCursor.Member) {
+            if member.keyHasEscapes {
+                self.init(rawValue: cursor.key(member))
+                return
+            }
+            switch member.key.count {
+            case 7 where cursor.isKey(member.key, "num_ctx"): self = .contextLength
+            case 7 where cursor.isKey(member.key, "num_gpu"): self = .gpuLayers
+            case 8 where cursor.isKey(member.key, "main_gpu"): self = .mainGPU
+            case 8 where cursor.isKey(member.key, "use_mmap"): self = .usesMemoryMap
+            case 9 where cursor.isKey(member.key, "num_batch"): self = .batchSize
+            case 9 where cursor.isKey(member.key, "use_mlock"): self = .locksMemory
+            case 10 where cursor.isKey(member.key, "num_thread"): self = .threads
+            default: return nil
+            }
         }
     }
 
-    private mutating func set(_ name: String, _ value: Bool) {
+    private mutating func set(_ name: Name, _ value: Int32) {
         switch name {
-        case "use_mmap": usesMemoryMap = value
-        case "use_mlock": locksMemory = value
-        default: break
+        case .contextLength: contextLength = value
+        case .batchSize: batchSize = value
+        // Below zero the server decides, as it does where nothing is said.
+        case .gpuLayers: gpuLayers = value < 0 ? nil : value
+        case .mainGPU: mainGPU = value
+        case .threads: threads = value
+        case .usesMemoryMap, .locksMemory: break
+        }
+    }
+
+    private mutating func set(_ name: Name, _ value: Bool) {
+        switch name {
+        case .usesMemoryMap: usesMemoryMap = value
+        case .locksMemory: locksMemory = value
+        case .contextLength, .batchSize, .gpuLayers, .mainGPU, .threads: break
         }
     }
 
     /// Those that are set, as a request says them.
     private var members: [(name: String, value: JSONValue)] {
-        let all: [(String, JSONValue?)] = [
-            ("num_ctx", contextLength.map { .integer(Int($0)) }), ("num_batch", batchSize.map { .integer(Int($0)) }),
-            ("num_gpu", gpuLayers.map { .integer(Int($0)) }), ("main_gpu", mainGPU.map { .integer(Int($0)) }),
-            ("num_thread", threads.map { .integer(Int($0)) }), ("use_mmap", usesMemoryMap.map { .bool($0) }),
-            ("use_mlock", locksMemory.map { .bool($0) }),
+        let all: [(Name, JSONValue?)] = [
+            (.contextLength, contextLength.map { .integer(Int($0)) }), (.batchSize, batchSize.map { .integer(Int($0)) }),
+            (.gpuLayers, gpuLayers.map { .integer(Int($0)) }), (.mainGPU, mainGPU.map { .integer(Int($0)) }),
+            (.threads, threads.map { .integer(Int($0)) }), (.usesMemoryMap, usesMemoryMap.map { .bool($0) }),
+            (.locksMemory, locksMemory.map { .bool($0) }),
         ]
-        return all.compactMap { name, value in value.map { (name, $0) } }
+        return all.compactMap { name, value in value.map { (name.rawValue, $0) } }
     }
 
     /// The member `options` of a request.
