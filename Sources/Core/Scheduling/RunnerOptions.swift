@@ -165,6 +165,13 @@ public struct LoadedConfiguration: Equatable, Sendable {
         }
     }
 
+    /// For people: `num_ctx 8192`, `num_ctx 4096 (default), num_gpu 20`; nil where nothing is known.
+    func words(_ contexts: Contexts) -> String? {
+        guard let options else { return context.map { "num_ctx \($0)" } }
+        guard options.contextLength == nil, let own = contexts.areMultiplied ? nil : context ?? contexts.own else { return options.words }
+        return "num_ctx \(own) (default)" + (options == .unset ? "" : ", \(options.words)")
+    }
+
     /// Whether a request with these options finds the model as it wants it, so that nothing is loaded for it.
     ///
     /// The rule is that of `needsReload` in Ollama's `server/sched.go`, as of version 0.33. The runner starts anew if any runner option of the

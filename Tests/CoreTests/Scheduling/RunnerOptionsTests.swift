@@ -136,4 +136,18 @@ import Testing
         contexts.heeded = .init(version: "0.33.2", format: "safetensors")
         #expect(Self.by(4096).serves(Self.context(8192), contexts) && Self.by(4096, told: 4096).serves(Self.context(nil), contexts))
     }
+
+    @Test func whatIsLoadedIsSaidAsFarAsItIsKnown() {
+        var layers = RunnerOptions()
+        layers.gpuLayers = 20
+        func words(_ there: LoadedConfiguration, own: Int32? = nil, areMultiplied: Bool = false) -> String? {
+            there.words(.init(own: own, areMultiplied: areMultiplied))
+        }
+        #expect(words(.unknown) == nil && words(LoadedConfiguration(context: 4096)) == "num_ctx 4096")
+        #expect(words(Self.by(8192, told: 8192)) == "num_ctx 8192" && words(Self.by(8192, told: 32768)) == "num_ctx 8192")
+        #expect(words(Self.by(nil)) == "the server's own" && words(Self.by(nil, told: 4096)) == "num_ctx 4096 (default)")
+        #expect(words(Self.by(nil), own: 4096) == "num_ctx 4096 (default)")
+        #expect(words(LoadedConfiguration(options: layers, context: 4096)) == "num_ctx 4096 (default), num_gpu 20")
+        #expect(words(Self.by(nil, told: 16384), areMultiplied: true) == "the server's own", "a multiple of it says nothing to anybody")
+    }
 }
