@@ -15,6 +15,10 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
         public var inFlight: Int
         /// How many may be in flight for it there; 0 from a daemon that does not tell.
         public var slots: Int
+        /// The options that it was loaded with (`num_ctx 8192`); nil where they are not known, or are the server's own affair.
+        public var configuration: String?
+        /// Nil where the router has had it loaded there never.
+        public var loads: LoadsInfo?
 
         public init(
             name: String, sizeVramBytes: Int? = nil, expiresAt: String? = nil, contextLength: Int? = nil, inFlight: Int = 0, slots: Int = 0

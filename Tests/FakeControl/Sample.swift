@@ -38,7 +38,22 @@ public enum Sample {
         requests: .init(inFlight: 4, waiting: 2, total: 2016, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: CacheInfo(),
         storage: .init(fault: "", setAside: ""))
 
-    public static let models = [
+    /// Two who cannot agree on a context.
+    public static let loads = LoadsInfo(
+        first: 1, configuration: 14,
+        asked: [
+            .init(options: "num_ctx 32768", address: "10.0.0.9", agent: "", reloads: 7),
+            .init(options: "num_ctx 8192", address: "10.0.0.7", agent: "continue", reloads: 7),
+        ])
+
+    public static let models = {
+        var models = plainModels
+        models[0].places[0].configuration = "num_ctx 8192"
+        models[0].places[0].loads = loads
+        return models
+    }()
+
+    private static let plainModels = [
         ModelInfo(
             name: "llama3.2:3b", sizeBytes: 2_019_393_189, parameterSize: "3.2B", quantization: "Q4_K_M", waiting: 2,
             places: [

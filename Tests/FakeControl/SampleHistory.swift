@@ -84,6 +84,10 @@ extension Sample {
             .init(name: "llama3.2:3b", sizeVramBytes: 3_500_000_000, expiresAt: "2026-11-24T03:19:30Z", contextLength: 8192, inFlight: 2),
             .init(name: "qwen2.5-coder:14b", sizeVramBytes: 11_200_000_000, expiresAt: "2318-01-01T00:00:00Z", contextLength: 32_768, inFlight: 1),
         ]
+        endpoints[0].loadedModels[0].configuration = "num_ctx 8192"
+        endpoints[0].loadedModels[0].loads = Sample.loads
+        endpoints[0].loadedModels[1].configuration = "num_ctx 32768 (default)"
+        endpoints[0].loadedModels[1].loads = LoadsInfo(first: 1, evicted: 2)
         endpoints[0].vramBytes = 24_000_000_000
         endpoints[0].retriesTotal = 1
         endpoints[0].clientErrorsTotal = 14

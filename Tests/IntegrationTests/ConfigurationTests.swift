@@ -92,6 +92,62 @@ import Testing
         }
     }
 
+    /// Two clients that cannot agree, on one endpoint: the operator is told who they are, and what would help.
+    @Test func whoMakesAnEndpointLoadAgainAndAgainIsTold() throws {
+        try Self.fleet(["gpu-1"]) { daemon, endpoints in
+            for turn in 0..<8 {
+                let context = turn % 2 == 0 ? 8192 : 32768
+                let agent = turn % 2 == 0 ? ["User-Agent: continue/1.2 (linux)"] : []
+                let answer = try RawClient.post(port: daemon.port, "/api/chat", Self.body(context, "turn \(turn)"), headers: agent)
+                #expect(answer.status == 200)
+            }
+            #expect(Self.loads(endpoints[0]) == 8)
+            let warnings = try daemon.control().events().events.filter { $0.level == "warning" && $0.message.contains(" reloaded ") }
+            #expect(
+                warnings.map(\.message) == [
+                    "gpu-1 reloaded llama3.2:3b 5 times in 10 minutes: num_ctx 32768 (127.0.0.1) and 8192 (127.0.0.1, continue): "
+                        + "`context: share` would avoid 4"
+                ])
+            let asked: [LoadsInfo.Asked] = [
+                .init(options: "num_ctx 32768", address: "127.0.0.1", agent: "", reloads: 4),
+                .init(options: "num_ctx 8192", address: "127.0.0.1", agent: "continue", reloads: 3),
+            ]
+            func found(_ configuration: String?, _ loads: LoadsInfo?) -> Bool {
+                configuration == "num_ctx 32768" && loads == LoadsInfo(first: 1, configuration: 7, asked: asked)
+            }
+            let control = try daemon.control()
+            try eventually("the endpoint's reloads are told") {
+                guard let model = try control.endpoints("gpu-1").endpoints.first?.loadedModels.first else { return false }
+                return found(model.configuration, model.loads)
+            }
+            let place = try control.models("llama3.2").models.first?.places.first
+            #expect(found(place?.configuration, place?.loads))
+            let metrics = try RawClient.get(port: daemon.port, "/metrics").text
+            #expect(metrics.contains(#"routerd_model_loads_total{endpoint="gpu-1",model="llama3.2:3b",cause="configuration"} 7"#))
+            #expect(metrics.contains(#"routerd_model_configuration{endpoint="gpu-1",model="llama3.2:3b",options="num_ctx 32768"} 1"#))
+        }
+    }
+
+    @Test func whereARequestForAContextWouldGoIsExplained() throws {
+        try Self.fleet(["one", "two"]) { daemon, _ in
+            for context in [8192, 32768] {
+                try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.body(context, "hi")).status == 200)
+            }
+            let control = try daemon.control()
+            for context in [8192, 32768] {
+                let info = try control.explain("llama3.2:3b", numCtx: context)
+                let chosen = info.options.first { $0.isChosen }
+                #expect(chosen?.configuration == "num_ctx \(context)" && chosen?.why == "loaded", "\(info)")
+                let other = info.options.first { !$0.isChosen && !$0.endpoint.isEmpty }
+                #expect(other?.words.contains("to load again with other options") ?? false, "\(info)")
+            }
+            #expect(throws: ControlError.self, "no such option on this route") {
+                try control.explain("llama3.2:3b", route: "/v1/chat/completions", numCtx: 8192)
+            }
+            #expect(throws: ControlError.self) { try control.explain("llama3.2:3b", numCtx: 0) }
+        }
+    }
+
     @Test func aLoadForOtherOptionsIsToldAmongTheEvents() throws {
         try Self.fleet(["one"]) { daemon, endpoints in
             for context in [nil, 8192, 8192, nil] {

@@ -20,6 +20,9 @@ import Testing
         endpoint.retriesTotal = 9
         endpoint.clientErrorsTotal = 10
         endpoint.loadedModels = [.init(name: "a", sizeVramBytes: 11, expiresAt: "e", contextLength: 12, inFlight: 13, slots: 14)]
+        let loads = LoadsInfo(first: 1, evicted: 2, configuration: 3, asked: [.init(options: "o", address: "a", agent: "g", reloads: 4)])
+        endpoint.loadedModels[0].configuration = "num_ctx 12"
+        endpoint.loadedModels[0].loads = loads
         endpoint.setAside = [.init(model: "a", reason: "r", since: "s", retryAt: "t")]
         endpoint.slots = 17
         endpoint.vramBytes = 14
@@ -71,6 +74,8 @@ import Testing
         var model = ModelInfo(
             name: "m", sizeBytes: 1, parameterSize: "p", quantization: "q", waiting: 2,
             places: [.init(endpoint: "e", name: "n", state: "s", inFlight: 1, limit: 2, sizeVramBytes: 3, expiresAt: "x")])
+        model.places[0].configuration = "num_ctx 12"
+        model.places[0].loads = loads
         model.aliases = ["alias"]
         model.contextLength = 3
         model.requestsTotal = 4

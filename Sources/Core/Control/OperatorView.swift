@@ -25,6 +25,8 @@ struct OperatorView {
     /// What each worker has measured, added up.
     var figures: [EndpointID: WorkerMetrics.OfEndpoint] = [:]
     var history = History()
+    /// Who had what loaded, by endpoint and the model's name there.
+    var loads: [EndpointID: [String: LoadHistory]] = [:]
 
     /// The endpoints' counters now.
     static func counters(
@@ -57,9 +59,12 @@ struct OperatorView {
                 tokensTotal: totals.tokens,
                 failuresTotal: totals.failures, abortsTotal: books.counters.aborted)
             info.loadedModels = report.loaded.map { model in
-                EndpointInfo.Loaded(
+                var row = EndpointInfo.Loaded(
                     name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
                     inFlight: books.inFlightByModel[model.name] ?? 0, slots: endpoint.slots(told: model.slots))
+                row.configuration = books.configurations[model.name]
+                row.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
+                return row
             }.sorted { $0.name < $1.name }
             // A model that is in use and that no poll has seen yet is being loaded.
             let others = books.inFlightByModel.keys.filter { name in !report.loaded.contains { $0.name == name } }
@@ -106,7 +111,7 @@ struct OperatorView {
     /// - Parameter aliases: asked name to the name that is looked for instead.
     static func models(
         fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, aliases: [String: String] = [:],
-        figures: [String: WorkerMetrics.OfModel] = [:]
+        figures: [String: WorkerMetrics.OfModel] = [:], loads: [EndpointID: [String: LoadHistory]] = [:], now: NIODeadline = .now()
     ) -> [ModelInfo] {
         var rows: [String: ModelInfo] = [:]
         for (endpoint, report) in fleet {
@@ -114,11 +119,13 @@ struct OperatorView {
             let loaded = Dictionary(report.loaded.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             for model in report.models {
                 let isLoading = books?.loading.contains(model.name) ?? false
-                let place = ModelInfo.Place(
+                var place = ModelInfo.Place(
                     endpoint: endpoint.name, name: model.name,
                     state: loaded[model.name] != nil ? "loaded" : isLoading ? "loading" : "available",
                     inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.slots(told: loaded[model.name]?.slots),
                     sizeVramBytes: loaded[model.name]?.sizeVramBytes, expiresAt: loaded[model.name]?.expiresAt)
+                place.configuration = books?.configurations[model.name]
+                place.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
                 rows[
                     model.name,
                     default: ModelInfo(
@@ -164,5 +171,22 @@ struct OperatorView {
 
     private func time(of instant: NIODeadline) -> String {
         date.addingTimeInterval(-(now - instant).seconds).formatted(.iso8601)
+    }
+}
+
+extension LoadsInfo {
+    init(_ history: LoadHistory, now: NIODeadline) {
+        self.init(
+            first: history.counts[.first] ?? 0, evicted: history.counts[.evicted] ?? 0, configuration: history.counts[.configuration] ?? 0)
+        for reload in history.lately(now: now) {
+            let row = Asked(options: reload.asked.words, address: reload.by?.address ?? "", agent: reload.by?.product ?? "", reloads: 1)
+            if let known = asked.firstIndex(where: { ($0.options, $0.address, $0.agent) == (row.options, row.address, row.agent) }) {
+                asked[known].reloads += 1
+            } else {
+                asked.append(row)
+            }
+        }
+        asked.sort { ($1.reloads, $0.options, $0.address, $0.agent) < ($0.reloads, $1.options, $1.address, $1.agent) }
+        asked = Array(asked.prefix(Self.askedLimit))
     }
 }

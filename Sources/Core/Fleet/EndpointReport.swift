@@ -49,6 +49,8 @@ public struct ModelListing: Sendable, Equatable {
     public var sizeBytes: Int?
     public var parameterSize: String?
     public var quantization: String?
+    /// Of its files (`gguf`, `safetensors`); nil where the endpoint does not tell.
+    public var format: String?
     /// Tokens of context that it was trained with; nil where the endpoint does not tell.
     public var contextLength: Int32?
     /// Unix seconds; nil where the endpoint does not tell.

@@ -73,8 +73,10 @@ extension Exchange {
             enter(.loading, now: now)
             // Others may wait for the same load.
             if lease.grant.why != .loading, attempt.load == nil {
+                let asker = Asker(peer: clientAddress, userAgent: head.headers.first(name: "user-agent"))
                 attempt.load = worker.shared.fleet.loads.begin(
-                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name), lease.grant.loadCause, facts?.runnerOptions, now: now)
+                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name, by: asker), lease.grant.loadCause, facts?.runnerOptions,
+                    now: now)
             }
         } else {
             enter(.processing, now: now)

@@ -50,6 +50,8 @@ public struct Explanation: Sendable, Equatable {
         public var parts: [Part]
         /// The same for people: one line.
         public var words: String
+        /// With what the model is in memory there, for people; nil where it is not, or that is not known.
+        public var configuration: String?
 
         public init(
             endpoint: EndpointID? = nil, endpointName: String = "", model: String = "", why: Grant.Reason? = nil, obstacle: String = "",

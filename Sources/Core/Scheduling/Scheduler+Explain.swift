@@ -53,6 +53,7 @@ extension Scheduler {
         let pair = pairs[candidate.pair]
         let place = places[pair.place]
         var option = Explanation.Option(endpoint: place.endpoint.id, endpointName: place.endpoint.name, model: pair.name)
+        if pair.isUsable, hasConfigurations(candidate.pair) { option.configuration = pair.configuration.words(pair.contexts) }
         guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, now: now) else {
             option.obstacle = obstacle(candidate.pair, ask, now: now)
             option.words = option.obstacle
@@ -66,6 +67,9 @@ extension Scheduler {
         option.words = option.parts.map { part in
             "\(Self.text(part.seconds, isGuess: isGuess(part.name, candidate.pair))) \(words(part.name, choice, again: isUsable(candidate.pair)))"
         }.joined(separator: ", ")
+        if serves(candidate.pair, ask), let context = contextToAskFor(candidate.pair, ask) {
+            option.words += ", with num_ctx \(context) as it is loaded"
+        }
         return option
     }
 

@@ -85,7 +85,9 @@ extension Scheduler {
             let pair = known[model.name] ?? addPair(model.name, to: index)
             pairs[pair].isPresent = true
             pairs[pair].sizeBytes = model.sizeBytes
+            let heeded = LoadedConfiguration.Heeded(version: report.version, format: model.format)
             if pairs[pair].contexts.most != model.contextLength { pairs[pair].contexts.most = model.contextLength }
+            if pairs[pair].contexts.heeded != heeded { pairs[pair].contexts.heeded = heeded }
             setAliases(model.aliases, of: pair)
         }
         if let unlisted = places[index].unlisted { pairs[unlisted].isPresent = true }

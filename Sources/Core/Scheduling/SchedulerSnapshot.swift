@@ -13,6 +13,8 @@ public struct SchedulerSnapshot: Sendable, Equatable {
         public var waiting = 0
         /// Models that it is loading for us.
         public var loading: Set<String> = []
+        /// With what its models are in memory, or will be, for people; only those of which that is known.
+        public var configurations: [String: String] = [:]
         public var counters = EndpointCounters()
         /// What of it gets no requests for now.
         public var setAside: [SetAside] = []
@@ -46,6 +48,9 @@ extension Scheduler {
             for pair in place.pairs {
                 if pairs[pair].inFlight > 0 { row.inFlightByModel[pairs[pair].name] = pairs[pair].inFlight }
                 if !pairs[pair].isLoaded, pairs[pair].isUsable { row.loading.insert(pairs[pair].name) }
+                if pairs[pair].isUsable, hasConfigurations(pair), let words = pairs[pair].configuration.words(pairs[pair].contexts) {
+                    row.configurations[pairs[pair].name] = words
+                }
             }
             result.endpoints[place.endpoint.id] = row
         }

@@ -24,11 +24,11 @@ private func complaint(_ body: () throws(ProbeError) -> Void) -> String? {
             #"{"name":"llama3.2:latest", "model":"llama3.2:latest","modified_at":"2024-10-01T12:00:00.5+02:00","size":2019393189,"digest":"a80c4f17","details":{"parent_model":"","format":"gguf","family":"llama","families":["llama"],"parameter_size":"3.2B","quantization_level":"Q4_K_M"},"capabilities":["completion"],"new":{"x":[1]}}"#
         let models = try OllamaProbe.models(bytes(#"{"models":[\#(entry) , {"model":"b:1","size":"","modified_at":"","details":null}]}"#))
         #expect(models.count == 2)
-        #expect(
-            models[0]
-                == ModelListing(
-                    name: "llama3.2:latest", digest: "a80c4f17", sizeBytes: 2_019_393_189, parameterSize: "3.2B", quantization: "Q4_K_M",
-                    modifiedAt: 1_727_776_800, json: bytes(entry)))
+        var expected = ModelListing(
+            name: "llama3.2:latest", digest: "a80c4f17", sizeBytes: 2_019_393_189, parameterSize: "3.2B", quantization: "Q4_K_M",
+            modifiedAt: 1_727_776_800, json: bytes(entry))
+        expected.format = "gguf"
+        #expect(models[0] == expected)
         // Nothing is made up for what is missing.
         #expect(models[1] == ModelListing(name: "b:1", json: bytes(#"{"model":"b:1","size":"","modified_at":"","details":null}"#)))
     }
