@@ -61,7 +61,7 @@ struct OutgoingRequest {
         if !placement.understandsAskedName || exchange.existingSideWork?.substitute != nil, !facts.modelRange.isEmpty {
             edits.append(BodyEdit(range: facts.modelRange, text: facts.isForm ? placement.model : JSONText.quoted(placement.model)))
         }
-        if let context = attempt.sharedContext, let edit = ContextPlace.edit(facts.contextPlace, body, context: context) { edits.append(edit) }
+        if let context = attempt.context?.tokens, let edit = ContextPlace.edit(facts.contextPlace, body, context: context) { edits.append(edit) }
         if let edit = facts.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
             operation.tellsUsageWhenAsked
         {
