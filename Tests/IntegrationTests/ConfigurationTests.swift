@@ -92,6 +92,60 @@ import Testing
         }
     }
 
+    /// Its bodies carry what is configured, and one load does for all of them.
+    @Test func noRequestAsksForLessThanIsConfigured() throws {
+        try Self.fleet(["one"], "context_minimum: {\"llama3.2:3b\": 16384}\n") { daemon, endpoints in
+            for context in [8192, nil, 16384] {
+                let answer = try RawClient.post(port: daemon.port, "/api/chat", Self.body(context, "hi"))
+                let note = context == 16384 ? nil : "num_ctx 16384 instead of \(context.map { "\($0)" } ?? "the server's own"), "
+                #expect(answer.status == 200 && answer.head["x-routerd-note"] == note.map { $0 + "the least that is configured for the model" })
+            }
+            #expect(Self.loads(endpoints[0]) == 1 && endpoints[0].log.contains("with num_ctx 16384"), "\(endpoints[0].log)")
+            let answer = try RawClient.post(port: daemon.port, "/api/chat", Self.body(32768, "hi"))
+            #expect(answer.status == 200 && answer.head["x-routerd-note"] == nil && endpoints[0].log.contains("with num_ctx 32768"))
+        }
+    }
+
+    /// What an operator loads, and what is pinned, has the context that requests ask for: the next request finds it as it wants it.
+    @Test func whatIsLoadedForNoRequestHasTheUsualContext() throws {
+        try Self.fleet(["one"], "context_minimum: {\"llama3.2:3b\": 16384}\n") { daemon, endpoints in
+            let control = try daemon.control()
+            _ = try control.model("load", ModelActionParams(model: "llama3.2:3b"))
+            try eventually("it is loaded: \(endpoints[0].log)") { endpoints[0].log.contains("with num_ctx 16384") }
+            for _ in 0..<3 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.body(32768, "hi")).status == 200) }
+            // It is there as most ask for it, and stays so.
+            _ = try control.model("load", ModelActionParams(model: "llama3.2:3b"))
+            #expect(Self.loads(endpoints[0]) == 2)
+            _ = try control.model("unload", ModelActionParams(model: "llama3.2:3b"))
+            _ = try control.model("load", ModelActionParams(model: "llama3.2:3b"))
+            try eventually("it is loaded again: \(endpoints[0].log)") { Self.loads(endpoints[0]) == 3 }
+            #expect(endpoints[0].log.split(separator: "\n").last { $0.hasPrefix("loaded") }?.contains("num_ctx 32768") ?? false)
+        }
+        try Self.fleet(["one"], "pin: [\"llama3.2:3b\"]\ncontext_minimum: {\"llama3.2:3b\": 16384}\n") { _, endpoints in
+            try eventually("the pinned one is loaded: \(endpoints[0].log)") { endpoints[0].log.contains("with num_ctx 16384") }
+        }
+    }
+
+    /// Servers that have the context that they were started with.
+    @Test func aRequestForMoreContextGoesToTheServerThatHasIt() throws {
+        let servers = try [8192, 32768].map { context in
+            let server = try FakeEndpoint("s\(context)", kind: .llamaServer, available: ["m"])
+            server.setPollScript { connection, request in
+                guard request.path == "/props" else { return false }
+                connection.answer(#"{"total_slots":2,"default_generation_settings":{"n_ctx":\#(context)}}"#)
+                return true
+            }
+            return server
+        }
+        try RunningDaemon.run(servers) { daemon in
+            for _ in 0..<6 {
+                let body = #"{"model":"m","stream":false,"messages":[{"role":"user","content":"hi"}],"options":{"num_ctx":16384}}"#
+                let answer = try RawClient.post(port: daemon.port, "/api/chat", body)
+                #expect(answer.head["x-routerd-endpoint"] == "s32768", "\(answer.text)")
+            }
+        }
+    }
+
     /// Two clients that cannot agree, on one endpoint: the operator is told who they are, and what would help.
     @Test func whoMakesAnEndpointLoadAgainAndAgainIsTold() throws {
         try Self.fleet(["gpu-1"]) { daemon, endpoints in

@@ -51,7 +51,7 @@ public struct ModelListing: Sendable, Equatable {
     public var quantization: String?
     /// Of its files (`gguf`, `safetensors`); nil where the endpoint does not tell.
     public var format: String?
-    /// Tokens of context that it was trained with; nil where the endpoint does not tell.
+    /// Tokens of context that it was trained with, or that a service of OpenAI's kind gives it; nil where the endpoint does not tell.
     public var contextLength: Int32?
     /// Unix seconds; nil where the endpoint does not tell.
     public var modifiedAt: Int?

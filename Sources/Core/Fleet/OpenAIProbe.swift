@@ -7,6 +7,9 @@ import JSON
 public enum OpenAIProbe {
     public static let modelsPath = "/v1/models"
 
+    /// Under which names services tell how long a conversation they take: vLLM, LM Studio, and several others.
+    private static let contextKeys: [StaticString] = ["max_model_len", "max_context_length", "context_length", "context_window"]
+
     /// `{"data": [{"id", "created", ...}]}`
     public static func models(_ answer: [UInt8]) throws(ProbeError) -> [ModelListing] {
         try ProbeReading.list("data", of: answer) { cursor, entry, json in
@@ -18,6 +21,8 @@ public enum OpenAIProbe {
                     listing.name = cursor.string(member.value) ?? ""
                 } else if cursor.keyMatches(member, "created") {
                     listing.modifiedAt = cursor.integer(member.value)
+                } else if contextKeys.contains(where: { cursor.keyMatches(member, $0) }) {
+                    listing.contextLength = cursor.integer(member.value).flatMap { $0 > 0 ? Int32(exactly: $0) : nil } ?? listing.contextLength
                 }
             }
             if listing.name.isEmpty { throw ProbeReading.MissingMember.named("id") }

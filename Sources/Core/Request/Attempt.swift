@@ -17,7 +17,7 @@ final class Attempt {
     /// Other endpoints that could serve the request just as well.
     let alternatives: Int
     /// The context that the request asks for there instead of its own.
-    let sharedContext: Int32?
+    let context: ContextChange?
     /// Why this endpoint, for logs.
     let why: String
 
@@ -56,7 +56,7 @@ final class Attempt {
         self.placement = placement
         self.lease = lease
         alternatives = lease?.grant.alternatives ?? 0
-        sharedContext = lease?.grant.sharedContext
+        context = lease?.grant.context
         why = lease?.grant.why.rawValue ?? ""
     }
 

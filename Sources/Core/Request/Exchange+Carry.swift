@@ -75,8 +75,7 @@ extension Exchange {
             if lease.grant.why != .loading, attempt.load == nil {
                 let asker = Asker(peer: clientAddress, userAgent: head.headers.first(name: "user-agent"))
                 attempt.load = worker.shared.fleet.loads.begin(
-                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name, by: asker), lease.grant.loadCause, facts?.runnerOptions,
-                    now: now)
+                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name, by: asker), lease.grant.loadCause, loadOptions, now: now)
             }
         } else {
             enter(.processing, now: now)

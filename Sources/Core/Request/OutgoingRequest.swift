@@ -61,7 +61,7 @@ struct OutgoingRequest {
             let isForm = exchange.facts?.isForm ?? false
             edits.append(BodyEdit(range: range, text: isForm ? placement.model : JSONText.quoted(placement.model)))
         }
-        if let context = attempt.sharedContext, let facts = exchange.facts,
+        if let context = attempt.context?.tokens, let facts = exchange.facts,
             let edit = ContextPlace.edit(facts.contextPlace, body, context: context)
         {
             edits.append(edit)

@@ -139,6 +139,8 @@ struct Pair: Sendable {
     var contexts = LoadedConfiguration.Contexts() {
         didSet { servesUnset = configuration.serves(.unset, contexts) }
     }
+    /// Tokens of context that the endpoint has whatever is asked for; nil where requests say it, or it is not known.
+    var fixedContext: Int32?
     /// Requests that ask for less context than there is get what there is.
     var sharesContext = false
     /// What its endpoint told of the configuration before.

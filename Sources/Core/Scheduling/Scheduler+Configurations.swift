@@ -30,6 +30,18 @@ extension Scheduler {
         pairs[pair].isListed && places[pairs[pair].place].endpoint.kind == .ollama
     }
 
+    /// Leaves out endpoints whose context is their own affair and less than the request asks for, if there is one in service that has
+    /// more. Ollama gives as much as the model has.
+    func dropTooSmall(_ target: inout Target, _ ask: Ask) {
+        guard let asked = ask.options?.contextLength, target.candidates.contains(where: { isTooSmall($0.pair, asked) }) else { return }
+        let rest = target.candidates.filter { !isTooSmall($0.pair, asked) }
+        guard rest.contains(where: { couldServe($0.pair, ask) }) else { return }
+        target.candidates = rest
+        target.byPlace = []
+    }
+
+    private func isTooSmall(_ pair: PairIndex, _ context: Int32) -> Bool { pairs[pair].fixedContext.map { $0 < context } ?? false }
+
     /// Waiting requests for the same model, with the same options.
     func waiting(for book: BookIndex, as ask: Ask) -> Int {
         if books[book].configurations.isEmpty { return line.waiting(for: book) }

@@ -5,16 +5,20 @@ import NIOCore
 
 extension Scheduler {
     /// What would be done with a request now, and what each alternative would cost. Changes nothing but the catalog of names.
-    public mutating func explain(_ ask: Ask, now: NIODeadline) -> Explanation {
+    public mutating func explain(_ asked: Ask, now: NIODeadline) -> Explanation {
+        let ask = raised(asked) ?? asked
         var result = Explanation(model: ask.model)
         let resolution = resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted)
         if case .refused(let refusal) = resolution { result.refusal = refusal }
-        guard case .candidates(let target) = resolution else { return result }
+        guard case .candidates(let all) = resolution else { return result }
+        var target = all
+        dropTooSmall(&target, ask)
         let waiting = target.book.map { self.waiting(for: $0, as: ask) } ?? 0
         result.waiting = waiting
         result.demand = target.book.map { books[$0].rate } ?? 0
         refreshResidents()
         result.options = target.candidates.map { option($0, ask, now: now) }
+        for candidate in all.candidates where !target.candidates.contains(candidate) { result.options.append(tooSmall(candidate)) }
         if let cost = costOfLine(target, ask, before: waiting, now: now) {
             result.options.append(lineOption(target, cost, waiting: waiting))
         }
@@ -71,6 +75,14 @@ extension Scheduler {
             option.words += ", with num_ctx \(context) as it is loaded"
         }
         return option
+    }
+
+    /// Left out, as another has the context that is asked for.
+    private func tooSmall(_ candidate: Candidate) -> Explanation.Option {
+        let pair = pairs[candidate.pair]
+        let endpoint = places[pair.place].endpoint
+        let words = "its context is \(pair.fixedContext ?? 0) tokens"
+        return Explanation.Option(endpoint: endpoint.id, endpointName: endpoint.name, model: pair.name, obstacle: words, words: words)
     }
 
     private func obstacle(_ index: PairIndex, _ ask: Ask, now: NIODeadline) -> String {

@@ -88,6 +88,7 @@ extension Scheduler {
             let heeded = LoadedConfiguration.Heeded(version: report.version, format: model.format)
             if pairs[pair].contexts.most != model.contextLength { pairs[pair].contexts.most = model.contextLength }
             if pairs[pair].contexts.heeded != heeded { pairs[pair].contexts.heeded = heeded }
+            pairs[pair].fixedContext = places[index].endpoint.kind == .openAI ? model.contextLength : nil
             setAliases(model.aliases, of: pair)
         }
         if let unlisted = places[index].unlisted { pairs[unlisted].isPresent = true }
@@ -153,6 +154,7 @@ extension Scheduler {
             let found = takesWork && !loaded.isEmpty ? loaded[pairs[pair].name] : nil
             let isLoaded = found != nil || (takesWork && !loadsModels)
             pairs[pair].slots = found?.slots
+            if let context = found?.contextLength, !hasConfigurations(pair) { pairs[pair].fixedContext = Int32(clamping: context) }
             if let size = found?.sizeVramBytes {
                 changed = changed || pairs[pair].sizeInMemory != size
                 pairs[pair].sizeInMemory = size

@@ -59,11 +59,16 @@ public struct Scheduler: Sendable {
     // MARK: Requests
 
     public mutating func submit(_ ask: Ask, now: NIODeadline) -> Admission {
+        if let raised = raised(ask) { admit(raised, now: now) } else { admit(ask, now: now) }
+    }
+
+    private mutating func admit(_ ask: Ask, now: NIODeadline) -> Admission {
         var book: BookIndex?
         var inVain: Refusal?
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
-        case .candidates(let target):
+        case .candidates(var target):
             book = target.book
+            if ask.options != nil { dropTooSmall(&target, ask) }
             // Whoever comes back is no further request.
             if let book, ask.since == nil { books[book].count(ask.options, now: now) }
             let before = book.map { waiting(for: $0, as: ask) } ?? 0
@@ -124,11 +129,12 @@ public struct Scheduler: Sendable {
         let index = pairs[pair].place
         let load: LeaseTable.Load
         var options = ask.options
-        var sharedContext: Int32?
+        var change: ContextChange?
+        if ask.isRaised, hasConfigurations(pair), let context = options?.contextLength { change = ContextChange(tokens: context, why: .minimum) }
         if serves(pair, ask) {
             load = pairs[pair].isLoaded ? .none : .joined
             if let context = contextToAskFor(pair, ask) {
-                sharedContext = context
+                change = ContextChange(tokens: context, why: .loaded)
                 options = options ?? .unset
                 options?.contextLength = context
             }
@@ -162,7 +168,7 @@ public struct Scheduler: Sendable {
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
             alternatives: alternatives, isProbe: isProbe)
-        grant.sharedContext = sharedContext
+        grant.context = change
         return grant
     }
 

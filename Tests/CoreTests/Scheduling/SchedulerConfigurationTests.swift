@@ -200,7 +200,7 @@ import Testing
         bench.now = bench.now + .seconds(3)
         _ = bench.scheduler.began(grant.lease, now: bench.now)
         _ = end(bench, grant, load: grant.loadCause == nil ? 0.02 : 2)
-        return grant.loadCause == nil ? grant.sharedContext.map { "\($0)" } ?? "as asked" : "load"
+        return grant.loadCause == nil ? grant.context.map { "\($0.tokens)" } ?? "as asked" : "load"
     }
 
     @Test func whoAsksForLessGetsWhatIsThereAndNobodyGetsLess() throws {
