@@ -45,8 +45,7 @@ extension OllamaServer {
         return (0..<max(0, count)).map { ($0 == 0 ? "" : " ") + all[$0] }
     }
 
-    func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?, context: Int? = nil) -> LiveServer.Question
-    {
+    func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?, context: Int? = nil) -> LiveServer.Question {
         LiveServer.Question(
             model: model, prompt: prompt.words, answer: ConversationIndex.hashes(tokens.joined()), keepAlive: keepAlive, context: context)
     }

@@ -20,7 +20,10 @@ struct RealModelAgentTests {
         return socket.localPort
     }
 
-    @Test(arguments: RealAgent.allCases.filter(\.isInstalled)) func anAgentIsAnswered(_ agent: RealAgent) throws {
+    /// Not mistral-vibe: its prompt has twice the tokens that the model was trained with.
+    private static let agents = RealAgent.allCases.filter { $0 != .mistralVibe && $0.isInstalled }
+
+    @Test(arguments: agents) func anAgentIsAnswered(_ agent: RealAgent) throws {
         let model = try #require(RealModel.folder, "ROUTERD_REQUIRE_REAL_MODEL is set, and the cache is empty: run `make real-model`")
         try AgentRun.offline {
             let folder = try TemporaryFolder()
@@ -30,8 +33,8 @@ struct RealModelAgentTests {
                 model + "/llama-server",
                 [
                     "--host", "127.0.0.1", "--port", "\(port)", "--model", model + "/model.gguf", "--alias", "m", "--threads", "2", "--jinja",
-                    // The longest prompt has some 25,000 tokens; an answer that nobody limits is a short one.
-                    "--ctx-size", "32768", "--parallel", "1", "--predict", "24",
+                    // An answer that nobody limits is a short one.
+                    "--ctx-size", "8192", "--parallel", "1", "--predict", "24",
                 ],
                 output: log, errors: log)
             defer { server.kill() }
@@ -43,7 +46,8 @@ struct RealModelAgentTests {
                 let requests = try daemon.status().requests
                 let tokens = try daemon.endpoint("real").tokensTotal
                 guard requests.failed == 0, tokens > 0 else {
-                    throw TestFailure("\(agent.rawValue): \(requests), \(tokens) tokens\n\(AgentRun.text(outcome))\n\(folder.read("log").suffix(3000))")
+                    throw TestFailure(
+                        "\(agent.rawValue): \(requests), \(tokens) tokens\n\(AgentRun.text(outcome))\n\(folder.read("log").suffix(3000))")
                 }
             }
         }

@@ -9,7 +9,7 @@ extension RealAgent {
         /// What the model may do through it.
         public enum Hands: Sendable {
             case free
-            /// Nothing: whoever answers is not to be trusted.
+            /// Nothing: whoever answers is not to be trusted. The prompt is as short as the agent lets it be: the model is small and slow.
             case tied
         }
 
@@ -84,13 +84,15 @@ extension RealAgent {
     }
 
     private func commandLine(_ errand: Errand) throws -> CommandLine {
-        switch self {
+        // A model that sees nothing refuses pictures.
+        let picture = errand.hands == .free ? [errand.work + "/picture.png"] : []
+        return switch self {
         case .claudeCode: claudeCode(errand)
         case .codex: try codex(errand)
         case .openAIAgents: library("openai_agents_coder.py", ["m", errand.prompt, errand.variant ?? "whole"], errand)
         case .pydanticAI: library("pydantic_ai_coder.py", [errand.variant ?? "openai:m", errand.prompt], errand)
         case .smolagents:
-            library("smolagents_coder.py", [errand.url + "/v1", errand.variant ?? "m", errand.prompt, errand.work + "/picture.png"], errand)
+            library("smolagents_coder.py", [errand.url + "/v1", errand.variant ?? "m", errand.prompt] + picture, errand)
         case .aider: try aider(errand)
         case .mistralVibe: try mistralVibe(errand)
         }
@@ -98,9 +100,13 @@ extension RealAgent {
 
     private func claudeCode(_ errand: Errand) -> CommandLine {
         let model = errand.variant ?? "m"
-        let tools = errand.hands == .free ? ["--allowedTools", "Read", "Edit", "Bash"] : ["--disallowedTools", "Read", "Edit", "Write", "Bash"]
+        let hands =
+            switch errand.hands {
+            case .free: ["--max-turns", "12", "--allowedTools", "Read", "Edit", "Bash"]
+            case .tied: ["--max-turns", "1", "--system-prompt", "Be brief.", "--tools", "Glob"]
+            }
         return CommandLine(
-            arguments: ["-p", errand.prompt, "--output-format", "json", "--max-turns", errand.hands == .free ? "12" : "1"] + tools,
+            arguments: ["-p", errand.prompt, "--output-format", "json"] + hands,
             environment: [
                 "ANTHROPIC_BASE_URL": errand.url, "ANTHROPIC_AUTH_TOKEN": "unused", "ANTHROPIC_MODEL": model,
                 "ANTHROPIC_SMALL_FAST_MODEL": model, "ANTHROPIC_DEFAULT_HAIKU_MODEL": model,
@@ -110,18 +116,20 @@ extension RealAgent {
     }
 
     private func codex(_ errand: Errand) throws -> CommandLine {
+        let instructions = try errand.write("Be brief.\n", to: "instructions.md")
+        let brevity = "model_instructions_file = \"\(instructions)\"\nweb_search = \"disabled\"\n"
         let file = try errand.write(
-            """
-            model = "\(errand.variant ?? "m")"
-            model_provider = "router"
-            [model_providers.router]
-            name = "router"
-            base_url = "\(errand.url)/v1"
-            wire_api = "responses"
-            request_max_retries = 1
-            stream_max_retries = 1
+            (errand.hands == .free ? "" : brevity) + """
+                model = "\(errand.variant ?? "m")"
+                model_provider = "router"
+                [model_providers.router]
+                name = "router"
+                base_url = "\(errand.url)/v1"
+                wire_api = "responses"
+                request_max_retries = 1
+                stream_max_retries = 1
 
-            """, to: ".codex/config.toml")
+                """ + (errand.hands == .free ? "" : "[features]\nmulti_agent = false\nskills = false\ngoals = false\n"), to: ".codex/config.toml")
         // Its own sandbox takes namespaces that a container may not give; the scripted model does nothing but its task.
         let sandbox = errand.hands == .free ? ["--dangerously-bypass-approvals-and-sandbox"] : ["--sandbox", "read-only"]
         return CommandLine(
@@ -167,9 +175,10 @@ extension RealAgent {
             supports_images = true
 
             """, to: ".vibe/config.toml")
-        let hands = errand.hands == .free ? ["--auto-approve", "--max-turns", "12"] : ["--enabled-tools", "todo", "--max-turns", "1"]
+        // Its prompt cannot be shortened, so nobody runs it with tied hands.
+        guard errand.hands == .free else { throw TestFailure("mistral-vibe cannot be kept from acting") }
         return CommandLine(
-            arguments: ["-p", errand.prompt, "--output", "text", "--trust"] + hands,
+            arguments: ["-p", errand.prompt, "--output", "text", "--trust", "--auto-approve", "--max-turns", "12"],
             environment: ["VIBE_HOME": (file as NSString).deletingLastPathComponent, "ROUTER_KEY": "unused"])
     }
 
