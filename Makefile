@@ -38,6 +38,7 @@ build: ## Release binaries, under .build/**/release/; installs the packages that
 test: ## Every test, against real processes; installs what they need. FILTER=... runs some
 	@scripts/install-packages.sh test
 	@scripts/test-setup.sh
+	@scripts/agents-setup.sh
 	@scripts/model.sh .build/model
 	swift build --build-tests
 	@mkdir -p .build; rm -f .build/test.log

@@ -39,6 +39,29 @@ import Testing
         }
     }
 
+    /// Since 0.14 Ollama speaks the newer dialects itself, and says different things in them than a translation would.
+    @Test func ollamasOwnMessagesAndResponsesAreUsed() throws {
+        let server = try SimulatedEndpointProcess(["--models", "llama3.2:3b", "--loaded", "llama3.2:3b", "--version", "0.15.2", "--log"])
+        try RunningDaemon.run("endpoints:\n  - \(server.url)\n") { daemon in
+            let url = "http://127.0.0.1:\(daemon.port)"
+            try PythonClient.run("anthropic_client.py", [url, "unused", "llama3.2:3b"])
+            try PythonClient.run("responses_client.py", [url, "llama3.2:3b", "llama3.2:3b"])
+            for route in ["/v1/messages", "/v1/responses"] { #expect(server.log.contains("POST \(route) llama3.2:3b"), "\(server.log)") }
+            #expect(!server.log.contains("POST /v1/chat/completions"), "\(server.log)")
+        }
+    }
+
+    /// An older one does not, and clients see no difference.
+    @Test func olderOllamasAreTranslatedFor() throws {
+        let server = try SimulatedEndpointProcess(["--models", "llama3.2:3b", "--loaded", "llama3.2:3b", "--log"])
+        try RunningDaemon.run("endpoints:\n  - \(server.url)\n") { daemon in
+            let url = "http://127.0.0.1:\(daemon.port)"
+            try PythonClient.run("anthropic_client.py", [url, "unused", "llama3.2:3b"])
+            try PythonClient.run("responses_client.py", [url, "llama3.2:3b", "llama3.2:3b"])
+            #expect(!server.log.contains("POST /v1/messages") && !server.log.contains("POST /v1/responses"), "\(server.log)")
+        }
+    }
+
     @Test func theOpenAIPackageWorksUnchangedAndWithAKey() throws {
         try Self.fleet("nomyo-router-api-key: sk-of-the-router\n") { daemon in
             try PythonClient.run("openai_client.py", ["http://127.0.0.1:\(daemon.port)", "sk-of-the-router", "llama3.2:3b"])

@@ -69,12 +69,22 @@ final class OllamaServer: Sendable {
         "/v1/chat/completions": (["POST"], { try $0.complete($1, $2, chat: true) }),
         "/v1/completions": (["POST"], { try $0.complete($1, $2, chat: false) }),
         "/v1/embeddings": (["POST"], { try $0.openAIEmbeddings($1, $2) }),
+        "/v1/responses": (["POST"], { try $0.respond($1, $2) }),
+        "/v1/messages": (["POST"], { try $0.message($1, $2) }),
     ]
+
+    /// The first versions that have a route, where not all have it.
+    private static let since: [String: [Int]] = ["/v1/responses": [0, 13, 3], "/v1/messages": [0, 14, 0]]
+
+    private func has(_ path: String) -> Bool {
+        guard let first = Self.since[path] else { return true }
+        return !settings.version.split(separator: ".").map({ Int($0) ?? 0 }).lexicographicallyPrecedes(first)
+    }
 
     private func answer(_ request: ReceivedRequest, _ connection: FakeConnection) {
         let isModel = request.path.hasPrefix("/v1/models/") && request.path.split(separator: "/").count == 3
         let route: (methods: [String], handler: Handler)? =
-            isModel ? (["GET"], { $0.openAIModel($1, $2) }) : Self.routes[request.path]
+            isModel ? (["GET"], { $0.openAIModel($1, $2) }) : has(request.path) ? Self.routes[request.path] : nil
         guard let route else {
             connection.answer("404 page not found", status: "404 Not Found", contentType: "text/plain")
             return
@@ -102,10 +112,13 @@ final class OllamaServer: Sendable {
         let phrase = [400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"][error.status] ?? "Internal Server Error"
         let message = GoJSON.quote(error.message)
         let type = [400: "invalid_request_error", 404: "not_found_error"][error.status] ?? "api_error"
-        connection.answer(
-            request.path.hasPrefix("/v1/")
-                ? #"{"error":{"message":\#(message),"type":"\#(type)","param":null,"code":null}}"# : #"{"error":\#(message)}"#,
-            status: "\(error.status) \(phrase)")
+        let body =
+            switch request.path {
+            case "/v1/messages": #"{"type":"error","error":{"type":"\#(error.status == 503 ? "overloaded_error" : type)","message":\#(message)}}"#
+            case let path where path.hasPrefix("/v1/"): #"{"error":{"message":\#(message),"type":"\#(type)","param":null,"code":null}}"#
+            default: #"{"error":\#(message)}"#
+            }
+        connection.answer(body, status: "\(error.status) \(phrase)")
     }
 
     // MARK: Models

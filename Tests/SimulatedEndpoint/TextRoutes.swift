@@ -13,7 +13,7 @@ extension OllamaServer {
     static let trainedContext = 131_072
 
     /// A prompt, whatever form it came in: a word is a token.
-    private struct Prompt {
+    struct Prompt {
         /// What the answer repeats.
         var last: String
         /// Of the whole.
@@ -33,8 +33,10 @@ extension OllamaServer {
         }
     }
 
+    func prompt(_ turns: [String]) -> Prompt { Prompt(last: turns.last ?? "", words: turns.flatMap { ConversationIndex.hashes($0) }) }
+
     /// What the simulated model says: deterministic, and it repeats the question, so that a reader sees whose answer it is.
-    private func words(_ model: StoredModel, _ prompt: Prompt, count: Int) -> [String] {
+    func words(_ model: StoredModel, _ prompt: Prompt, count: Int) -> [String] {
         var all =
             ["I", "am", model.name + ",", "simulated.", "You", "asked:"]
             + prompt.last.split(whereSeparator: \.isWhitespace).prefix(12).map(String.init)
@@ -43,8 +45,7 @@ extension OllamaServer {
         return (0..<max(0, count)).map { ($0 == 0 ? "" : " ") + all[$0] }
     }
 
-    private func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?, context: Int? = nil) -> LiveServer.Question
-    {
+    func question(_ model: StoredModel, _ prompt: Prompt, _ tokens: [String], keepAlive: Double?, context: Int? = nil) -> LiveServer.Question {
         LiveServer.Question(
             model: model, prompt: prompt.words, answer: ConversationIndex.hashes(tokens.joined()), keepAlive: keepAlive, context: context)
     }
@@ -111,6 +112,13 @@ extension OllamaServer {
         if model.embeds { throw OllamaError(400, "\"\(name)\" does not support \(chat ? "chat" : "generate")") }
         let prompt = prompt(body, chat: chat)
         let streams = try body.bool("stream") ?? false
+        if chat, let reply = scripted(ModelConversation(chat: request.json)) {
+            let tellsUsage = (body.object("stream_options")?["include_usage"] as? Bool) == true
+            try play(reply, model, prompt, streams: streams, on: connection) {
+                reply.chat(model: name, streams: streams, thinkingField: "reasoning", tellsUsage: tellsUsage, usage: $0)
+            }
+            return
+        }
         // Clients set this to what they can bear rather than to what they want.
         let limit = ((body["max_tokens"] ?? body["max_completion_tokens"]) as? NSNumber)?.intValue
         let wantsUsage = (body.object("stream_options")?["include_usage"] as? Bool) == true
@@ -155,7 +163,7 @@ extension OllamaServer {
 }
 
 /// An answer that is sent a token at a time, each in a chunk of its own.
-private struct TokenStream {
+struct TokenStream {
     private let connection: FakeConnection
     private let contentType: String
     private var sent = 0

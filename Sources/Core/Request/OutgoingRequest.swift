@@ -67,8 +67,9 @@ struct OutgoingRequest {
             edits.append(edit)
         }
         if let edit = exchange.facts?.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
-            operation.tellsUsageWhenAsked
+            operation.tellsUsageWhenAsked, case let words = exchange.words(of: attempt), !words.refused.contains(.streamOptions)
         {
+            (attempt.words, attempt.said.optional) = (words, [.streamOptions])
             edits.append(edit)
             attempt.path = .filtered(UsageFilter())
         }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import Foundation
+import NIOConcurrencyHelpers
+
+/// A service with chat completions and nothing else, behind which a scripted model does its task.
+public final class ScriptedChatEndpoint: Sendable {
+    public let endpoint: FakeEndpoint
+    private let refusals = NIOLockedValueBox<[String]>([])
+
+    /// Why it refused requests, each with the request's body.
+    public var refused: [String] { refusals.withLockedValue { $0 } }
+
+    public init(strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel()) throws {
+        let refusals = refusals
+        endpoint = try FakeEndpoint("chat", kind: .openAI, available: ["m", "gpt-5.5"]) { connection, request in
+            guard request.path == "/v1/chat/completions", request.method == "POST" else {
+                connection.answer(Self.error("Not found: \(request.path)", "not_found_error"), status: "404 Not Found")
+                return
+            }
+            let body = request.json
+            if let reason = strict.refusal(of: body) {
+                refusals.withLockedValue { $0.append("\(reason)\n\(request.text)") }
+                connection.answer(Self.error(reason, "invalid_request_error"), status: "400 Bad Request")
+                return
+            }
+            let reply = model.reply(to: ModelConversation(chat: body))
+            let tellsUsage = (body["stream_options"] as? [String: Any])?["include_usage"] as? Bool == true
+            connection.answer(
+                reply.chat(
+                    model: request.string("model") ?? "", streams: body["stream"] as? Bool == true, tellsUsage: tellsUsage,
+                    usage: WireUsage(prompt: request.body.count / 4, completion: 7)))
+        }
+    }
+
+    private static func error(_ message: String, _ type: String) -> String {
+        WireJSON.text(["error": ["message": message, "type": type, "param": NSNull(), "code": NSNull()]])
+    }
+}
+
+extension FakeConnection {
+    /// Events come in a chunk each.
+    public func answer(_ answer: WireAnswer) {
+        switch answer {
+        case .whole(let body): self.answer(body)
+        case .events(let events):
+            startStream("text/event-stream")
+            for event in events { sendChunk(event) }
+            sendLastChunk()
+        }
+    }
+}
