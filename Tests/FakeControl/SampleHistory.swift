@@ -3,27 +3,22 @@
 
 import Foundation
 import Protocol
+import TestSupport
 
 /// Ten minutes, a day and a busy cache of the fleet of `Sample`, with curves as a fleet has them: a tide, bursts, and a fault.
 extension Sample {
     /// The moment of the sample, seconds since 1970: 2026-11-24T03:15:00Z.
     public static let wallS = 1_795_490_100
 
-    /// Numbers that look like chance and are the same everywhere: splitmix64.
+    /// Numbers that look like chance and are the same everywhere.
     public struct Dice: RandomNumberGenerator, Sendable {
-        private var state: UInt64
+        private var source: SplitMix
 
         public init(seed: UInt64) {
-            state = seed
+            source = SplitMix(seed: seed)
         }
 
-        public mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
+        public mutating func next() -> UInt64 { source.next() }
 
         /// 0 to 1.
         public mutating func share() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }

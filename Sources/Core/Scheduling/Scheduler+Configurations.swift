@@ -51,10 +51,8 @@ extension Scheduler {
     /// What it adds to a load that the model is there with another configuration.
     func addReload(_ pair: PairIndex, _ ask: Ask, to cost: inout Cost, now: NIODeadline) {
         let load = loadTime(pair)
-        let book = pairs[pair].book
         let rate = presentRate(pair)
-        let isElsewhere = books[book].usable.contains { $0 != pair && pairs[$0].configuration == pairs[pair].configuration }
-        cost.harm += rate * load * Weights.harmSeconds * (isElsewhere ? Weights.harmElsewhere : 1) + Weights.eviction * load
+        cost.harm += rate * load * Weights.harmSeconds * (isElsewhere(pair) ? Weights.harmElsewhere : 1) + Weights.reload * load
         cost.fits = false
         let waited = ask.since.map { max(0, (now - $0).seconds) } ?? 0
         // With several under way at once there will be more, though they may be too new to be counted as demand.
@@ -70,15 +68,22 @@ extension Scheduler {
         // The endpoint lets those under way come to their end, and everything that comes later waits.
         cost.isBlocked = true
         cost.patience = turn
-        if pairs[pair].inFlight > 0 { cost.busy += Weights.busy * books[book].service.value / speedForOneMore(pairs[pair].place) }
+        if pairs[pair].inFlight > 0 { cost.busy += Weights.busy * books[pairs[pair].book].service.value / speedForOneMore(pairs[pair].place) }
         if !pairs[pair].isLoaded { cost.loadsBefore += remainingLoad(pair, now: now) }
     }
 
-    /// Requests per second for what the model is loaded with.
-    private func presentRate(_ pair: PairIndex) -> Double {
+    /// Whether another endpoint has the model so that it does for those who use it here.
+    func isElsewhere(_ pair: PairIndex) -> Bool {
+        let configuration = pairs[pair].configuration
+        let options = configuration.options ?? RunnerOptions(contextLength: configuration.context)
+        return books[pairs[pair].book].usable.contains { $0 != pair && serves($0, options) }
+    }
+
+    /// Requests per second that find the model as it is loaded there.
+    func presentRate(_ pair: PairIndex) -> Double {
         let book = pairs[pair].book
         if books[book].configurations.isEmpty { return books[book].rate }
-        return books[book].configurations.rate(servedBy: pairs[pair].configuration, pairs[pair].contexts)
+        return books[book].configurations.rate { serves(pair, $0) }
     }
 
     // MARK: What is learned

@@ -13,6 +13,8 @@ extension Scheduler {
         static let loading = 0.45
         /// Of the load time of whatever is pushed out, even if nobody has wanted it lately.
         static let eviction = 0.05
+        /// Of the load time, for loading a model again with other options: those who use it as it is are likely to come back.
+        static let reload = 0.5
         /// Of the expected wait in line, as whoever waits makes the next one wait.
         static let line = 3.0
         /// For how long, seconds, the demand for a model counts that a load pushes out.
