@@ -65,7 +65,7 @@ public final class SchedulerRule: RoutingRule {
 
     private func send(_ request: Int, _ grant: Grant) -> RoutingOrder {
         leases[request] = grant
-        return .send(request: request, machine: grant.endpoint.rawValue, context: grant.sharedContext.map(Int.init))
+        return .send(request: request, machine: grant.endpoint.rawValue, context: (grant.context?.tokens).map(Int.init))
     }
 
     public func firstToken(_ request: Int, _ view: FleetView) -> [RoutingOrder] {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import NIOConcurrencyHelpers
 import NIOCore
 import Testing
 
