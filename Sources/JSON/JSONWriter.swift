@@ -5,7 +5,7 @@
 /// escape that need not be.
 ///
 /// Values are appended as they are given, so that it is for the caller to open and close what they are in.
-public struct JSONWriter {
+public struct JSONWriter: Sendable {
     public internal(set) var bytes: [UInt8] = []
 
     public init(capacity: Int = 0) { bytes.reserveCapacity(capacity) }
@@ -17,6 +17,11 @@ public struct JSONWriter {
     }
 
     public mutating func raw(_ text: [UInt8]) { bytes.append(contentsOf: text) }
+
+    public mutating func raw(_ text: UnsafeRawBufferPointer) { bytes.append(contentsOf: text) }
+
+    /// Forgets what was written, and keeps the room for it.
+    public mutating func removeAll() { bytes.removeAll(keepingCapacity: true) }
 
     /// JSON that is there already.
     public mutating func verbatim(_ text: some StringProtocol) { bytes.append(contentsOf: text.utf8) }

@@ -19,7 +19,7 @@ struct CacheRequest: Sendable, Equatable {
     let streams: Bool
     /// The client asked a stream for its token counts.
     let tellsUsage: Bool
-    let conversation: Conversation
+    let conversation: CachedConversation
 
     /// Not part of the answer: how it is delivered, and who keeps the model in memory.
     private static let irrelevant: Set<String> = ["model", "stream", "stream_options", "keep_alive", RouterMember.name]
@@ -49,7 +49,7 @@ struct CacheRequest: Sendable, Equatable {
             options.members.removeAll { $0.value.isNull }
             object["options"] = options.isEmpty ? nil : .object(options)
         }
-        conversation = Conversation(route, object)
+        conversation = CachedConversation(route, object)
         guard conversation.asksSomething else { throw .noPrompt }
         let about = JSONValue.array(headers.map { .array([.string($0.0), .string($0.1)]) }).text
         let common = [Self.version, tenant, route.rawValue, model, about].map { Array($0.utf8) }
@@ -77,7 +77,7 @@ struct CacheRequest: Sendable, Equatable {
 }
 
 /// What a request says, taken apart: the system prompt, what was said before, the question.
-struct Conversation: Sendable, Equatable {
+struct CachedConversation: Sendable, Equatable {
     struct Turn: Sendable, Equatable {
         var role: String
         var text: String

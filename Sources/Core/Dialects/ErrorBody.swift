@@ -45,7 +45,8 @@ enum ErrorBody {
             case 400..<500, 501: "invalid_request_error"
             default: "api_error"
             }
-        return "{\"type\":\"error\",\"error\":{\"type\":\"\(type)\",\"message\":\(JSONText.quoted(error.message))}}"
+        let details = error.details.map { ",\"details\":\($0)" } ?? ""
+        return "{\"type\":\"error\",\"error\":{\"type\":\"\(type)\",\"message\":\(JSONText.quoted(error.message))\(details)}}"
     }
 
     private static func openAI(_ error: RouterError) -> String {
@@ -65,6 +66,11 @@ extension RouterError {
         case 503: "service_unavailable_error"
         default: "api_error"
         }
+    }
+
+    fileprivate var details: String? {
+        if case .untranslatable(let fault) = self { return fault.details }
+        return nil
     }
 
     fileprivate var parameter: String? {

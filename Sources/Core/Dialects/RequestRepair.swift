@@ -39,7 +39,7 @@ struct RequestRepair: Sendable, Equatable {
             if body["tools"].given != nil, dropped.insert(.tools).inserted { return .dropTools(why: "the conversation is too long") }
             return nil
         }
-        let message = (TranslatedAnswer.message(answer) ?? "").lowercased()
+        let message = (AnswerError.message(ofBody: answer) ?? "").lowercased()
         if retryWithout.contains(.tools), body["tools"].given != nil, Self.refusesTools(message), dropped.insert(.tools).inserted {
             return .dropTools(why: "the model takes none")
         }

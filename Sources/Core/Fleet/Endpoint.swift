@@ -36,6 +36,8 @@ public struct Endpoint: Sendable, Equatable {
     public var vramBytes: Int?
     /// What becomes of requests for less context than there is; nil where the endpoint's entry does not say.
     public var context: ContextPolicy?
+    /// What its entry says of its words; nil where it says nothing.
+    var words: WordSettings?
     /// Where the address is `https`; nil for the usual settings. An endpoint is copied for each request, and few have any.
     public var tls: TLSClientSettings?
 

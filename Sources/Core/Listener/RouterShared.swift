@@ -15,6 +15,7 @@ final class RouterShared: Sendable {
     let tokens: TokenCounter
     let cache: ResponseCache
     let contexts = KnownContexts()
+    let words = LearnedWords()
     /// For requests of our own.
     let client: EndpointClient
     /// Pages that take a question to the storage or to the workers. Set once, before the first request.

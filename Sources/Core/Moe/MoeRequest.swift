@@ -28,11 +28,10 @@ struct MoeRequest: Sendable {
     /// The request as chat completions, with the client's own settings.
     private static func chat(_ operation: Operation, _ body: JSONValue, model: String) throws(TranslationError) -> JSONValue {
         guard operation != .chat else { return body }
-        let words = EndpointWords(.openAI)
-        let call =
-            operation == .ollamaGenerate
-            ? try OllamaToChat.generate(body, model: model, words: words) : try OllamaToChat.chat(body, model: model, words: words)
-        guard case .request(let request) = call else { throw .malformed("messages", "a mixture of answers takes a question") }
+        let translation = RequestTranslation(model: model, words: EndpointWords(.openAI), id: "", unixSeconds: 0)
+        guard case .request(let request) = try translation.make(operation, body) else {
+            throw .malformed("messages", "a mixture of answers takes a question")
+        }
         guard request.path == "/v1/chat/completions" else {
             throw .unsupported("raw", "a mixture of answers takes a question, and no raw prompt")
         }
@@ -81,59 +80,7 @@ struct MoeRequest: Sendable {
     }
 
     /// The final request for an endpoint, and the way back: counts are the sums of all that was made.
-    func final(_ choice: JSONValue, model: String, words: EndpointWords, spent: TokenSum) throws(TranslationError) -> TranslatedCall {
-        var call: TranslatedCall
-        switch operation {
-        case .ollamaGenerate: call = try OllamaToChat.generate(choice, model: model, words: words)
-        case .ollamaChat: call = try OllamaToChat.chat(choice, model: model, words: words)
-        default:
-            var request = choice
-            request["model"] = .string(model)
-            let asksUsage = choice["stream_options"]?["include_usage"]?.bool ?? false
-            if choice["stream"].given?.bool == true { request["stream_options"] = ["include_usage": true] }
-            call = .request(
-                TranslatedRequest(path: "/v1/chat/completions", body: request, answer: SummedChat(spent: spent, tellsUsage: asksUsage)))
-        }
-        if case .request(var request) = call {
-            if var answer = request.answer as? ChatToOllama {
-                answer.spent = spent
-                request.answer = answer
-            }
-            call = .request(request)
-        }
-        return call
-    }
-}
-
-/// Chat completions as they came, but for the counts.
-struct SummedChat: AnswerTranslation {
-    let spent: TokenSum
-    /// The client has asked for the counts of its stream.
-    let tellsUsage: Bool
-    let streamType = "text/event-stream"
-
-    mutating func item(_ item: JSONValue, _ time: AnswerTime) -> String {
-        if item["usage"].given != nil, item["choices"]?.array?.isEmpty ?? true, !tellsUsage { return "" }
-        return "data: \(summed(item).text)\n\n"
-    }
-
-    mutating func end(_ time: AnswerTime) -> String { "data: [DONE]\n\n" }
-
-    mutating func fail(_ message: String, status: Int) -> String {
-        let error: JSONValue = ["error": ["message": .string(message), "type": "api_error", "param": JSONValue.null, "code": .integer(status)]]
-        return "data: \(error.text)\n\n"
-    }
-
-    mutating func whole(_ answer: JSONValue, _ time: AnswerTime) throws(TranslationError) -> JSONValue { summed(answer) }
-
-    private func summed(_ answer: JSONValue) -> JSONValue {
-        guard let usage = answer["usage"].given else { return answer }
-        var result = answer
-        let prompt = (usage["prompt_tokens"]?.integer ?? 0) + spent.input
-        let completion = (usage["completion_tokens"]?.integer ?? 0) + spent.output
-        result["usage"]?["prompt_tokens"] = .integer(prompt)
-        result["usage"]?["completion_tokens"] = .integer(completion)
-        result["usage"]?["total_tokens"] = .integer(prompt + completion)
-        return result
+    func final(_ choice: JSONValue, _ translation: RequestTranslation) throws(TranslationError) -> TranslatedCall {
+        operation == .chat ? try translation.summed(choice) : try translation.make(operation, choice)
     }
 }

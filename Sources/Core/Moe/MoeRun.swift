@@ -97,7 +97,7 @@ struct MoeRun: Sendable {
             end.reason = answer.status == 200 ? "no answer in its body" : "\(answer.status)"
             let status = answer.status == 200 ? 502 : answer.status
             throw RouterError.endpointRefused(
-                status: status, message: TranslatedAnswer.message(answer.body) ?? "endpoint \(endpoint.name) gave no answer")
+                status: status, message: AnswerError.message(ofBody: answer.body) ?? "endpoint \(endpoint.name) gave no answer")
         }
         end.outcome = .completed
         end.teaches = true

@@ -52,11 +52,10 @@ enum AnswerPath {
             // An error is as it is.
             if head.status != 200 { self = .straight }
             return .asItCame
-        case .translated(var answer):
-            self = .straight
-            answer.begin(status: head.status, isEventStream: head.streamFraming == .serverSentEvents)
-            defer { self = .translated(answer) }
-            return answer.mode == .stream ? .stream(contentType: answer.streamType) : .gathered
+        case .translated(let answer):
+            answer.begin(status: head.status, framing: head.streamFraming)
+            guard answer.hasBegun, let framing = answer.streamFraming else { return .gathered }
+            return .stream(contentType: framing.contentType)
         }
     }
 
@@ -72,10 +71,7 @@ enum AnswerPath {
             case .pass: return .asItCame
             case .replace(let bytes): return .bytes(ByteBuffer(bytes: bytes))
             }
-        case .translated(var answer):
-            self = .straight
-            defer { self = .translated(answer) }
-            return .bytes(ByteBuffer(string: answer.feed(payload, time)))
+        case .translated(let answer): return .bytes(ByteBuffer(bytes: answer.feed(payload, time)))
         case .announced(var kept):
             guard !kept.isEmpty || payload.contains("\"success\"") else { return .asItCame }
             self = .straight
@@ -97,19 +93,19 @@ enum AnswerPath {
         case .announced(let kept):
             self = .straight
             return .bytes(ByteBuffer(bytes: kept), isWhole: nil)
-        case .translated(var answer):
+        case .translated(let answer):
             self = .straight
             switch answer.finish(time()) {
-            case .text(let text, let isWhole): return .bytes(ByteBuffer(string: text), isWhole: isWhole)
-            case .answer(let value): return .answer(.json(ByteBuffer(string: value.text)))
+            case .stream(let bytes, let isWhole): return .bytes(ByteBuffer(bytes: bytes), isWhole: isWhole)
+            case .answer(let bytes, let type): return .answer(LocalAnswer(status: .ok, contentType: type, body: ByteBuffer(bytes: bytes)))
             case .error(let status, let message): return .error(.endpointRefused(status: status, message: message))
             }
         }
     }
 
     /// The answer will not become whole: how a stream of the path's own ends; nil where the route's dialect says it.
-    mutating func fail(_ error: RouterError) -> String? {
-        guard case .translated(var answer) = self else { return nil }
+    mutating func fail(_ error: RouterError) -> [UInt8]? {
+        guard case .translated(let answer) = self, answer.hasBegun else { return nil }
         self = .straight
         return answer.fail(error.message, status: Int(error.status.code))
     }
@@ -120,15 +116,35 @@ enum AnswerPath {
         return false
     }
 
-    /// Whether an answer with this head is gathered, and put into other words at its end.
-    func gathers(_ head: ResponseHead) -> Bool {
-        guard case .translated = self else { return false }
-        return TranslatedAnswer.mode(status: head.status, isEventStream: head.streamFraming == .serverSentEvents) != .stream
+    /// Whether an answer with this head is gathered, and put into other words at its end; nil where its first bytes must tell.
+    func gathers(_ head: ResponseHead) -> Bool? {
+        guard case .translated(let answer) = self else { return false }
+        return answer.isGathered(status: head.status, framing: head.streamFraming)
+    }
+
+    /// The first bytes of an answer whose head does not say what it is.
+    ///
+    /// - Returns: false while it cannot be said.
+    func look(at payload: UnsafeRawBufferPointer) -> Bool {
+        guard case .translated(let answer) = self else { return true }
+        return answer.look(at: payload)
+    }
+
+    /// How the endpoint's stream is divided, where its bytes have told.
+    var arrivalFraming: StreamFraming? {
+        guard case .translated(let answer) = self else { return nil }
+        return answer.arrivalFraming
+    }
+
+    /// The word in which the endpoint gave its thoughts, where that is known.
+    var thinkingWord: ThinkingWord? {
+        guard case .translated(let answer) = self else { return nil }
+        return answer.thinkingWord
     }
 
     /// How the client's stream is divided, where it is not divided as the endpoint's.
     var ownFraming: StreamFraming? {
-        guard case .translated(let answer) = self, answer.mode == .stream else { return nil }
-        return answer.streamType.hasPrefix("text/event-stream") ? .serverSentEvents : .newlineJSON
+        guard case .translated(let answer) = self, answer.hasBegun else { return nil }
+        return answer.streamFraming
     }
 }

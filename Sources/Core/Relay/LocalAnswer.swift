@@ -16,8 +16,10 @@ struct LocalAnswer: Equatable {
             && left.extra.elementsEqual(right.extra, by: ==)
     }
 
+    static let jsonType = "application/json; charset=utf-8"
+
     static func json(_ body: ByteBuffer, status: HTTPResponseStatus = .ok) -> LocalAnswer {
-        LocalAnswer(status: status, contentType: "application/json; charset=utf-8", body: body)
+        LocalAnswer(status: status, contentType: jsonType, body: body)
     }
 
     static func text(_ text: String, status: HTTPResponseStatus = .ok) -> LocalAnswer {

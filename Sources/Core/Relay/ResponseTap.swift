@@ -35,14 +35,15 @@ struct ResponseTap {
     /// Longer than any key and its number.
     private static let overlap = 64
 
-    init(response: ResponseHead, lineLimit: Int) {
+    /// - Parameter framing: what the first bytes have told, where the head says something else.
+    init(response: ResponseHead, lineLimit: Int, framing: StreamFraming? = nil) {
         lines = LineReader(limit: lineLimit)
         events = EventReader(limit: lineLimit)
         status = response.status
         if response.status != 200 || response.isEncoded {
             mode = .off
         } else {
-            mode = response.streamFraming.map { .stream($0) } ?? .whole
+            mode = (framing ?? response.streamFraming).map { .stream($0) } ?? .whole
         }
     }
 

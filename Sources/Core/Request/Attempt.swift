@@ -23,6 +23,11 @@ final class Attempt {
 
     /// What goes out instead of the client's own path and body.
     var rewritten: (path: String, body: ByteBuffer)?
+    /// The words in which it was said there, and what of them the endpoint may not want to hear.
+    var words: EndpointWords?
+    var said = SaidFields()
+    /// What was left out of it.
+    var leftOut: [String] = []
     /// How the answer comes back.
     var path = AnswerPath.straight
     var connection: UpstreamHandler?
@@ -63,6 +68,7 @@ final class Attempt {
     /// The same endpoint and slot, for the request in other words.
     func startOver() {
         rewritten = nil
+        (words, said, leftOut) = (nil, SaidFields(), [])
         path = .straight
         connection = nil
         tap = nil

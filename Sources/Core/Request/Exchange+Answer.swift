@@ -86,6 +86,7 @@ extension Exchange: UpstreamDelegate {
     @inline(__always)
     private func arrived(_ payload: UnsafeRawBufferPointer) -> Bool {
         guard let attempt else { return false }
+        if attempt.held != nil { lookAtFirstBytes(payload) }
         attempt.tap?.watch(payload)
         lastActivity = worker.coarseNow
         switch life.receivedBody(
@@ -150,6 +151,7 @@ extension Exchange: UpstreamDelegate {
     /// The answer's head goes to the client, unless the answer is gathered first.
     func beginForwarded(_ answer: ResponseHead) {
         status = answer.status
+        if status < 400, existingSideWork?.lesson != nil { keepLesson() }
         if status >= 400 { attempt?.retryAfter = answer.withField("retry-after") { String(decoding: $0, as: UTF8.self) } }
         let manner = attempt?.path.begin(answer) ?? .asItCame
         beginRecording(answer, manner)
@@ -173,6 +175,7 @@ extension Exchange: UpstreamDelegate {
     /// The endpoint's answer has ended by its framing.
     func finish(_ trailers: HTTPHeaders?) {
         let first = attempt?.firstItemAt
+        noteThinking()
         switch attempt?.path.finish({ answerTime(.now(), firstItemAt: first) }) {
         case .bytes(let rest, let said)?:
             write(rest)

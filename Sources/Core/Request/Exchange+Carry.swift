@@ -93,11 +93,13 @@ extension Exchange {
     private func translate(_ attempt: Attempt) -> Bool {
         guard case .forward(let operation) = route.action, let body else { return false }
         let placement = attempt.placement
+        let words = words(of: attempt)
         let call: TranslatedCall
         do throws(TranslationError) {
+            var translation = RequestTranslation(model: placement.model, words: words, id: worker.name(id), unixSeconds: WallClock.unixSeconds())
             if let mixture = existingSideWork?.mixture {
-                call = try mixture.request.final(
-                    mixture.outcome.choice, model: placement.model, words: EndpointWords(placement.kind), spent: mixture.outcome.spent)
+                translation.spent = mixture.outcome.spent
+                call = try mixture.request.final(mixture.outcome.choice, translation)
             } else if operation == .ollamaShow {
                 answer(worker.shared.pages.show(placement, on: attempt.endpoint))
                 return false
@@ -108,9 +110,7 @@ extension Exchange {
                 } catch {
                     throw .malformed("", "invalid JSON in the request's body: \(error)")
                 }
-                call = try RequestTranslation.make(
-                    operation, json, model: placement.model, words: EndpointWords(placement.kind), id: worker.name(id),
-                    unixSeconds: WallClock.unixSeconds())
+                call = try translation.make(operation, json)
             }
         } catch {
             answer(.untranslatable(TranslationFault(error)))
@@ -121,8 +121,9 @@ extension Exchange {
             answer(.json(ByteBuffer(string: value.text)))
             return false
         case .request(let request):
-            self.attempt?.rewritten = (request.path, ByteBuffer(string: request.body.text))
-            self.attempt?.path = .translated(TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes))
+            attempt.rewritten = (request.path, ByteBuffer(bytes: request.body.bytes))
+            (attempt.words, attempt.said, attempt.leftOut) = (words, request.said, request.dropped)
+            attempt.path = .translated(TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes))
             return true
         }
     }

@@ -46,11 +46,13 @@ extension Exchange {
         guard output.framing.isOpen(to: head.version), let framing = attempt?.path.ownFraming ?? attempt?.tap?.framing ?? followed?.framing else {
             return end(outcome, error, breaksOff: true)
         }
-        let text =
-            attempt?.path.fail(error)
-            ?? ErrorBody.streamEnd(
-                error, framing: framing, dialect: route.dialect, midLine: attempt?.tap?.isMidLine ?? followed?.isMidLine ?? false)
-        client?.output?.write(ByteBuffer(string: text))
+        if let bytes = attempt?.path.fail(error) {
+            client?.output?.write(ByteBuffer(bytes: bytes))
+        } else {
+            let isMidLine = attempt?.tap?.isMidLine ?? followed?.isMidLine ?? false
+            let text = ErrorBody.streamEnd(error, framing: framing, dialect: route.dialect, midLine: isMidLine)
+            client?.output?.write(ByteBuffer(string: text))
+        }
         client?.output?.end(trailers: nil)
         end(outcome, error)
     }

@@ -10,12 +10,14 @@ extension Exchange {
     func hold(_ answer: ResponseHead) -> ExchangeLifecycle.Hold? {
         switch route.action {
         case .forward(let operation):
-            guard answer.contentLength ?? 0 <= HeldAnswer.limit || answer.status < 400 else { return gathers(answer) ? .gathering : nil }
+            guard answer.contentLength ?? 0 <= HeldAnswer.limit || answer.status < 400 else { return ownHold(answer) }
             if answer.status >= 400 {
-                let mayHelp = mayRepair(operation, status: answer.status) || (attempt?.lease != nil && worker.settings.retries.limit > 0)
-                return mayHelp ? .untilWhole : gathers(answer) ? .gathering : nil
+                let mayHelp =
+                    mayRepair(operation, status: answer.status) || mayLearn(status: answer.status)
+                    || (attempt?.lease != nil && worker.settings.retries.limit > 0)
+                return mayHelp ? .untilWhole : ownHold(answer)
             }
-            if gathers(answer) { return .gathering }
+            if let hold = ownHold(answer) { return hold }
             // Where nobody else could serve the request, and nobody has said more, nothing is gained by waiting.
             let canMove =
                 attempt?.alternatives ?? 0 > 0 && retries.allows(.broken, worker.settings.retries, isRepeatable: operation.isRepeatable)
@@ -32,7 +34,27 @@ extension Exchange {
         return false
     }
 
-    func gathers(_ answer: ResponseHead) -> Bool { attempt?.path.gathers(answer) ?? false }
+    /// What the answer's path asks for.
+    private func ownHold(_ answer: ResponseHead) -> ExchangeLifecycle.Hold? {
+        switch attempt?.path.gathers(answer) {
+        case true?: .gathering
+        case false?: nil
+        // Its first bytes will tell.
+        case nil: attempt == nil ? nil : .untilFirstByte
+        }
+    }
+
+    /// The first bytes of an answer whose head does not say what it is: a stream begins with them, and a text is gathered.
+    func lookAtFirstBytes(_ payload: UnsafeRawBufferPointer) {
+        guard life.stage == .held(.untilFirstByte), let attempt, let held = attempt.held, attempt.path.gathers(held.head) == nil,
+            attempt.path.look(at: payload)
+        else { return }
+        if let framing = attempt.path.arrivalFraming {
+            attempt.tap = ResponseTap(response: held.head, lineLimit: worker.settings.limits.maxLineBytes, framing: framing)
+            return
+        }
+        letGo()
+    }
 
     /// What is not held back until it is whole is judged by its head.
     func judgeByHead(_ answer: ResponseHead) {
@@ -44,13 +66,17 @@ extension Exchange {
 
     func keep(_ payload: UnsafeRawBufferPointer) {
         attempt?.held?.body.append(contentsOf: payload)
-        if attempt?.held?.body.count ?? 0 > HeldAnswer.limit { letGo() }
+        if attempt?.held?.body.count ?? 0 > HeldAnswer.limit { letGo(knowsManner: true) }
     }
 
     /// What is held back goes to the client after all.
-    func letGo() {
-        guard let held = attempt?.held, life.letGo(hasBody: !held.body.isEmpty, gathers: gathers(held.head)) else { return }
-        attempt?.held = nil
+    ///
+    /// - Parameter knowsManner: there is nothing more to wait for that would tell whether it is a stream; it is gathered if it may be none.
+    func letGo(knowsManner: Bool = false) {
+        guard let attempt, let held = attempt.held, let gathers = attempt.path.gathers(held.head) ?? (knowsManner ? true : nil),
+            life.letGo(hasBody: !held.body.isEmpty, gathers: gathers)
+        else { return }
+        attempt.held = nil
         pass(held)
     }
 
@@ -65,7 +91,7 @@ extension Exchange {
     /// What was held back is whole.
     func judge(_ trailers: HTTPHeaders?) {
         guard let held = attempt?.held, let endpoint = attempt?.endpoint else { return }
-        if repairs(held) { return }
+        if learns(held) || repairs(held) { return }
         let verdict = held.body.withUnsafeBytes {
             AnswerJudge.judge(held.head, body: $0, expectsBody: expectsBody, usesOwnKey: endpoint.key != nil, now: WallClock.unixSeconds())
         }
@@ -75,13 +101,13 @@ extension Exchange {
             noteTrouble(verdict, words)
             if tryElsewhere(cause, words, .answer(told), verdict) { return }
         }
-        letGo()
+        letGo(knowsManner: true)
         finish(trailers)
     }
 
     /// What the endpoint answered before is the answer.
     func passOnKept(_ kept: Attempt) {
-        guard let held = kept.held, life.answerKept(gathers: kept.path.gathers(held.head)) else { return }
+        guard let held = kept.held, life.answerKept(gathers: kept.path.gathers(held.head) ?? true) else { return }
         attempt = kept
         attempt?.held = nil
         pass(held)

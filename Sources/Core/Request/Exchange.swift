@@ -110,6 +110,12 @@ final class Exchange {
         return "num_ctx \(context) instead of \(asked), as the model is loaded with that"
     }
 
+    /// Fields of the request that have no counterpart at the endpoint, and that the answer does not depend on.
+    var leftOutNote: String? {
+        guard let fields = attempt?.leftOut, !fields.isEmpty else { return nil }
+        return FieldNote.text(fields)
+    }
+
     /// "gpu-3: 503 busy; then gpu-1". Empty for a request that was tried once: its answer says it all.
     var retryNote: String {
         if retries.count == 0 { return "" }
@@ -147,6 +153,8 @@ final class SideWork {
     var mixture: Mixture?
     /// What may be done about a refusal.
     var repair: RequestRepair?
+    /// What refusals have taught about an endpoint's words: tried, and kept if it helps.
+    var lesson: WordLesson.Trial?
     /// Its length has been looked at before it was sent.
     var wasMeasured = false
     /// The model that is asked for instead of the one that is not there, and how many of them have been.

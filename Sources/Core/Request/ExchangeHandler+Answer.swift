@@ -96,6 +96,7 @@ enum AnswerFields {
         if let work = exchange.existingSideWork {
             for note in work.notes { ForwardedHeaders.write("X-Routerd-Note", note, into: &buffer) }
         }
+        if let leftOutNote = exchange.leftOutNote { ForwardedHeaders.write("X-Routerd-Note", leftOutNote, into: &buffer) }
         if let contextNote = exchange.contextNote { ForwardedHeaders.write("X-Routerd-Note", contextNote, into: &buffer) }
         let retryNote = exchange.retryNote
         if !retryNote.isEmpty { ForwardedHeaders.write("X-Routerd-Note", retryNote, into: &buffer) }

@@ -63,8 +63,9 @@ struct OutgoingRequest {
         }
         if let context = attempt.sharedContext, let edit = ContextPlace.edit(facts.contextPlace, body, context: context) { edits.append(edit) }
         if let edit = facts.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
-            operation.tellsUsageWhenAsked
+            operation.tellsUsageWhenAsked, case let words = exchange.words(of: attempt), !words.refused.contains(.streamOptions)
         {
+            (attempt.words, attempt.said.optional) = (words, [.streamOptions])
             edits.append(edit)
             attempt.path = .filtered(UsageFilter())
         }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import JSON
 import NIOHTTP1
 
 /// Every way in which the router itself fails a request. An endpoint's own error is passed on as it came and is none of these.
@@ -73,7 +74,7 @@ public enum RouterError: Error, Sendable, Equatable {
         case .noSuchEndpoint: "no_such_endpoint"
         case .notThere: "not_there"
         case .managementIsOff: "management_is_off"
-        case .untranslatable(let fault): fault.status == 400 ? "invalid_field" : "unsupported_field"
+        case .untranslatable(let fault): fault.isUnsupported ? "unsupported_field" : "invalid_field"
         case .endpointRefused: "endpoint_refused"
         case .refused(let refusal, _, _): refusal.label
         case .unreachable: "unreachable"
@@ -175,9 +176,14 @@ public struct TranslationFault: Sendable, Equatable {
     public var status: Int
     public var field: String
     public var message: String
+    /// What a client of the dialect wants to know besides: members of the error, as JSON.
+    public var details: String?
+    public var isUnsupported: Bool
 
     init(_ error: TranslationError) {
         status = error.status
+        isUnsupported = error.cause == .unsupported
+        details = error.details?.text
         field = error.field
         message = error.message
     }

@@ -132,7 +132,7 @@ final class BlobUpload {
             if status == 201 { wasCreated = true }
             ended(name, nil)
         } else {
-            ended(name, ManagementOutcome.Failure(status: status, message: TranslatedAnswer.message(body) ?? "status \(status)"))
+            ended(name, ManagementOutcome.Failure(status: status, message: AnswerError.message(ofBody: body) ?? "status \(status)"))
         }
     }
 

@@ -39,6 +39,11 @@ extension UnsafeRawBufferPointer {
         return true
     }
 
+    /// - Parameter text: lower-case ASCII.
+    func hasPrefixIgnoringCase(_ text: StaticString) -> Bool {
+        count >= text.utf8CodeUnitCount && UnsafeRawBufferPointer(rebasing: self[..<text.utf8CodeUnitCount]).equalsIgnoringCase(text)
+    }
+
     func trimmingBlanks() -> UnsafeRawBufferPointer {
         var (first, last) = (0, count)
         while first < last, self[first] == 0x20 || self[first] == 0x09 { first += 1 }

@@ -111,9 +111,9 @@ struct ResponseHead {
         case 12 where name.equalsIgnoringCase("content-type"):
             guard !facts.hasContentType else { return nil }
             facts.hasContentType = true
-            if value.hasPrefix("application/x-ndjson") {
+            if value.hasPrefixIgnoringCase("application/x-ndjson") {
                 facts.streamFraming = .newlineJSON
-            } else if value.hasPrefix("text/event-stream") {
+            } else if value.hasPrefixIgnoringCase("text/event-stream") {
                 facts.streamFraming = .serverSentEvents
             }
         case 16 where name.equalsIgnoringCase("content-encoding"):

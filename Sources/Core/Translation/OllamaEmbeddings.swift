@@ -4,13 +4,12 @@
 import JSON
 
 /// `/api/embed` and `/api/embeddings` by way of `/v1/embeddings`.
-struct OllamaEmbeddings: AnswerTranslation {
+struct OllamaEmbeddings: BodyTranslation {
     let model: String
     /// `/api/embed`: several inputs, counts. Else the older route: one prompt, one vector.
     let isBatch: Bool
     /// Vectors that must come back.
     let count: Int
-    let streamType = "application/json"
 
     static func embed(_ body: JSONValue, model: String) throws(TranslationError) -> TranslatedCall {
         let asked = body["model"]?.string ?? model
@@ -33,7 +32,7 @@ struct OllamaEmbeddings: AnswerTranslation {
                 body: [
                     "model": .string(model), "input": input, "dimensions": body["dimensions"].given, "encoding_format": "float",
                 ],
-                answer: OllamaEmbeddings(model: asked, isBatch: true, count: count)))
+                answer: .body(OllamaEmbeddings(model: asked, isBatch: true, count: count))))
     }
 
     static func embeddings(_ body: JSONValue, model: String) throws(TranslationError) -> TranslatedCall {
@@ -44,22 +43,18 @@ struct OllamaEmbeddings: AnswerTranslation {
         return .request(
             TranslatedRequest(
                 path: "/v1/embeddings", body: ["model": .string(model), "input": .string(text), "encoding_format": "float"],
-                answer: OllamaEmbeddings(model: asked, isBatch: false, count: 1)))
+                answer: .body(OllamaEmbeddings(model: asked, isBatch: false, count: 1))))
     }
 
-    mutating func item(_ item: JSONValue, _ time: AnswerTime) -> String { "" }
-    mutating func end(_ time: AnswerTime) -> String { "" }
-    mutating func fail(_ message: String, status: Int) -> String { "" }
-
-    mutating func whole(_ answer: JSONValue, _ time: AnswerTime) throws(TranslationError) -> JSONValue {
+    func translate(_ answer: JSONValue, _ time: AnswerTime) throws(TranslationError) -> JSONValue {
         guard let data = answer["data"]?.array else {
-            throw TranslationError(status: 502, field: "data", message: "the endpoint's answer has no data")
+            throw .badAnswer("data", "the endpoint's answer has no data")
         }
         // In the order of the inputs, whatever the order of the answer.
         let ordered = data.enumerated().sorted { ($0.element["index"]?.integer ?? $0.offset) < ($1.element["index"]?.integer ?? $1.offset) }
         let vectors = ordered.map { JSONValue.array(($0.element["embedding"]?.array ?? []).map(Self.finite)) }
         guard vectors.count == count else {
-            throw TranslationError(status: 502, field: "data", message: "the endpoint gave \(vectors.count) embeddings for \(count) inputs")
+            throw .badAnswer("data", "the endpoint gave \(vectors.count) embeddings for \(count) inputs")
         }
         if !isBatch { return ["embedding": vectors.first ?? []] }
         return [

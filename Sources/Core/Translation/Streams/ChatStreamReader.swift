@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// SPDX-FileCopyrightText: The routerd authors
+
+import JSON
+
+/// Reads answers of `/v1/chat/completions` and `/v1/completions`, as OpenAI writes them and as the many others do.
+struct ChatStreamReader: AnswerEventReader {
+    private var calls: ToolCallPieces
+    private var reason: FinishReason?
+    private var hasSaidAnything = false
+    private(set) var hasEnded = false
+    private(set) var failure: AnswerError?
+    private(set) var thinkingWord: ThinkingWord?
+
+    /// - Parameter id: unique to the request, for the ids of calls that come without one.
+    init(id: String) { calls = ToolCallPieces(idPrefix: "call_\(id)") }
+
+    // MARK: Streams
+
+    mutating func read(_ item: UnsafeRawBufferPointer, isError: Bool, into sink: inout some AnswerSink) {
+        guard !item.isEmpty, !hasEnded else { return }
+        // Nearly every item is a piece of text and nothing else.
+        if !isError {
+            switch ChatDelta.glance(item) {
+            case .text(let range):
+                hasSaidAnything = true
+                return sink.take(.text(EscapedText(.inPlace(UnsafeRawBufferPointer(rebasing: item[range])))))
+            case .thinking(let range, let word):
+                return think(EscapedText(.inPlace(UnsafeRawBufferPointer(rebasing: item[range]))), word, into: &sink)
+            case .nothing: return
+            case .more: break
+            }
+        }
+        if item.equals("[DONE]") { return done(into: &sink) }
+        guard let json = try? JSONValue(parsing: item) else {
+            let text = isError ? String(decoding: item.prefix(500), as: UTF8.self) : "the endpoint sent an event that is no JSON"
+            return fail(AnswerError(message: text, status: isError ? 500 : 502), into: &sink)
+        }
+        if isError || json["error"].given != nil || json["choices"] == nil {
+            if let error = AnswerError(json) { return fail(error, into: &sink) }
+            if isError { return fail(AnswerError(message: AnswerError.message(json) ?? "the endpoint failed"), into: &sink) }
+        }
+        readUsage(json, into: &sink)
+        // Several choices would be several answers, which nobody has asked for.
+        guard let choice = json["choices"]?.array?.first, !fails(choice, into: &sink) else { return }
+        read(choice["delta"].given ?? choice["message"].given ?? choice, of: choice, isWhole: false, into: &sink)
+    }
+
+    /// The stream says that it is complete.
+    private mutating func done(into sink: inout some AnswerSink) {
+        guard reason != nil || hasSaidAnything || !calls.isEmpty else {
+            return fail(AnswerError(message: "the endpoint's stream ended with nothing in it", status: 502), into: &sink)
+        }
+        finish(into: &sink)
+    }
+
+    mutating func end(into sink: inout some AnswerSink) {
+        if hasEnded { return }
+        // Some servers end without `[DONE]`.
+        if reason != nil { return finish(into: &sink) }
+        fail(AnswerError(message: "the endpoint's stream ended without a finish reason", status: 502), into: &sink)
+    }
+
+    private mutating func finish(into sink: inout some AnswerSink) {
+        hasEnded = true
+        let areWhole = calls.areWhole
+        let count = calls.finish(into: &sink)
+        var reason = reason ?? .stop
+        // Whatever the reason says: a model that has called tools waits for their results.
+        if count > 0, areWhole || reason == .stop { reason = .calls }
+        if count == 0, reason == .calls { reason = .stop }
+        sink.take(.finish(reason))
+    }
+
+    mutating func fail(_ error: AnswerError, into sink: inout some AnswerSink) {
+        guard !hasEnded else { return }
+        hasEnded = true
+        failure = error
+        sink.take(.failed(error))
+    }
+
+    // MARK: Whole answers
+
+    mutating func read(whole body: JSONValue, into sink: inout some AnswerSink) {
+        guard !hasEnded else { return }
+        if body["choices"].given?.array?.isEmpty ?? true, let error = AnswerError(body) { return fail(error, into: &sink) }
+        guard let choice = body["choices"]?.array?.first else {
+            return fail(AnswerError(message: "the endpoint's answer has no choices", status: 502), into: &sink)
+        }
+        if let error = body["error"].given, error != [:], let error = AnswerError(body) { return fail(error, into: &sink) }
+        guard !fails(choice, into: &sink) else { return }
+        read(choice["message"].given ?? choice["delta"].given ?? choice, of: choice, isWhole: true, into: &sink)
+        readUsage(body, into: &sink)
+        if !hasEnded { finish(into: &sink) }
+    }
+
+    // MARK: Parts
+
+    private mutating func read(_ message: JSONValue, of choice: JSONValue, isWhole: Bool, into sink: inout some AnswerSink) {
+        if let thinking = ChatAnswerWords.thinking(message) { think(EscapedText(escaping: thinking.text), thinking.word, into: &sink) }
+        if let tokens = choice["logprobs"].given?["content"].given?.array, !tokens.isEmpty { sink.take(.logprobs(tokens)) }
+        for part in ChatAnswerWords.content(message["content"].given ?? choice["text"].given) {
+            switch part {
+            case .text(let text): say(.text(EscapedText(escaping: text)), into: &sink)
+            case .thinking(let text): think(EscapedText(escaping: text), .reasoningContent, into: &sink)
+            }
+        }
+        if let refusal = message["refusal"].given?.string, !refusal.isEmpty {
+            say(.refusal(EscapedText(escaping: refusal)), into: &sink)
+            if reason == nil, isWhole { reason = .refusal }
+        }
+        let list = message["tool_calls"].given?.array ?? []
+        if isWhole { for call in list where call.object != nil { calls.addWhole(call) } } else { calls.add(list, into: &sink) }
+        // Its older form: one call, without an id.
+        if let call = message["function_call"].given, call.object != nil { isWhole ? calls.addWhole(call) : calls.add(call, into: &sink) }
+        if let text = choice["finish_reason"].given?.string, let reason = ChatAnswerWords.reason(text) { self.reason = reason }
+    }
+
+    private mutating func say(_ event: AnswerEvent, into sink: inout some AnswerSink) {
+        hasSaidAnything = true
+        sink.take(event)
+    }
+
+    private mutating func think(_ text: EscapedText, _ word: ThinkingWord, into sink: inout some AnswerSink) {
+        hasSaidAnything = true
+        thinkingWord = word
+        sink.take(.thinking(text, word))
+    }
+
+    /// An error that only the choice tells of.
+    private mutating func fails(_ choice: JSONValue, into sink: inout some AnswerSink) -> Bool {
+        let reason = choice["finish_reason"].given?.string ?? ""
+        let error = choice["error"].given.flatMap { $0 == [:] || $0 == false ? nil : $0 }
+        guard error != nil || ChatAnswerWords.isError(reason) else { return false }
+        let told = error.flatMap { AnswerError(["error": $0]) }
+        fail(told ?? AnswerError(message: "the endpoint failed in the middle of its answer (finish_reason \(reason))", status: 502), into: &sink)
+        return true
+    }
+
+    private func readUsage(_ json: JSONValue, into sink: inout some AnswerSink) {
+        let usage = ChatAnswerWords.usage(json)
+        if usage != AnswerUsage() { sink.take(.usage(usage)) }
+    }
+}
