@@ -12,7 +12,10 @@ public final class ScriptedChatEndpoint: Sendable {
     /// Why it refused requests, each with the request's body.
     public var refused: [String] { refusals.withLockedValue { $0 } }
 
-    /// - Parameter manners: how it answers; a careless one also misspells the type of a stream, and does not know `stream_options`.
+    /// What only newer services know.
+    private static let newer = ["stream_options", "prompt_cache_key"]
+
+    /// - Parameter manners: how it answers; a careless one also misspells the type of a stream, and refuses what only newer ones know.
     public init(
         strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel(), manners: ModelReply.ChatManners = .exact
     ) throws {
@@ -23,10 +26,10 @@ public final class ScriptedChatEndpoint: Sendable {
                 return
             }
             let body = request.json
-            if manners == .careless, body["stream_options"] != nil {
-                connection.answer(
-                    Self.error("[{'type': 'extra_forbidden', 'loc': ['body', 'stream_options']}]", "invalid_request_error"),
-                    status: "422 Unprocessable Entity")
+            let unknown = Self.newer.filter { body[$0] != nil }
+            if manners == .careless, !unknown.isEmpty {
+                let list = unknown.map { "{'type': 'extra_forbidden', 'loc': ['body', '\($0)']}" }.joined(separator: ", ")
+                connection.answer(Self.error("[\(list)]", "invalid_request_error"), status: "422 Unprocessable Entity")
                 return
             }
             if let reason = strict.refusal(of: body) {
