@@ -34,7 +34,7 @@ import Testing
     ]
 
     private static let rows = [
-        Row(file: "messages.claude-code.first", turns: ["system", "user"], offers: ["Bash", "Edit", "Read"]),
+        Row(file: "messages.claude-code.first", turns: ["system", "user"], offers: ["Helper"]),
         Row(
             file: "messages.claude-code.later",
             turns: [
@@ -64,8 +64,8 @@ import Testing
 
     /// What an endpoint that only has chat completions is asked: the only place here that knows how a request is translated.
     private static func chat(_ operation: Core.Operation, _ body: [UInt8]) throws -> [UInt8] {
-        let call = try RequestTranslation.make(
-            operation, try JSONValue(parsing: body), model: "m", words: EndpointWords(.openAI), id: "7", unixSeconds: 1_767_225_600)
+        let translation = RequestTranslation(model: "m", words: EndpointWords(.openAI), id: "7", unixSeconds: 1_767_225_600)
+        let call = try translation.make(operation, try JSONValue(parsing: body))
         guard case .request(let request) = call else { throw TestFailure("it was answered without asking anybody") }
         return request.body.bytes
     }

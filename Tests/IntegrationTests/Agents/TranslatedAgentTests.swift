@@ -9,10 +9,11 @@ import Testing
 /// real programs with their default settings, against a scripted model.
 @Suite(.serialized) struct TranslatedAgentTests {
     private static func works(
-        _ agent: RealAgent, variant: String? = nil, strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel()
+        _ agent: RealAgent, variant: String? = nil, strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel(),
+        manners: ModelReply.ChatManners = .exact
     ) throws {
         try AgentRun.offline {
-            let service = try ScriptedChatEndpoint(strict: strict, model: model)
+            let service = try ScriptedChatEndpoint(strict: strict, model: model, manners: manners)
             try RunningDaemon.run([service.endpoint]) { daemon in
                 let (outcome, shortcomings) = try AgentRun.perform(agent, variant: variant, port: daemon.port)
                 let refused = service.refused.map { "--- the endpoint refused: " + $0.prefix(3000) }.joined(separator: "\n")
@@ -47,6 +48,15 @@ import Testing
 
     @Test(.enabled(if: RealAgent.mistralVibe.isInstalled, "\(RealAgent.mistralVibe.whyNot)"))
     func mistralVibe() throws { try Self.works(.mistralVibe) }
+
+    // MARK: Careless endpoints
+
+    /// Real servers differ in how they stream calls of tools; agents only know the one way that is documented.
+    @Test(.enabled(if: RealAgent.claudeCode.isInstalled, "\(RealAgent.claudeCode.whyNot)"))
+    func claudeCodeOnACarelessEndpoint() throws { try Self.works(.claudeCode, manners: .careless) }
+
+    @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
+    func codexOnACarelessEndpoint() throws { try Self.works(.codex, manners: .careless) }
 
     // MARK: Thinking
 

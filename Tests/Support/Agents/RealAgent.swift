@@ -21,6 +21,7 @@ public enum RealAgent: String, Sendable, CaseIterable {
     // MARK: Where it is
 
     private var folder: String { Self.cache + "/" + rawValue }
+    var compiled: String { folder + "/compiled" }
 
     /// Nil if it is not there.
     var program: String? {
