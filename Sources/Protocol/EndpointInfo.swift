@@ -19,6 +19,8 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
         public var configuration: String?
         /// Nil where the router has had it loaded there never.
         public var loads: LoadsInfo?
+        /// What the router counts with; nil where it knows nothing of the model there.
+        public var estimates: EstimatesInfo?
 
         public init(
             name: String, sizeVramBytes: Int? = nil, expiresAt: String? = nil, contextLength: Int? = nil, inFlight: Int = 0, slots: Int = 0

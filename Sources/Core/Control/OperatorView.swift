@@ -63,6 +63,7 @@ struct OperatorView {
                     name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
                     inFlight: books.inFlightByModel[model.name] ?? 0, slots: endpoint.slots(told: model.slots))
                 row.configuration = books.configurations[model.name]
+                row.estimates = books.estimates[model.name].map(EstimatesInfo.init)
                 row.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
                 return row
             }.sorted { $0.name < $1.name }
@@ -125,6 +126,7 @@ struct OperatorView {
                     inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.slots(told: loaded[model.name]?.slots),
                     sizeVramBytes: loaded[model.name]?.sizeVramBytes, expiresAt: loaded[model.name]?.expiresAt)
                 place.configuration = books?.configurations[model.name]
+                place.estimates = books?.estimates[model.name].map(EstimatesInfo.init)
                 place.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
                 rows[
                     model.name,

@@ -35,6 +35,8 @@ struct Place: Sendable {
     var logSpeed = 0.0 {
         didSet { speed = Arithmetic.powerOfTwo(logSpeed) }
     }
+    /// Answers that told it.
+    var speedAnswers = 0
     /// Bytes per second that a load takes; nil until one was measured.
     var bandwidth: Double?
     /// When its last load ahead of need failed: some time passes before the next.
