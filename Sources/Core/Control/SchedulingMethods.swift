@@ -64,9 +64,10 @@ extension ExplainInfo {
 
 extension EstimatesInfo {
     init(_ estimate: Estimate) {
+        func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
         self.init(
-            speed: estimate.speed, speedAnswers: estimate.speedAnswers, tokensPerSecond: estimate.tokensPerSecond,
-            tokenAnswers: estimate.tokenAnswers, loadS: estimate.loadSeconds, loads: estimate.loads, sizeBytes: estimate.sizeBytes,
+            speed: rounded(estimate.speed), speedAnswers: estimate.speedAnswers, tokensPerSecond: estimate.tokensPerSecond.map(rounded),
+            tokenAnswers: estimate.tokenAnswers, loadS: rounded(estimate.loadSeconds), loads: estimate.loads, sizeBytes: estimate.sizeBytes,
             isSizeMeasured: estimate.isSizeMeasured)
     }
 }
