@@ -95,7 +95,7 @@ import Testing
     }
 
     /// The context is put where it belongs, and all else stays as it is; with `as_asked`, all of it.
-    @Test(arguments: ["", "context: as_asked\n", "context: share\n"])
+    @Test(arguments: ["", "context: as_asked\n", "context: share\n", "context_minimum: {m: 32768}\n"])
     func whatGoesOnIsWhatCame(_ more: String) throws {
         let bodies: [(path: String, body: String, shared: String)] = [
             ("/api/chat", #"{"model":"m","messages":[],"options":{"num_ctx":32768}}"#, #"{"model":"m","messages":[],"options":{"num_ctx":32768}}"#),
@@ -117,7 +117,7 @@ import Testing
                 let answer = try RawClient.post(port: daemon.port, path, body)
                 #expect(answer.status < 500 && endpoint.requestCount == before + 1)
                 let got = String(decoding: endpoint.requests.last { $0.path == path }?.body ?? [], as: UTF8.self)
-                #expect(got == (more.contains("share") ? shared : body))
+                #expect(got == (more.contains("share") || more.contains("minimum") ? shared : body))
             }
         }
     }

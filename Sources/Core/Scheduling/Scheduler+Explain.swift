@@ -74,6 +74,8 @@ extension Scheduler {
         }.joined(separator: ", ")
         if serves(candidate.pair, ask), let context = contextToAskFor(candidate.pair, ask) {
             option.words += ", with num_ctx \(context) as it is loaded"
+        } else if ask.isRaised, hasConfigurations(candidate.pair), let context = ask.options?.contextLength {
+            option.words += ", with num_ctx \(context), the least that is configured"
         }
         return option
     }

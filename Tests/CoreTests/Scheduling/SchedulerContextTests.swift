@@ -75,6 +75,15 @@ import Testing
         #expect(try outcome(bench, ask(Self.small)) == "load")
     }
 
+    @Test func whatIsRaisedIsExplained() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"])
+        minimum(bench)
+        let words = bench.scheduler.explain(sharer(Self.small), now: bench.now).options.first?.words ?? ""
+        #expect(words.hasSuffix(", with num_ctx 16384, the least that is configured"), "\(words)")
+        #expect(bench.scheduler.explain(sharer(Self.large), now: bench.now).options.first?.words.contains("least") == false)
+    }
+
     @Test func whatIsRaisedIsSharedToo() throws {
         let bench = SchedulerBench()
         bench.add(["m"])
