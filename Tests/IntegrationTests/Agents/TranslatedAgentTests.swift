@@ -9,13 +9,14 @@ import Testing
 /// real programs with their default settings, against a scripted model.
 @Suite(.serialized) struct TranslatedAgentTests {
     private static func works(
-        _ agent: RealAgent, variant: String? = nil, strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel(),
+        _ agent: RealAgent, variant: String? = nil, beyond: [AgentTask.Sight] = [], strict: StrictChat = StrictChat(),
+        model: ScriptedModel = ScriptedModel(),
         manners: ModelReply.ChatManners = .exact
     ) throws {
         try AgentRun.offline {
             let service = try ScriptedChatEndpoint(strict: strict, model: model, manners: manners)
             try RunningDaemon.run([service.endpoint]) { daemon in
-                let (outcome, shortcomings) = try AgentRun.perform(agent, variant: variant, port: daemon.port)
+                let (outcome, shortcomings) = try AgentRun.perform(agent, variant: variant, beyond: beyond, port: daemon.port)
                 let refused = service.refused.map { "--- the endpoint refused: " + $0.prefix(3000) }.joined(separator: "\n")
                 guard shortcomings.isEmpty, refused.isEmpty else {
                     throw TestFailure("\(agent.rawValue): \(shortcomings)\n\(refused)\n\(AgentRun.text(outcome))")
@@ -28,7 +29,7 @@ import Testing
     func claudeCode() throws { try Self.works(.claudeCode) }
 
     @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
-    func codex() throws { try Self.works(.codex) }
+    func codex() throws { try Self.works(.codex, beyond: [.namespacedTool]) }
 
     /// With the name of a model that it knows, it edits with a tool that takes free text.
     @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
