@@ -173,6 +173,12 @@ public struct ScriptedModel: Sendable {
         }
 
         private func run(_ command: String) -> Made? {
+            // It runs programs that run commands.
+            if let tool = tools.first(where: { $0.name.hasSuffix("__exec") }) {
+                let line = "cd \(task.folder) && \(command)"
+                let program = "const done = await tools.exec_command({cmd: \"\(line)\"}); text(done.output)"
+                return (tool.name, .object([tool.arguments.first ?? "input": .text(program)]))
+            }
             guard let tool = tool("Bash", "bash", "exec_command", "shell", "run_command") else { return nil }
             let line = "cd \(task.folder) && \(command)"
             var values: [String: ModelReply.ArgumentValue] = [:]
