@@ -38,16 +38,28 @@ struct RealModelAgentTests {
                 ],
                 output: log, errors: log)
             defer { server.kill() }
-            try RunningDaemon.run("llama_server_endpoints:\n  - {url: \"http://127.0.0.1:\(port)/v1\", name: real}\n", up: 0) { daemon in
+            let config =
+                "llama_server_endpoints:\n  - {url: \"http://127.0.0.1:\(port)/v1\", name: real}\n"
+                + "access_log: \(folder.path)/access\naccess_log_format: json\n"
+            try RunningDaemon.run(config, up: 0) { daemon in
                 try eventually("the model is loaded: \(folder.read("log").suffix(2000))", within: 120) { try daemon.endpoint("real").state == "up" }
                 let errand = try RealAgent.Errand("Say hello.", port: daemon.port, hands: .tied, folder: folder.path)
                 try AgentTask(folder: errand.work, manner: agent.manner).prepare()
                 let outcome = try agent.run(errand)
-                let requests = try daemon.status().requests
+                try daemon.waitUntilIdle()
+                let total = try daemon.status().requests.total
+                let lines = try eventualValue("a line of the access log for each of \(total) requests") { () -> [[String: Any]]? in
+                    let lines = folder.read("access").split(separator: "\n").compactMap {
+                        try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
+                    }
+                    return lines.count >= total ? lines : nil
+                }
+                // One of them first looks who is there.
+                let asked = lines.filter { $0["method"] as? String == "POST" }
+                let areWell = asked.allSatisfy { $0["status"] as? Int == 200 && ($0["path"] as? String ?? "").hasPrefix(agent.route) }
                 let tokens = try daemon.endpoint("real").tokensTotal
-                guard requests.failed == 0, tokens > 0 else {
-                    throw TestFailure(
-                        "\(agent.rawValue): \(requests), \(tokens) tokens\n\(AgentRun.text(outcome))\n\(folder.read("log").suffix(3000))")
+                guard !asked.isEmpty, areWell, tokens > 0 else {
+                    throw TestFailure("\(agent.rawValue): \(lines)\n\(AgentRun.text(outcome))\n\(folder.read("log").suffix(3000))")
                 }
             }
         }

@@ -42,6 +42,7 @@ extension ModelReply.Arguments {
                 switch value {
                 case .text(let text): text
                 case .list(let items): items
+                case .number(let number): number
                 }
             }
         }
@@ -51,15 +52,25 @@ extension ModelReply.Arguments {
 }
 
 extension ModelReply {
+    /// How a server of chat completions keeps to what is documented.
+    public enum ChatManners: Sendable {
+        case exact
+        /// As real servers do: the name of a tool in each piece, all calls at the index 0, a reason for the end that does not tell of calls, and
+        /// an empty one before.
+        case careless
+    }
+
     /// As `/v1/chat/completions` answers.
     ///
     /// - Parameters:
     ///   - thinkingField: where thinking goes.
     ///   - tellsUsage: in a stream, in a chunk of its own.
     public func chat(
-        model: String, streams: Bool, thinkingField: String = "reasoning_content", tellsUsage: Bool = false, usage: WireUsage
+        model: String, streams: Bool, manners: ChatManners = .exact, thinkingField: String = "reasoning_content", tellsUsage: Bool = false,
+        usage: WireUsage
     ) -> WireAnswer {
-        let reason = !calls.isEmpty ? "tool_calls" : isCut ? "length" : "stop"
+        let isExact = manners == .exact
+        let reason = !calls.isEmpty && isExact ? "tool_calls" : isCut ? "length" : "stop"
         let figures: [String: Any] = [
             "prompt_tokens": usage.prompt, "completion_tokens": usage.completion, "total_tokens": usage.prompt + usage.completion,
         ]
@@ -77,16 +88,22 @@ extension ModelReply {
             let choice: [String: Any] = ["index": 0, "message": message, "finish_reason": reason]
             return .whole(WireJSON.text(object("chat.completion", [choice], ["usage": figures])))
         }
-        func chunk(_ delta: [String: Any], _ reason: Any = NSNull(), _ extra: [String: Any] = [:]) -> String {
-            "data: " + WireJSON.text(object("chat.completion.chunk", [["index": 0, "delta": delta, "finish_reason": reason]], extra)) + "\n\n"
+        func chunk(_ delta: [String: Any], _ reason: String? = nil) -> String {
+            let notYet: Any = isExact ? NSNull() : ""
+            let choice: [String: Any] = ["index": 0, "delta": delta, "finish_reason": reason ?? notYet]
+            return "data: " + WireJSON.text(object("chat.completion.chunk", [choice])) + "\n\n"
         }
         var events = [chunk(["role": "assistant", "content": ""])]
         if !thinking.isEmpty { events.append(chunk([thinkingField: thinking])) }
         for piece in pieces { events.append(chunk(["content": piece])) }
         for (index, call) in calls.enumerated() {
-            events.append(chunk(["tool_calls": [["index": index, "id": call.id, "type": "function", "function": function(call, "")]]]))
-            for piece in Self.halves(call.arguments.json) {
-                events.append(chunk(["tool_calls": [["index": index, "function": ["arguments": piece]]]]))
+            func add(_ piece: [String: Any]) { events.append(chunk(["tool_calls": [piece]])) }
+            if isExact { add(["index": index, "id": call.id, "type": "function", "function": function(call, "")]) }
+            for part in Self.halves(call.arguments.json) {
+                add(
+                    isExact
+                        ? ["index": index, "function": ["arguments": part]]
+                        : ["index": 0, "id": call.id, "type": "function", "function": function(call, part)])
             }
         }
         events.append(chunk([:], reason))

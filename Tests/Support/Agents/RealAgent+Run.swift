@@ -62,6 +62,8 @@ extension RealAgent {
         command.environment.merge([
             "HOME": errand.home, "PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "NO_PROXY": "127.0.0.1,localhost",
             "no_proxy": "127.0.0.1,localhost",
+            // Compiled once, in the cache of the agents and not in the checkout.
+            "PYTHONPYCACHEPREFIX": compiled,
         ]) { $1 }
         // Some look for the world outside. Where no namespace keeps them in, they are sent to a port where nobody listens.
         if !LoopbackNamespace.isAvailable {
@@ -143,7 +145,7 @@ extension RealAgent {
             arguments: [Checkout.root + "/Tests/Clients/agents/" + script] + arguments,
             environment: [
                 "OPENAI_BASE_URL": errand.url + "/v1", "OPENAI_API_KEY": "unused", "OPENAI_AGENTS_DISABLE_TRACING": "1",
-                "CODER_HANDS": errand.hands == .free ? "free" : "tied", "PYTHONDONTWRITEBYTECODE": "1",
+                "CODER_HANDS": errand.hands == .free ? "free" : "tied",
             ])
     }
 

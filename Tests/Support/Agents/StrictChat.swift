@@ -21,7 +21,7 @@ public struct StrictChat: Sendable {
     private static let fields: Set = [
         "model", "messages", "tools", "tool_choice", "parallel_tool_calls", "stream", "stream_options", "temperature", "top_p", "max_tokens",
         "max_completion_tokens", "stop", "seed", "n", "presence_penalty", "frequency_penalty", "response_format", "user", "logprobs",
-        "top_logprobs", "logit_bias", "reasoning_effort",
+        "top_logprobs", "logit_bias", "reasoning_effort", "prompt_cache_key",
     ]
 
     private typealias Object = [String: Any]
