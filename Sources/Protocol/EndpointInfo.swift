@@ -101,6 +101,8 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
     public var vramBytes: Int?
     /// Whether the endpoint gets a key of its own. The key itself is never told.
     public var hasKey = false
+    /// What it wants to hear beyond what its kind does, for people: configured, or learned from its answers; nil where nothing is known.
+    public var words: String?
     /// Over the last ten seconds.
     public var requestsPerSecond = 0.0
     /// Over the last ten seconds, streamed tokens counted as they pass.

@@ -30,6 +30,7 @@ import Testing
         endpoint.slots = 17
         endpoint.vramBytes = 14
         endpoint.hasKey = true
+        endpoint.words = "for m: refuses: [user]"
         endpoint.requestsPerSecond = 15.25
         endpoint.tokensPerSecond = 1.0 / 3
         (endpoint.headP50Ms, endpoint.headP95Ms) = (1, 2)

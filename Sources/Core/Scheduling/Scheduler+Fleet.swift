@@ -65,7 +65,7 @@ extension Scheduler {
         places[index].reason = report.state.reason
         places[index].foundKind = report.kind
         if let kind = report.kind { places[index].endpoint.kind = kind }
-        places[index].capabilities = report.capabilities(of: places[index].endpoint.kind)
+        places[index].capabilities = report.capabilities(of: places[index].endpoint)
         var changed = before != (places[index].phase, places[index].endpoint.kind, places[index].capabilities, places[index].reason)
         if report.state.phase.takesWork || !report.models.isEmpty, places[index].listing != report.models || places[index].pairs.isEmpty {
             setModels(report, of: index)

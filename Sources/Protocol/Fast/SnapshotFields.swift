@@ -128,6 +128,7 @@ extension EndpointInfo: WireRow {
         WireField("state", \.state), WireField("tokens_per_second", \.tokensPerSecond), WireField("tokens_total", \.tokensTotal),
         WireField("ttft_p50_ms", \.ttftP50Ms), WireField("ttft_p95_ms", \.ttftP95Ms), WireField("url", \.url),
         WireField("version", \.version), WireField("vram_bytes", \.vramBytes), WireField("waiting", \.waiting), WireField("weight", \.weight),
+        WireField("words", \.words),
     ]
 
     static let blank = EndpointInfo(

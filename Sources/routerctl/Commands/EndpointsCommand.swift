@@ -97,6 +97,7 @@ struct EndpointsCommand: ParsableCommand {
             ("Aborts", "\(endpoint.abortsTotal)", .plain),
             ("Memory", endpoint.vramBytes.map(Quantity.bytes) ?? "unknown", .plain),
             ("Key", endpoint.hasKey ? "has one of its own" : "none of its own", .plain),
+            ("Words", endpoint.words ?? "-", .plain),
             ("Loaded", loaded(endpoint), .plain),
             ("Estimates", estimates(endpoint), .plain),
             ("Loads", loads(endpoint), .plain),
