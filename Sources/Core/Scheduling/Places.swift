@@ -128,6 +128,8 @@ struct Pair: Sendable {
     var sizeInMemory: Int?
     var learned = Learned()
 
+    /// Requests that it was given, each counted by its weight: `Scheduler+Weights`.
+    var shareClock = 0.0
     /// When a lease was last given or came back.
     var lastUsed = NIODeadline.uptimeNanoseconds(0)
     /// When the load under way is expected to end.

@@ -34,6 +34,7 @@ extension Scheduler {
                 staleResidents.append(index)
             }
         }
+        setWeighting()
         let early = self.early
         self.early = [:]
         for (id, report) in early { _ = book(report, of: id, now: now) }
