@@ -9,10 +9,13 @@ public struct ExplainInfo: Codable, Sendable, Equatable {
         public var name: String
         /// Negative where it saves time.
         public var seconds: Double
+        /// Answers by which it was measured, loads for a load; 0 for a guess, nil for what follows from other figures.
+        public var answers: Int?
 
-        public init(name: String, seconds: Double) {
+        public init(name: String, seconds: Double, answers: Int? = nil) {
             self.name = name
             self.seconds = seconds
+            self.answers = answers
         }
     }
 
@@ -34,6 +37,8 @@ public struct ExplainInfo: Codable, Sendable, Equatable {
         public var words: String
         /// The options that the model is loaded with there (`num_ctx 8192`); nil where it is not, or they are not known.
         public var configuration: String?
+        /// What is counted with there; nil for waiting in line.
+        public var estimates: EstimatesInfo?
 
         public init(
             endpoint: String, isChosen: Bool = false, why: String = "", obstacle: String = "", costS: Double? = nil, expectedS: Double? = nil,

@@ -20,6 +20,8 @@ public struct ModelInfo: Codable, Sendable, Equatable {
         public var configuration: String?
         /// Nil where the router has had it loaded there never.
         public var loads: LoadsInfo?
+        /// What the router counts with; nil where it knows nothing of the model there.
+        public var estimates: EstimatesInfo?
 
         public init(
             endpoint: String, name: String, state: String, inFlight: Int, limit: Int, sizeVramBytes: Int? = nil, expiresAt: String? = nil

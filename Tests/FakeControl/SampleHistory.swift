@@ -83,6 +83,8 @@ extension Sample {
         endpoints[0].loadedModels[0].loads = Sample.loads
         endpoints[0].loadedModels[1].configuration = "num_ctx 32768 (default)"
         endpoints[0].loadedModels[1].loads = LoadsInfo(first: 1, evicted: 2)
+        endpoints[0].loadedModels[0].estimates = Sample.estimates
+        endpoints[0].loadedModels[1].estimates = Sample.guesses
         endpoints[0].vramBytes = 24_000_000_000
         endpoints[0].retriesTotal = 1
         endpoints[0].clientErrorsTotal = 14

@@ -64,8 +64,38 @@ import Testing
         }
     }
 
+    /// The larger context has to be loaded once, and then does for both.
+    @Test func twoClientsShareOneEndpointAfterOneReload() throws {
+        try Self.fleet(["one"], "context: {\"llama3.2:3b\": share}\n") { daemon, endpoints in
+            let clients = [8192, 32768].map { context in
+                Client {
+                    try (0..<12).allSatisfy { try RawClient.post(port: daemon.port, "/api/chat", Self.body(context, "turn \($0)")).status == 200 }
+                }
+            }
+            for client in clients { try #expect(client.wait(), "each request is answered") }
+            #expect(Self.loads(endpoints[0]) <= 2, "\(endpoints[0].log)")
+            try #expect(daemon.control().events().events.allSatisfy { $0.level != "warning" || !$0.message.contains("reloaded") })
+        }
+    }
+
+    /// What an operator is told is a guess until answers have come, and then with how many.
+    @Test func whatIsMeasuredIsToldApartFromGuesses() throws {
+        try Self.fleet(["one"]) { daemon, _ in
+            let control = try daemon.control()
+            let before = try #require(try control.explain("llama3.2:3b", numCtx: 8192).options.first { $0.endpoint == "one" })
+            #expect(before.estimates?.loads == 0 && before.words.contains("(a guess) to load"), "\(before.words)")
+            for turn in 0..<4 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.body(8192, "turn \(turn)")).status == 200) }
+            let after = try #require(try control.explain("llama3.2:3b", numCtx: 8192).options.first { $0.endpoint == "one" })
+            #expect(after.estimates?.loads == 1 && (0.2..<2).contains(after.estimates?.loadS ?? 0), "\(after)")
+            try eventually("the endpoint tells it, too") {
+                let told = try control.endpoints("one").endpoints.first?.loadedModels.first?.estimates
+                return told?.loads == 1 && told?.isSizeMeasured == true
+            }
+        }
+    }
+
     /// The context is put where it belongs, and all else stays as it is; with `as_asked`, all of it.
-    @Test(arguments: ["", "context: as_asked\n", "context: share\n"])
+    @Test(arguments: ["", "context: as_asked\n", "context: share\n", "context_minimum: {m: 32768}\n"])
     func whatGoesOnIsWhatCame(_ more: String) throws {
         let bodies: [(path: String, body: String, shared: String)] = [
             ("/api/chat", #"{"model":"m","messages":[],"options":{"num_ctx":32768}}"#, #"{"model":"m","messages":[],"options":{"num_ctx":32768}}"#),
@@ -87,7 +117,7 @@ import Testing
                 let answer = try RawClient.post(port: daemon.port, path, body)
                 #expect(answer.status < 500 && endpoint.requestCount == before + 1)
                 let got = String(decoding: endpoint.requests.last { $0.path == path }?.body ?? [], as: UTF8.self)
-                #expect(got == (more.contains("share") ? shared : body))
+                #expect(got == (more.contains("share") || more.contains("minimum") ? shared : body))
             }
         }
     }

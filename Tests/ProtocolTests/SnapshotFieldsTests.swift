@@ -23,10 +23,14 @@ import Testing
         let loads = LoadsInfo(first: 1, evicted: 2, configuration: 3, asked: [.init(options: "o", address: "a", agent: "g", reloads: 4)])
         endpoint.loadedModels[0].configuration = "num_ctx 12"
         endpoint.loadedModels[0].loads = loads
+        let estimates = EstimatesInfo(
+            speed: 1.5, speedAnswers: 1, tokensPerSecond: 2.5, tokenAnswers: 3, loadS: 4.5, loads: 5, sizeBytes: 6, isSizeMeasured: true)
+        endpoint.loadedModels[0].estimates = estimates
         endpoint.setAside = [.init(model: "a", reason: "r", since: "s", retryAt: "t")]
         endpoint.slots = 17
         endpoint.vramBytes = 14
         endpoint.hasKey = true
+        endpoint.words = "for m: refuses: [user]"
         endpoint.requestsPerSecond = 15.25
         endpoint.tokensPerSecond = 1.0 / 3
         (endpoint.headP50Ms, endpoint.headP95Ms) = (1, 2)
@@ -76,6 +80,7 @@ import Testing
             places: [.init(endpoint: "e", name: "n", state: "s", inFlight: 1, limit: 2, sizeVramBytes: 3, expiresAt: "x")])
         model.places[0].configuration = "num_ctx 12"
         model.places[0].loads = loads
+        model.places[0].estimates = estimates
         model.aliases = ["alias"]
         model.contextLength = 3
         model.requestsTotal = 4

@@ -131,6 +131,8 @@ public struct Config: Sendable, Equatable {
         public var key: Secret?
         public var vramBytes: Int?
         public var context: ContextPolicy?
+        /// What it wants to hear; nil where the entry does not say.
+        var words: WordSettings?
         public var tls = TLSClientSettings()
 
         public init(name: String, address: EndpointAddress, kind: EndpointKind, limit: Int) {

@@ -21,6 +21,8 @@ struct OperatorView {
     let date: Date
     /// When polls were last answered.
     var lastAnswers: [EndpointID: NIODeadline] = [:]
+    /// What answers have taught about each endpoint's words.
+    var words: LearnedWords?
 
     /// What each worker has measured, added up.
     var figures: [EndpointID: WorkerMetrics.OfEndpoint] = [:]
@@ -63,6 +65,7 @@ struct OperatorView {
                     name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
                     inFlight: books.inFlightByModel[model.name] ?? 0, slots: endpoint.slots(told: model.slots))
                 row.configuration = books.configurations[model.name]
+                row.estimates = books.estimates[model.name].map(EstimatesInfo.init)
                 row.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
                 return row
             }.sorted { $0.name < $1.name }
@@ -72,6 +75,7 @@ struct OperatorView {
             info.slots = slots > 0 ? slots : endpoint.limit
             info.vramBytes = endpoint.vramBytes
             info.hasKey = endpoint.key != nil
+            info.words = words(of: endpoint)
             info.setAside = books.setAside.map { row in
                 var retryAt: String?
                 if case .due(let due) = row.probe { retryAt = time(of: due) }
@@ -91,6 +95,14 @@ struct OperatorView {
             info.polledAgoMs = lastAnswers[endpoint.id].map { max(0, (now - $0).milliseconds) }
             return info
         }
+    }
+
+    /// `as configured: system: anywhere; for m: refuses: [user]`.
+    private func words(of endpoint: Endpoint) -> String? {
+        let own = endpoint.words.map { ["as configured: \($0.text)"] } ?? []
+        let learned = (words?.all(of: endpoint.id) ?? []).map { "for \($0.model): \($0.settings.text)" }
+        let all = own + learned
+        return all.isEmpty ? nil : all.joined(separator: "; ")
     }
 
     func queue(limit: Int, timeout: TimeAmount) -> StatusInfo.Queue {
@@ -125,6 +137,7 @@ struct OperatorView {
                     inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.slots(told: loaded[model.name]?.slots),
                     sizeVramBytes: loaded[model.name]?.sizeVramBytes, expiresAt: loaded[model.name]?.expiresAt)
                 place.configuration = books?.configurations[model.name]
+                place.estimates = books?.estimates[model.name].map(EstimatesInfo.init)
                 place.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
                 rows[
                     model.name,

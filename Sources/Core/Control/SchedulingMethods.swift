@@ -52,11 +52,22 @@ extension ExplainInfo {
                 var row = Option(
                     endpoint: option.endpointName, isChosen: option == explanation.chosen, why: option.why?.rawValue ?? "", obstacle: option.obstacle,
                     costS: option.cost, expectedS: option.expected,
-                    parts: option.parts.map { Part(name: $0.name.rawValue, seconds: $0.seconds) }, words: option.words)
+                    parts: option.parts.map { Part(name: $0.name.rawValue, seconds: $0.seconds, answers: $0.answers) }, words: option.words)
                 row.configuration = option.configuration
+                row.estimates = option.estimate.map(EstimatesInfo.init)
                 return row
             },
             refusal: explanation.refusal.map { RouterError.refused($0, model: explanation.model, path: path).message } ?? "",
             waiting: explanation.waiting, demandPerSecond: explanation.demand)
+    }
+}
+
+extension EstimatesInfo {
+    init(_ estimate: Estimate) {
+        func rounded(_ value: Double) -> Double { (value * 1000).rounded() / 1000 }
+        self.init(
+            speed: rounded(estimate.speed), speedAnswers: estimate.speedAnswers, tokensPerSecond: estimate.tokensPerSecond.map(rounded),
+            tokenAnswers: estimate.tokenAnswers, loadS: rounded(estimate.loadSeconds), loads: estimate.loads, sizeBytes: estimate.sizeBytes,
+            isSizeMeasured: estimate.isSizeMeasured)
     }
 }

@@ -36,6 +36,12 @@ extension EndpointReport {
     public func capabilities(of kind: EndpointKind) -> Capabilities {
         kind.capabilities(version: version).union(found)
     }
+
+    /// The same, with what the operator says of it.
+    func capabilities(of endpoint: Endpoint) -> Capabilities {
+        let capabilities = capabilities(of: endpoint.kind)
+        return endpoint.words?.corrected(capabilities) ?? capabilities
+    }
 }
 
 /// A model that an endpoint has on disk or serves.

@@ -138,10 +138,10 @@ enum AnswerPath {
         return answer.arrivalFraming
     }
 
-    /// The word in which the endpoint gave its thoughts, where that is known.
-    var thinkingWord: ThinkingWord? {
+    /// The answer, if it is put into other words.
+    var translated: TranslatedAnswer? {
         guard case .translated(let answer) = self else { return nil }
-        return answer.thinkingWord
+        return answer
     }
 
     /// How the client's stream is divided, where it is not divided as the endpoint's.

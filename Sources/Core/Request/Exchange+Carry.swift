@@ -40,7 +40,7 @@ extension Exchange {
     func carry(_ now: NIODeadline) {
         guard let attempt else { return }
         if trimsFirst(attempt) { return }
-        if attempt.placement.fit == .translated || existingSideWork?.mixture != nil {
+        if attempt.placement.fit == .translated || existingSideWork?.mixture != nil || mustTranslate(attempt) {
             guard translate(attempt) else { return }
         }
         if let connection = worker.pool.take(attempt.endpoint.id) { send(over: connection, now) } else { connect() }

@@ -160,7 +160,7 @@ extension Exchange {
         let limit = worker.settings.limits.requestTimeout
         if limit > .zero { ask.deadline = started + limit }
         ask.options = facts?.runnerOptions
-        ask.takesContext = operation.takesRunnerOptions
+        ask.takesContext = operation.takesRunnerOptions && existingSideWork?.mixture == nil
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
         guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }

@@ -51,9 +51,13 @@ extension Scheduler {
         if pairs[pair].isUsable, let options = there.options ?? there.context.map({ RunnerOptions(contextLength: $0) }) {
             return options == .unset ? nil : options
         }
-        let book = books[pairs[pair].book]
-        var options = book.configurations.commonest ?? .unset
-        if let least = contextMinimum(of: book.key) { options.contextLength = max(least, options.contextLength ?? 0) }
+        return commonestOptions(pairs[pair].book)
+    }
+
+    /// What most requests for a model ask for, and no less context than is configured. Nil for the server's own.
+    func commonestOptions(_ book: BookIndex) -> RunnerOptions? {
+        var options = books[book].configurations.commonest ?? .unset
+        if let least = contextMinimum(of: books[book].key) { options.contextLength = max(least, options.contextLength ?? 0) }
         return options == .unset ? nil : options
     }
 

@@ -157,13 +157,16 @@ extension Scheduler {
 
     /// To wait for the next slot of those who hold the model; nil if nobody does.
     func costOfLine(_ target: Target, _ ask: Ask, before: Int, now: NIODeadline) -> LineCost? {
+        let others = others(target, ask, now: now)
         var slots = 0
         var speeds = 0.0
         var holders = 0.0
         var load = Double.infinity
         func count(_ pair: PairIndex) {
             let place = pairs[pair].place
-            guard isAsAsked(pair, ask), isUnclaimed(pair, ask), couldServe(pair, ask), admits(pair, ask.needs, now: now) else { return }
+            guard isAsAsked(pair, ask), isUnclaimed(pair, ask), couldServe(pair, ask), admits(pair, ask.needs, now: now),
+                !leavesToOthers(place, others)
+            else { return }
             slots += limit(pair)
             speeds += places[place].speed / (1 + Place.slowing * Double(max(0, places[place].inFlight - 1)))
             holders += 1

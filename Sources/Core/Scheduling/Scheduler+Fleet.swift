@@ -34,6 +34,7 @@ extension Scheduler {
                 staleResidents.append(index)
             }
         }
+        setWeighting()
         let early = self.early
         self.early = [:]
         for (id, report) in early { _ = book(report, of: id, now: now) }
@@ -65,7 +66,7 @@ extension Scheduler {
         places[index].reason = report.state.reason
         places[index].foundKind = report.kind
         if let kind = report.kind { places[index].endpoint.kind = kind }
-        places[index].capabilities = report.capabilities(of: places[index].endpoint.kind)
+        places[index].capabilities = report.capabilities(of: places[index].endpoint)
         var changed = before != (places[index].phase, places[index].endpoint.kind, places[index].capabilities, places[index].reason)
         if report.state.phase.takesWork || !report.models.isEmpty, places[index].listing != report.models || places[index].pairs.isEmpty {
             setModels(report, of: index)

@@ -45,7 +45,8 @@ extension Scheduler {
         refreshResidents()
         var actions: [SchedulerAction] = []
         for place in places.indices where mayLoad(place, now: now) {
-            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
+            let isForAll = weighting == .even || places[place].endpoint.weight > 0
+            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active && isForAll ? mostWanted(place) : nil) else { continue }
             let options = usualOptions(pair)
             beginLoad(pair, options, .first, after: 0, now: now)
             let patience = max(120, 10 * loadTime(pair))

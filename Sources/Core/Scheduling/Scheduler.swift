@@ -22,6 +22,7 @@ public struct Scheduler: Sendable {
     /// Endpoints and pairs are named by their index, which never changes: what is gone is marked so.
     var places = Column<Place, Place>()
     var pairs = Column<Pair, Pair>()
+    var weighting = Weighting.even
     /// By place; and the places whose entry has to be found anew before it is read.
     var residents = Column<Place, Residents>()
     var staleResidents: [PlaceIndex] = []
@@ -108,7 +109,8 @@ public struct Scheduler: Sendable {
                 let pair = pairs[candidate.pair]
                 let place = places[pair.place]
                 guard place.takesWork, let fit = ask.needs.fit(of: place.capabilities), !ask.excluding.contains(place.endpoint.id) else { continue }
-                let rank = (pair.isSetAside ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
+                let rank =
+                    (pair.isSetAside ? 8 : 0) + (place.endpoint.weight == 0 ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
                     endpoint: place.endpoint.id, model: candidate.otherName ?? pair.name,
@@ -143,6 +145,7 @@ public struct Scheduler: Sendable {
             load = .begun(cause)
             beginLoad(pair, ask.options, cause, after: choice.cost.loadsBefore + choice.cost.busy, now: now)
         }
+        countShare(pair)
         pairs[pair].inFlight += 1
         pairs[pair].lastUsed = now
         places[index].inFlight += 1

@@ -168,6 +168,14 @@ public struct Grant: Sendable, Equatable {
         case load
         /// Every slot was taken, and the configuration says not to wait.
         case overcommit
+
+        /// The model is in memory there, or on the way there.
+        var isUse: Bool {
+            switch self {
+            case .loaded, .affinity, .loading: true
+            case .fits, .load, .overcommit: false
+            }
+        }
     }
 
     public init(

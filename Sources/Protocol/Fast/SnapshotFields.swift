@@ -62,9 +62,20 @@ extension LoadsInfo: WireRow {
     static let blank = LoadsInfo()
 }
 
+extension EstimatesInfo: WireRow {
+    static let fields: [WireField<EstimatesInfo>] = [
+        WireField("is_size_measured", \.isSizeMeasured), WireField("load_s", \.loadS), WireField("loads", \.loads),
+        WireField("size_bytes", \.sizeBytes), WireField("speed", \.speed), WireField("speed_answers", \.speedAnswers),
+        WireField("token_answers", \.tokenAnswers), WireField("tokens_per_second", \.tokensPerSecond),
+    ]
+
+    static let blank = EstimatesInfo()
+}
+
 extension ModelInfo.Place: WireRow {
     static let fields: [WireField<ModelInfo.Place>] = [
-        WireField("configuration", \.configuration), WireField("endpoint", \.endpoint), WireField("expires_at", \.expiresAt),
+        WireField("configuration", \.configuration), WireField("endpoint", \.endpoint),
+        WireField("estimates", \.estimates), WireField("expires_at", \.expiresAt),
         WireField("in_flight", \.inFlight), WireField("limit", \.limit), WireField("loads", \.loads), WireField("name", \.name),
         WireField("size_vram_bytes", \.sizeVramBytes), WireField("state", \.state),
     ]
@@ -85,7 +96,8 @@ extension ModelInfo: WireRow {
 
 extension EndpointInfo.Loaded: WireRow {
     static let fields: [WireField<EndpointInfo.Loaded>] = [
-        WireField("configuration", \.configuration), WireField("context_length", \.contextLength), WireField("expires_at", \.expiresAt),
+        WireField("configuration", \.configuration), WireField("context_length", \.contextLength),
+        WireField("estimates", \.estimates), WireField("expires_at", \.expiresAt),
         WireField("in_flight", \.inFlight), WireField("loads", \.loads), WireField("name", \.name),
         WireField("size_vram_bytes", \.sizeVramBytes), WireField("slots", \.slots),
     ]
@@ -116,6 +128,7 @@ extension EndpointInfo: WireRow {
         WireField("state", \.state), WireField("tokens_per_second", \.tokensPerSecond), WireField("tokens_total", \.tokensTotal),
         WireField("ttft_p50_ms", \.ttftP50Ms), WireField("ttft_p95_ms", \.ttftP95Ms), WireField("url", \.url),
         WireField("version", \.version), WireField("vram_bytes", \.vramBytes), WireField("waiting", \.waiting), WireField("weight", \.weight),
+        WireField("words", \.words),
     ]
 
     static let blank = EndpointInfo(

@@ -97,7 +97,9 @@ struct EndpointsCommand: ParsableCommand {
             ("Aborts", "\(endpoint.abortsTotal)", .plain),
             ("Memory", endpoint.vramBytes.map(Quantity.bytes) ?? "unknown", .plain),
             ("Key", endpoint.hasKey ? "has one of its own" : "none of its own", .plain),
+            ("Words", endpoint.words ?? "-", .plain),
             ("Loaded", loaded(endpoint), .plain),
+            ("Estimates", estimates(endpoint), .plain),
             ("Loads", loads(endpoint), .plain),
             ("Reloads", reloads(endpoint), endpoint.loadedModels.contains { !($0.loads?.asked.isEmpty ?? true) } ? .warning : .plain),
             ("Available", endpoint.available.isEmpty ? "-" : endpoint.available.joined(separator: ", "), .plain),
@@ -117,6 +119,12 @@ struct EndpointsCommand: ParsableCommand {
             let next = row.retryAt.map { "probed after \(Timestamp.whole($0))" } ?? "probed now"
             return "\(row.model.isEmpty ? "all" : row.model): \(row.reason), \(next)"
         }.joined(separator: "; ")
+    }
+
+    /// What is counted with, by how many answers.
+    private static func estimates(_ endpoint: EndpointInfo) -> String {
+        let rows = endpoint.loadedModels.compactMap { model in model.estimates.map { "\(model.name): \($0.words)" } }
+        return rows.isEmpty ? "-" : rows.joined(separator: "; ")
     }
 
     /// How often its models were loaded, and why.

@@ -66,15 +66,16 @@ struct ExplainCommand: ParsableCommand {
             TableColumn("COST", right: true, rank: 95),
             TableColumn("EXPECTED", right: true, rank: 80),
             TableColumn("WHY", rank: 70, hidesWhenEmpty: true),
-            TableColumn("EXPLANATION", minimum: 20, rank: 90),
+            TableColumn("EXPLANATION", minimum: 34, rank: 90),
             TableColumn("LOADED WITH", minimum: 12, rank: 60, hidesWhenEmpty: true),
+            TableColumn("ESTIMATES", minimum: 30, rank: 50, hidesWhenEmpty: true),
         ])
         table.rows = options.map { option in
             [
                 .init(option.endpoint.isEmpty ? "in line" : option.endpoint), .init(option.isChosen ? "yes" : "-", option.isChosen ? .good : .dim),
                 .init(option.costS.map(seconds) ?? "-"), .init(option.expectedS.map(seconds) ?? "-"), .init(option.why),
                 .init(option.obstacle.isEmpty ? option.words : option.obstacle, option.obstacle.isEmpty ? .plain : .dim),
-                .init(option.configuration ?? "", .dim),
+                .init(option.configuration ?? "", .dim), .init(option.estimates?.words ?? "", .dim),
             ]
         }
         return table

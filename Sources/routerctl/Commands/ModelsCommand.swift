@@ -79,6 +79,7 @@ struct ModelsCommand: ParsableCommand {
             TableColumn("LOADED WITH", minimum: 12, rank: 65, hidesWhenEmpty: true),
             TableColumn("LOADS", minimum: 16, rank: 40, hidesWhenEmpty: true),
             TableColumn("RELOADED", minimum: 20, rank: 45, hidesWhenEmpty: true),
+            TableColumn("ESTIMATES", minimum: 30, rank: 35, hidesWhenEmpty: true),
         ])
         table.rows = models.flatMap { model in
             model.places.map { place in
@@ -88,6 +89,7 @@ struct ModelsCommand: ParsableCommand {
                     .init("\(place.inFlight)"), .init("\(place.limit)"), .init(place.sizeVramBytes.map(Quantity.bytes) ?? "-"),
                     .init(place.expiresAt.map(Timestamp.whole) ?? "-"), .init(place.name, .dim), .init(place.configuration ?? ""),
                     .init(place.loads?.words ?? ""), .init(place.loads?.asked.map(\.words).joined(separator: "; ") ?? "", .warning),
+                    .init(place.estimates?.words ?? "", .dim),
                 ]
             }
         }

@@ -61,6 +61,7 @@ enum DetailPage {
                 place.sizeVramBytes.map(Quantity.bytes),
                 place.expiresAt.map { "expires in \(Timestamp.until($0, wallS: model.wallS))" },
                 place.name == info.name ? nil : "there \(place.name)", place.loads.map { "loads: \($0.words)" },
+                place.estimates.map { "estimates: \($0.words)" },
             ]
             facts.append(Fact(place.endpoint, parts.compactMap { $0 }.joined(separator: ", "), place.state == "loaded" ? .good : .plain))
         }

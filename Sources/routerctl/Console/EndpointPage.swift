@@ -149,7 +149,9 @@ struct EndpointPage: Sendable {
             columns: [
                 TableColumn("NAME", minimum: 8, rank: 100), TableColumn("MEMORY", right: true, rank: 90),
                 TableColumn("LOADED WITH", minimum: 12, rank: 60), TableColumn("IN FLIGHT", right: true, rank: 70),
-                TableColumn("EXPIRES", right: true, rank: 80), TableColumn("LOADS", minimum: 25, rank: 50, hidesWhenEmpty: true),
+                TableColumn("EXPIRES", right: true, rank: 80), TableColumn("TOK/S", right: true, rank: 54, hidesWhenEmpty: true),
+                TableColumn("LOAD TIME", right: true, rank: 53, hidesWhenEmpty: true),
+                TableColumn("LOADS", minimum: 25, rank: 50, hidesWhenEmpty: true),
             ],
             rows: loaded.map { model in
                 let slots = use[model.name]?.slots ?? endpoint.limit
@@ -159,6 +161,7 @@ struct EndpointPage: Sendable {
                     .init(model.loadedWith),
                     .init("\(flying)/\(slots)", flying <= 0 ? .dim : flying >= slots ? .barFull : .barUsed),
                     .init(model.expiresAt.map { Timestamp.until($0, wallS: wallS) } ?? ""),
+                    .init(model.estimates?.shortRate ?? ""), .init(model.estimates?.shortLoad ?? ""),
                     .init(model.loads?.words ?? "", model.loads?.asked.isEmpty ?? true ? .dim : .warning),
                 ]
             })
@@ -220,6 +223,7 @@ struct EndpointPage: Sendable {
         let facts = [
             LabelledValue("url", endpoint.url), LabelledValue("kind", endpoint.kind), LabelledValue("version", endpoint.version),
             LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", Latency.decimal(endpoint.weight)),
+            LabelledValue("speed", endpoint.loadedModels.lazy.compactMap(\.estimates).first?.shortSpeed ?? ""),
             LabelledValue("key", endpoint.hasKey ? "set" : "none"),
             LabelledValue("memory", endpoint.vramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),
             LabelledValue("polled", endpoint.polledAgoMs.map { "\(Latency.age(ms: $0)) ago" } ?? ""),

@@ -49,7 +49,7 @@ import Testing
         ("endpoints: [{name: a}]", "c.yaml:1:13: an endpoint needs a url"),
         (
             "endpoints: [{url: http://a, wieght: 1}]",
-            "c.yaml:1:29: unknown key 'wieght' of an endpoint; did you mean 'weight'?; known: url, name, kind, max_concurrent_connections, weight, api_key, vram, context, tls"
+            "c.yaml:1:29: unknown key 'wieght' of an endpoint; did you mean 'weight'?; known: url, name, kind, max_concurrent_connections, weight, api_key, vram, context, tls, words"
         ),
         ("endpoints: [{url: http://a, context: 8k}]", "c.yaml:1:38: expected as_asked or share, not '8k'"),
         ("context: shared", "c.yaml:1:10: expected as_asked or share, not 'shared'; did you mean 'share'?"),

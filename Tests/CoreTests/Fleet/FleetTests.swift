@@ -52,6 +52,8 @@ import Testing
             server.answer("/api/ps", aIsLoaded)
             fleet.pollSoon(id)
             #expect(await eventually { fleet.only.loaded.map(\.name) == ["a:latest"] })
+            // It is told a moment after it can be read.
+            #expect(await eventually { told.reports.withLockedValue { $0.count } >= 2 })
             #expect(told.reports.withLockedValue { $0.count } == 2)
             #expect(server.count("/api/tags") == 1)
             fleet.pollSoon(id, models: true)

@@ -75,6 +75,15 @@ import Testing
         #expect(try outcome(bench, ask(Self.small)) == "load")
     }
 
+    @Test func whatIsRaisedIsExplained() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"])
+        minimum(bench)
+        let words = bench.scheduler.explain(sharer(Self.small), now: bench.now).options.first?.words ?? ""
+        #expect(words.hasSuffix(", with num_ctx 16384, the least that is configured"), "\(words)")
+        #expect(bench.scheduler.explain(sharer(Self.large), now: bench.now).options.first?.words.contains("least") == false)
+    }
+
     @Test func whatIsRaisedIsSharedToo() throws {
         let bench = SchedulerBench()
         bench.add(["m"])
@@ -110,6 +119,28 @@ import Testing
         minimum(bench, 65536)
         #expect(bench.scheduler.usualOptions(id, model: "m") == RunnerOptions(contextLength: 65536))
         #expect(bench.scheduler.usualOptions(id, model: "gone") == nil && bench.scheduler.usualOptions(EndpointID(9), model: "m") == nil)
+    }
+
+    /// What an operator loads goes where the next request will find it.
+    @Test func whatAnOperatorLoadsGoesWhereRequestsGo() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"])
+        for _ in 0..<3 { _ = try outcome(bench, sharer(Self.large)) }
+        bench.add(["m"])
+        for _ in 0..<10 {
+            let place = try bench.scheduler.whereTo(Ask(model: "m", needs: RouteNeeds([]), tenant: Tenant("")), now: bench.now).get()
+            #expect(place.endpoint == SchedulerBench.id(0), "it is there as most ask for it")
+        }
+    }
+
+    @Test func whoWaitsForOtherOptionsIsToldWhatIsLoaded() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"])
+        let running = try #require(bench.scheduler.submit(ask(Self.large), now: bench.now).grant)
+        bench.now = bench.now + .seconds(3)
+        _ = bench.scheduler.began(running.lease, now: bench.now)
+        #expect(bench.scheduler.submit(ask(Self.small), now: bench.now).ticket != nil)
+        #expect(bench.scheduler.queue(now: bench.now).first?.blockedBy == ["e0: loaded with num_ctx 32768"])
     }
 
     // MARK: Endpoints with a context of their own
@@ -162,6 +193,8 @@ import Testing
         #expect(!running.isEmpty && running.allSatisfy { $0.endpoint == SchedulerBench.id(1) })
         bench.now = bench.now + .seconds(5)
         #expect(bench.scheduler.expire(now: bench.now).isEmpty, "the other one is idle, and too small")
+        let line = bench.scheduler.queue(now: bench.now)
+        #expect(line.first?.blockedBy == ["e0: its context is 8192 tokens", "e1: 2 of 2 slots taken"])
         let actions = end(bench, running[0])
         #expect(actions.count == 1)
         for case .grant(_, let grant) in actions { #expect(grant.endpoint == SchedulerBench.id(1)) }

@@ -16,14 +16,17 @@ enum AgentRun {
 
     /// Lets an agent do its task through this router.
     ///
+    /// - Parameter sights: what must reach the model; nil for what the agent always hands to it.
     /// - Returns: what the agent showed, and what is wrong with it; empty if the task is done.
-    static func perform(_ agent: RealAgent, variant: String? = nil, port: Int) throws -> (outcome: RealAgent.Outcome, shortcomings: [String]) {
+    static func perform(
+        _ agent: RealAgent, variant: String? = nil, sights: [AgentTask.Sight]? = nil, port: Int
+    ) throws -> (outcome: RealAgent.Outcome, shortcomings: [String]) {
         let folder = try TemporaryFolder()
         let task = AgentTask(folder: folder.path + "/work", manner: agent.manner)
         let errand = try RealAgent.Errand(task.prompt, port: port, variant: variant, folder: folder.path)
         try task.prepare()
         let outcome = try agent.run(errand)
-        var shortcomings = task.shortcomings(said: outcome.lastWords, withPicture: agent.showsPictures)
+        var shortcomings = task.shortcomings(said: outcome.lastWords, sights: sights ?? agent.sights)
         if outcome.status != 0 { shortcomings.insert("it ended with status \(outcome.status)", at: 0) }
         return (outcome, shortcomings)
     }

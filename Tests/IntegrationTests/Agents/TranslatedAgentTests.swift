@@ -9,13 +9,14 @@ import Testing
 /// real programs with their default settings, against a scripted model.
 @Suite(.serialized) struct TranslatedAgentTests {
     private static func works(
-        _ agent: RealAgent, variant: String? = nil, strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel(),
+        _ agent: RealAgent, variant: String? = nil, sights: [AgentTask.Sight]? = nil, strict: StrictChat = StrictChat(),
+        model: ScriptedModel = ScriptedModel(),
         manners: ModelReply.ChatManners = .exact
     ) throws {
         try AgentRun.offline {
             let service = try ScriptedChatEndpoint(strict: strict, model: model, manners: manners)
             try RunningDaemon.run([service.endpoint]) { daemon in
-                let (outcome, shortcomings) = try AgentRun.perform(agent, variant: variant, port: daemon.port)
+                let (outcome, shortcomings) = try AgentRun.perform(agent, variant: variant, sights: sights, port: daemon.port)
                 let refused = service.refused.map { "--- the endpoint refused: " + $0.prefix(3000) }.joined(separator: "\n")
                 guard shortcomings.isEmpty, refused.isEmpty else {
                     throw TestFailure("\(agent.rawValue): \(shortcomings)\n\(refused)\n\(AgentRun.text(outcome))")
@@ -28,11 +29,15 @@ import Testing
     func claudeCode() throws { try Self.works(.claudeCode) }
 
     @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
-    func codex() throws { try Self.works(.codex) }
+    func codex() throws { try Self.works(.codex, sights: RealAgent.codex.sights + [.namespacedTool]) }
 
     /// With the name of a model that it knows, it edits with a tool that takes free text.
     @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
     func codexWithItsOwnTools() throws { try Self.works(.codex, variant: "gpt-5.5") }
+
+    /// And with another, it has the model write programs that call its tools, all of which it hands over in namespaces among its messages.
+    @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
+    func codexWithProgramsForCalls() throws { try Self.works(.codex, variant: "gpt-6-sol", sights: [.file, .error]) }
 
     @Test(.enabled(if: RealAgent.openAIAgents.isInstalled, "\(RealAgent.openAIAgents.whyNot)"), arguments: ["whole", "streamed"])
     func openAIAgents(_ manner: String) throws { try Self.works(.openAIAgents, variant: manner) }

@@ -39,6 +39,38 @@ public struct AgentTask: Sendable, Equatable {
     /// Copies the file, so that its copy shows that the edit came before the command.
     static let command = "cp notes.txt copy.txt"
 
+    // MARK: What reaches the model
+
+    /// What the agent hands to the model on the way. The model ends with a sentence for each.
+    public enum Sight: Sendable, CaseIterable {
+        case file, picture, error
+        /// An answer of a tool that the agent had kept back until the model searched for it.
+        case foundTool
+        /// An answer of a tool in a namespace.
+        case namespacedTool
+
+        var sentence: String {
+            switch self {
+            case .file: "The file says \(AgentTask.word)."
+            case .picture: "The picture was there."
+            case .error: "The error was told."
+            case .foundTool: "The tool that was found answered."
+            case .namespacedTool: "The tool in its namespace answered."
+            }
+        }
+
+        func isSeen(in turn: ModelConversation.Turn) -> Bool {
+            switch self {
+            case .file: turn.text.contains(AgentTask.word)
+            case .picture: turn.images > 0
+            case .error: ["does not exist", "No such file", "error", "Error"].contains { turn.text.contains($0) }
+            // Of Claude Code and Codex, in their own words: a tool that they do not know has others.
+            case .foundTool: turn.text.contains("has not been read yet")
+            case .namespacedTool: turn.text.contains("invalid agent id")
+            }
+        }
+    }
+
     // MARK: The prompt
 
     public var mark: String { "TASK(\(folder),\(manner.rawValue))" }
@@ -65,15 +97,13 @@ public struct AgentTask: Sendable, Equatable {
     ///
     /// - Parameters:
     ///   - said: the agent's last words.
-    ///   - withPicture: whether the picture was to reach the model.
-    public func shortcomings(said: String, withPicture: Bool = true) -> [String] {
+    ///   - sights: what was to reach the model.
+    public func shortcomings(said: String, sights: [Sight]) -> [String] {
         func read(_ name: String) -> String? { try? String(contentsOfFile: folder + "/" + name, encoding: .utf8) }
         var found: [String] = []
         if read("notes.txt") != Self.notes(Self.after) { found.append("notes.txt is not edited: \(read("notes.txt") ?? "gone")") }
         if read("copy.txt") != Self.notes(Self.after) { found.append("the command did not run after the edit: \(read("copy.txt") ?? "no copy.txt")") }
-        for sentence in ScriptedModel.lastSentences where !said.contains(sentence) {
-            if sentence != ScriptedModel.pictureSentence || withPicture { found.append("the agent did not say \"\(sentence)\"") }
-        }
+        for sight in sights where !said.contains(sight.sentence) { found.append("the agent did not say \"\(sight.sentence)\"") }
         return found
     }
 

@@ -60,6 +60,7 @@ public struct ModelConversation: Sendable {
         for part in Self.objects(content) {
             let type = part["type"] as? String ?? ""
             if let text = part["text"] as? String { turn.text += text }
+            if let name = part["tool_name"] as? String { turn.text += name }
             if type.contains("image") { turn.images += 1 }
             // A tool's result has content of its own.
             if type == "tool_result" { add(.tool, part["content"]) }

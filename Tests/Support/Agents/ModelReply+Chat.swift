@@ -42,6 +42,7 @@ extension ModelReply.Arguments {
                 switch value {
                 case .text(let text): text
                 case .list(let items): items
+                case .number(let number): number
                 }
             }
         }

@@ -63,8 +63,15 @@ public enum RealAgent: String, Sendable, CaseIterable {
         }
     }
 
-    /// Without a terminal, mistral-vibe has no way to show its model a picture.
-    public var showsPictures: Bool { self != .mistralVibe }
+    /// What it hands to its model on the way.
+    public var sights: [AgentTask.Sight] {
+        switch self {
+        case .claudeCode: [.file, .picture, .error, .foundTool]
+        case .codex, .openAIAgents, .pydanticAI, .smolagents, .aider: [.file, .picture, .error]
+        // Without a terminal, it has no way to show its model a picture.
+        case .mistralVibe: [.file, .error]
+        }
+    }
 
     /// Where it asks, unless a variant says otherwise.
     public var route: String {

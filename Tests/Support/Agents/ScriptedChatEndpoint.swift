@@ -20,7 +20,7 @@ public final class ScriptedChatEndpoint: Sendable {
         strict: StrictChat = StrictChat(), model: ScriptedModel = ScriptedModel(), manners: ModelReply.ChatManners = .exact
     ) throws {
         let refusals = refusals
-        endpoint = try FakeEndpoint("chat", kind: .openAI, available: ["m", "gpt-5.5"]) { connection, request in
+        endpoint = try FakeEndpoint("chat", kind: .openAI, available: ["m", "gpt-5.5", "gpt-6-sol"]) { connection, request in
             guard request.path == "/v1/chat/completions", request.method == "POST" else {
                 connection.answer(Self.error("Not found: \(request.path)", "not_found_error"), status: "404 Not Found")
                 return

@@ -12,6 +12,7 @@ public struct ModelReply: Sendable, Equatable {
     public enum ArgumentValue: Sendable, Equatable {
         case text(String)
         case list([String])
+        case number(Int)
     }
 
     public struct Call: Sendable, Equatable {
@@ -54,10 +55,6 @@ public struct ScriptedModel: Sendable {
 
     public init(thought: String = "") { self.thought = thought }
 
-    static let pictureSentence = "The picture was there."
-    /// What the agent must end with: the model only says it of what reached it.
-    static let lastSentences = ["The file says \(AgentTask.word).", pictureSentence, "The error was told."]
-
     public func reply(to conversation: ModelConversation) -> ModelReply {
         var reply = ModelReply(thinking: thought)
         guard let (task, before, after) = conversation.work else {
@@ -84,14 +81,15 @@ public struct ScriptedModel: Sendable {
 
     // MARK: With tools
 
-    private enum Step { case read, readMissing, look, edit, run }
+    private enum Step { case read, readMissing, look, edit, run, search, useFound, useNamespaced }
 
     private func act(
         _ reply: inout ModelReply, _ turns: Int, _ task: AgentTask, _ tools: [ModelConversation.Tool], _ seen: [ModelConversation.Turn]
     ) {
         let toolbox = Toolbox(tools: tools, task: task)
-        let plan: [[Step]] = (task.manner == .parallel ? [[.read, .readMissing]] : [[.read], [.readMissing]]) + [[.look], [.edit], [.run]]
-        let calls = plan.map { $0.compactMap { toolbox.call($0) } }.filter { !$0.isEmpty }
+        let plan: [[Step]] = (task.manner == .parallel ? [[.read, .readMissing]] : [[.read], [.readMissing]])
+        let whole = plan + [[.look], [.edit], [.run], [.search], [.useFound], [.useNamespaced]]
+        let calls = whole.map { $0.compactMap { toolbox.call($0) } }.filter { !$0.isEmpty }
         guard turns < calls.count else {
             let summary = summary(seen)
             if let answer = toolbox.answer(summary) {
@@ -109,11 +107,8 @@ public struct ScriptedModel: Sendable {
     /// Says of what has reached the model that it has.
     private func summary(_ seen: [ModelConversation.Turn]) -> String {
         let others = seen.filter { $0.role != .assistant }
-        let holds = [
-            others.contains { $0.text.contains(AgentTask.word) }, others.contains { $0.images > 0 },
-            others.contains { turn in ["does not exist", "No such file", "error", "Error"].contains { turn.text.contains($0) } },
-        ]
-        return "All is done. " + zip(Self.lastSentences, holds).filter(\.1).map(\.0).joined(separator: " ")
+        return (["All is done."] + AgentTask.Sight.allCases.filter { sight in others.contains(where: sight.isSeen) }.map(\.sentence))
+            .joined(separator: " ")
     }
 
     /// What the tools are called and want to be told, found out as a model does: from their names and schemas.
@@ -138,6 +133,13 @@ public struct ScriptedModel: Sendable {
             case .look: return tool("view_image", "Read").map { ($0.name, path(task.picture, of: $0)) }
             case .edit: return edit()
             case .run: return run(AgentTask.command)
+            // What is found stands behind everything else: it is only there from then on.
+            case .search: return tool("ToolSearch").map { ($0.name, .object(["query": .text("select:NotebookEdit"), "max_results": .number(5)])) }
+            case .useFound:
+                let notebook = task.folder + "/none.ipynb"
+                return tool("NotebookEdit").map { ($0.name, .object(["notebook_path": .text(notebook), "new_source": .text("x")])) }
+            // Flattened, its name has another in front.
+            case .useNamespaced: return tools.first { $0.name.hasSuffix("close_agent") }.map { ($0.name, .object(["target": .text("nobody")])) }
             }
         }
 
@@ -171,6 +173,12 @@ public struct ScriptedModel: Sendable {
         }
 
         private func run(_ command: String) -> Made? {
+            // It runs programs that run commands.
+            if let tool = tools.first(where: { $0.name.hasSuffix("__exec") }) {
+                let line = "cd \(task.folder) && \(command)"
+                let program = "const done = await tools.exec_command({cmd: \"\(line)\"}); text(done.output)"
+                return (tool.name, .object([tool.arguments.first ?? "input": .text(program)]))
+            }
             guard let tool = tool("Bash", "bash", "exec_command", "shell", "run_command") else { return nil }
             let line = "cd \(task.folder) && \(command)"
             var values: [String: ModelReply.ArgumentValue] = [:]

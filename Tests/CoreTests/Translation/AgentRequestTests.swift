@@ -41,6 +41,9 @@ import Testing
                 "system", "user", "assistant Read Read", "tool", "tool", "assistant Read", "tool", "user + picture", "assistant Edit", "tool",
                 "assistant Bash", "tool",
             ], offers: ["Bash", "Edit", "Read"]),
+        Row(
+            file: "messages.claude-code.tools-found",
+            turns: ["system", "user", "assistant FindTool", "tool", "assistant NotebookEdit", "tool"], offers: ["NotebookEdit", "FindTool"]),
         Row(file: "responses.codex.first", turns: ["system", "user"], offers: ["exec_command", "close_agent"], leavesOut: ["web_search"]),
         Row(
             file: "responses.codex.later", turns: codex + ["assistant exec_command", "tool", "assistant exec_command", "tool"],
@@ -49,6 +52,9 @@ import Testing
             file: "responses.codex-own-tools.later", turns: codex + ["assistant apply_patch", "tool", "assistant exec_command", "tool"],
             offers: ["exec_command", "apply_patch"], leavesOut: ["web_search"]),
         Row(file: "responses.codex-tools-as-input", turns: ["system", "user"], offers: ["exec", "wait", "send_message"]),
+        Row(
+            file: "responses.codex-tools-as-input.later", turns: ["system", "user", "assistant functions__exec", "tool"],
+            offers: ["exec", "wait", "send_message"]),
         Row(file: "responses.openai-agents", turns: coder, offers: ["read_file", "view_image"]),
         Row(file: "responses.openai-agents.streamed", turns: coder, offers: ["read_file", "view_image"]),
         Row(file: "responses.pydantic-ai", turns: coder, offers: ["read_file", "view_image"]),
@@ -65,8 +71,9 @@ import Testing
     /// What an endpoint that only has chat completions is asked: the only place here that knows how a request is translated.
     private static func chat(_ operation: Core.Operation, _ body: [UInt8]) throws -> [UInt8] {
         let translation = RequestTranslation(model: "m", words: EndpointWords(.openAI), id: "7", unixSeconds: 1_767_225_600)
-        let call = try translation.make(operation, try JSONValue(parsing: body))
-        guard case .request(let request) = call else { throw TestFailure("it was answered without asking anybody") }
+        guard case .request(let request) = try translation.make(operation, try JSONValue(parsing: body)) else {
+            throw TestFailure("it was answered without asking anybody")
+        }
         return request.body.bytes
     }
 
