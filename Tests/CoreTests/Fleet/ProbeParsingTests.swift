@@ -163,16 +163,18 @@ private func complaint(_ body: () throws(ProbeError) -> Void) -> String? {
 
 /// What breaks without these: a server that speaks an agent's dialect is not spoken to in it, or one is that does not.
 @Suite struct OptionalRouteTests {
-    @Test(arguments: [
-        (500, #"{"error":{"code":500,"message":"'messages' is required","type":"server_error"}}"#, true),
-        (400, #"{"error":{"code":400,"message":"'input' is required","type":"invalid_request_error"}}"#, true),
-        (422, #"{"detail":[{"type":"missing","loc":["body","messages"],"msg":"Field required"}]}"#, true),
-        (400, #"{"type":"error","error":{"type":"invalid_request_error","message":"model: Field required"}}"#, true),
-        (400, "missing or invalid 'model' key", true), (404, #"{"detail":"Not Found"}"#, false), (404, "404 page not found", false),
-        (404, #"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#, false), (405, "", false), (501, "", false),
-        (200, #"{"error":"Unexpected endpoint or method. (POST /v1/messages)"}"#, false),
-        (400, #"{"error":"Unexpected endpoint or method. (POST /v1/messages)"}"#, false), (500, "internal error", false), (401, "", nil), (503, "", nil),
-    ] as [(Int, String, Bool?)])
+    @Test(
+        arguments: [
+            (500, #"{"error":{"code":500,"message":"'messages' is required","type":"server_error"}}"#, true),
+            (400, #"{"error":{"code":400,"message":"'input' is required","type":"invalid_request_error"}}"#, true),
+            (422, #"{"detail":[{"type":"missing","loc":["body","messages"],"msg":"Field required"}]}"#, true),
+            (400, #"{"type":"error","error":{"type":"invalid_request_error","message":"model: Field required"}}"#, true),
+            (400, "missing or invalid 'model' key", true), (404, #"{"detail":"Not Found"}"#, false), (404, "404 page not found", false),
+            (404, #"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#, false), (405, "", false), (501, "", false),
+            (200, #"{"error":"Unexpected endpoint or method. (POST /v1/messages)"}"#, false),
+            (400, #"{"error":"Unexpected endpoint or method. (POST /v1/messages)"}"#, false), (500, "internal error", false), (401, "", nil),
+            (503, "", nil),
+        ] as [(Int, String, Bool?)])
     func anEmptyQuestionTellsWhetherTheRouteIsThere(status: Int, body: String, isThere: Bool?) {
         #expect(OpenAIProbe.hasRoute(status: status, body: Array(body.utf8)) == isThere)
     }
