@@ -45,6 +45,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
     /// When it became idle, for the pool.
     var idleSince: NIODeadline = .distantPast
     private let pool: UpstreamPool
+    let shelf: UpstreamPool.Shelf
     private var machine = UpstreamStateMachine()
     private var parser = ResponseParser()
     /// The beginning of a line that the next read will complete.
@@ -63,6 +64,7 @@ final class UpstreamHandler: ChannelDuplexHandler {
         self.endpoint = endpoint
         self.dialledAt = dialledAt
         self.pool = pool
+        shelf = pool.shelf(endpoint)
     }
 
     // MARK: From the exchange

@@ -8,12 +8,12 @@ import NIOCore
 /// Last in, first out: the connection used last is the one least likely to have been closed by the endpoint meanwhile.
 /// Bound to its event loop, hence not `Sendable`.
 final class UpstreamPool {
-    /// A class, so that a connection is taken and given with one look-up each.
-    private final class Shelf {
+    /// The connections to one endpoint. A class, so that each of them knows it, and is given back without a look-up.
+    final class Shelf {
         /// The one used last stands last.
-        var idle: [UpstreamHandler] = []
+        fileprivate var idle: [UpstreamHandler] = []
         /// When the endpoint moved or changed: nothing that was dialled before then serves another request.
-        var validSince: NIODeadline?
+        fileprivate var validSince: NIODeadline?
     }
 
     private var shelves: [EndpointID: Shelf] = [:]
@@ -44,7 +44,7 @@ final class UpstreamPool {
     /// The connection's request has been answered whole.
     func give(_ connection: UpstreamHandler) {
         let now = NIODeadline.now()
-        let shelf = shelf(connection.endpoint)
+        let shelf = connection.shelf
         guard !isClosed, isFit(connection, shelf, now), shelf.idle.count < idleLimit else {
             connection.close()
             return
@@ -55,11 +55,11 @@ final class UpstreamPool {
 
     /// It closed by itself.
     func forget(_ connection: UpstreamHandler) {
-        guard let shelf = shelves[connection.endpoint], let index = shelf.idle.firstIndex(where: { $0 === connection }) else { return }
-        shelf.idle.remove(at: index)
+        let shelf = connection.shelf
+        if let index = shelf.idle.firstIndex(where: { $0 === connection }) { shelf.idle.remove(at: index) }
     }
 
-    private func shelf(_ endpoint: EndpointID) -> Shelf {
+    func shelf(_ endpoint: EndpointID) -> Shelf {
         if let shelf = shelves[endpoint] { return shelf }
         let made = Shelf()
         shelves[endpoint] = made
