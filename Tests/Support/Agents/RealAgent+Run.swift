@@ -52,8 +52,8 @@ extension RealAgent {
         public let lastWords: String
     }
 
-    /// What ends a run whose agent goes on and on, seconds. With the machine to themselves they take 2 to 9.
-    private static let patience = 150.0
+    /// What ends a run whose agent goes on and on, seconds. With the machine to themselves they take 2 to 9, with a real model up to 30.
+    private static let patience = 240.0
 
     /// Runs it to its end, without a terminal, with a dummy key and nothing of this process's environment.
     public func run(_ errand: Errand) throws -> Outcome {
