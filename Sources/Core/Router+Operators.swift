@@ -43,7 +43,8 @@ extension Router {
         let config = self.config.withLockedValue { $0 }
         let view = OperatorView(
             fleet: shared.fleet.reports(), scheduler: scheduler, requests: requests, counters: counters, now: .now(), date: Date(),
-            lastAnswers: shared.fleet.lastAnswers(), figures: await workers.endpointFigures(), history: history.current)
+            lastAnswers: shared.fleet.lastAnswers(), words: shared.words, figures: await workers.endpointFigures(), history: history.current,
+            loads: shared.fleet.loads.histories())
         let health = shared.tokens.health
         let storage = StatusInfo.Storage(fault: health.fault, setAside: health.setAside ?? "")
         let figures = shared.accessLogHealth.figures
@@ -71,7 +72,8 @@ extension Router {
     func models() async -> [ModelInfo] {
         let aliases = config.withLockedValue { $0.modelAliases }
         return OperatorView.models(
-            fleet: shared.fleet.reports(), scheduler: shared.scheduler.snapshot(), aliases: aliases, figures: await workers.modelFigures())
+            fleet: shared.fleet.reports(), scheduler: shared.scheduler.snapshot(), aliases: aliases, figures: await workers.modelFigures(),
+            loads: shared.fleet.loads.histories())
     }
 
     /// Ends a request, wherever it is.

@@ -196,6 +196,9 @@ extension Config {
             overcommits: queue == .overcommit, affinity: affinity)
         settings.context = context
         settings.contextByModel = contextByModel
+        // Two spellings of one model: the higher one holds.
+        settings.contextMinimums = Dictionary(
+            contextMinimum.map { (ModelName.ollamaKey(modelAliases[$0] ?? $0), $1) }, uniquingKeysWith: { max($0, $1) })
         return settings
     }
 }

@@ -12,7 +12,7 @@ extension JSONCursor {
 
     /// A member's key, decoded.
     public func key(_ member: Member) -> String {
-        text(between: member.key)
+        text(between: member.key, hasEscapes: member.keyHasEscapes)
     }
 
     /// A whole number; nil where the value is no number, has a fraction or an exponent, or does not fit.
@@ -20,9 +20,11 @@ extension JSONCursor {
         guard value.kind == .number else { return nil }
         let isNegative = bytes[value.range.lowerBound] == UInt8(ascii: "-")
         var result = 0
-        for index in value.range.dropFirst(isNegative ? 1 : 0) {
+        var index = value.range.lowerBound + (isNegative ? 1 : 0)
+        while index < value.range.upperBound {
             let digit = bytes[index] &- UInt8(ascii: "0")
             guard digit < 10 else { return nil }
+            index += 1
             let (tens, overflowed) = result.multipliedReportingOverflow(by: 10)
             // Counted downwards for negative numbers, as there is one more of them.
             let (sum, carried) = isNegative ? tens.subtractingReportingOverflow(Int(digit)) : tens.addingReportingOverflow(Int(digit))
@@ -73,7 +75,7 @@ extension JSONCursor {
         // Most keys differ in their first byte already, unless that is an escape or a letter beyond ASCII, which may fold to one.
         let first = bytes[member.key.lowerBound]
         if first | 0x20 != name.utf8Start[0], first < 0x80, first != UInt8(ascii: "\\") { return false }
-        return spells(member, name)
+        return isKey(member.key, name) || spells(member, name)
     }
 
     @usableFromInline

@@ -74,8 +74,8 @@ public final class ControlClient {
     public func queue() throws(ControlError) -> QueueList { try call("queue", NoParams()) }
 
     /// Where a request for the model would go now, and why. `notFound` where no endpoint has it.
-    public func explain(_ model: String, route: String? = nil) throws(ControlError) -> ExplainInfo {
-        try call("explain", ExplainParams(model: model, route: route))
+    public func explain(_ model: String, route: String? = nil, numCtx: Int? = nil) throws(ControlError) -> ExplainInfo {
+        try call("explain", ExplainParams(model: model, route: route, numCtx: numCtx))
     }
 
     /// Ends a request: its client gets an error. `notFound` where there is none (any more).

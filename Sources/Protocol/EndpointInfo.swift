@@ -15,6 +15,12 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
         public var inFlight: Int
         /// How many may be in flight for it there; 0 from a daemon that does not tell.
         public var slots: Int
+        /// The options that it was loaded with (`num_ctx 8192`); nil where they are not known, or are the server's own affair.
+        public var configuration: String?
+        /// Nil where the router has had it loaded there never.
+        public var loads: LoadsInfo?
+        /// What the router counts with; nil where it knows nothing of the model there.
+        public var estimates: EstimatesInfo?
 
         public init(
             name: String, sizeVramBytes: Int? = nil, expiresAt: String? = nil, contextLength: Int? = nil, inFlight: Int = 0, slots: Int = 0
@@ -95,6 +101,8 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
     public var vramBytes: Int?
     /// Whether the endpoint gets a key of its own. The key itself is never told.
     public var hasKey = false
+    /// What it wants to hear beyond what its kind does, for people: configured, or learned from its answers; nil where nothing is known.
+    public var words: String?
     /// Over the last ten seconds.
     public var requestsPerSecond = 0.0
     /// Over the last ten seconds, streamed tokens counted as they pass.

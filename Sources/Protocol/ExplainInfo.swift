@@ -9,10 +9,13 @@ public struct ExplainInfo: Codable, Sendable, Equatable {
         public var name: String
         /// Negative where it saves time.
         public var seconds: Double
+        /// Answers by which it was measured, loads for a load; 0 for a guess, nil for what follows from other figures.
+        public var answers: Int?
 
-        public init(name: String, seconds: Double) {
+        public init(name: String, seconds: Double, answers: Int? = nil) {
             self.name = name
             self.seconds = seconds
+            self.answers = answers
         }
     }
 
@@ -32,6 +35,10 @@ public struct ExplainInfo: Codable, Sendable, Equatable {
         public var parts: [Part]
         /// The same in words.
         public var words: String
+        /// The options that the model is loaded with there (`num_ctx 8192`); nil where it is not, or they are not known.
+        public var configuration: String?
+        /// What is counted with there; nil for waiting in line.
+        public var estimates: EstimatesInfo?
 
         public init(
             endpoint: String, isChosen: Bool = false, why: String = "", obstacle: String = "", costS: Double? = nil, expectedS: Double? = nil,
@@ -72,11 +79,15 @@ public struct ExplainInfo: Codable, Sendable, Equatable {
 /// Parameters of `explain`.
 public struct ExplainParams: Codable, Sendable {
     public var model: String
-    /// A route such as `/api/chat`, as not every endpoint speaks each; nil for `/v1/chat/completions`.
+    /// A route such as `/api/chat`, as not every endpoint speaks each; nil for `/v1/chat/completions`, or for `/api/chat` where a context is
+    /// asked for.
     public var route: String?
+    /// Tokens of context that it asks for, on a route that can say so; nil for none.
+    public var numCtx: Int?
 
-    public init(model: String, route: String? = nil) {
+    public init(model: String, route: String? = nil, numCtx: Int? = nil) {
         self.model = model
         self.route = route
+        self.numCtx = numCtx
     }
 }

@@ -16,6 +16,12 @@ public struct ModelInfo: Codable, Sendable, Equatable {
         public var sizeVramBytes: Int?
         /// When the endpoint will unload it, RFC 3339; nil while unknown or not loaded.
         public var expiresAt: String?
+        /// The options that it was loaded with (`num_ctx 8192`); nil where they are not known, or are the server's own affair.
+        public var configuration: String?
+        /// Nil where the router has had it loaded there never.
+        public var loads: LoadsInfo?
+        /// What the router counts with; nil where it knows nothing of the model there.
+        public var estimates: EstimatesInfo?
 
         public init(
             endpoint: String, name: String, state: String, inFlight: Int, limit: Int, sizeVramBytes: Int? = nil, expiresAt: String? = nil

@@ -43,6 +43,10 @@ enum SimulatedFleet {
                     name: name, sizeVramBytes: 3_500_000_000 + place * 6_000_000_000, expiresAt: "2026-11-24T03:2\(4 + place):30Z",
                     contextLength: 8192, inFlight: place == 0 ? row.inFlight : 0, slots: row.limit)
             }
+            if row.name == "gpu-1" {
+                endpoint.loadedModels[0].configuration = "num_ctx 8192"
+                endpoint.loadedModels[0].loads = Sample.loads
+            }
             endpoint.polledAgoMs = 900
             return endpoint
         }
@@ -65,9 +69,11 @@ enum SimulatedFleet {
                     let loaded = endpoint.loadedModels.first { $0.name == row.name }
                     guard loaded != nil || endpoint.available.contains(row.name), endpoint.kind != "openai" else { return nil }
                     let state = loaded == nil ? "available" : endpoint.state == "loading" ? "loading" : "loaded"
-                    return .init(
+                    var place = ModelInfo.Place(
                         endpoint: endpoint.name, name: row.name, state: state, inFlight: loaded?.inFlight ?? 0, limit: endpoint.limit,
                         sizeVramBytes: loaded?.sizeVramBytes, expiresAt: loaded?.expiresAt)
+                    (place.configuration, place.loads) = (loaded?.configuration, loaded?.loads)
+                    return place
                 })
             model.contextLength = row.context
             model.aliases = index == 2 ? ["default"] : []

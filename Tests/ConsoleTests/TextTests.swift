@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import Protocol
 import Testing
 
 @testable import Console
@@ -54,5 +55,32 @@ import Testing
     ])
     func bytes(count: Int, text: String) {
         #expect(Quantity.bytes(count) == text)
+    }
+}
+
+@Suite struct EstimateWordsTests {
+    @Test func aGuessIsMarkedAndAMeasurementCounted() {
+        let measured = EstimatesInfo(
+            speed: 1.804, speedAnswers: 1, tokensPerSecond: 38.21, tokenAnswers: 62, loadS: 4.1, loads: 1, sizeBytes: 3_500_000_000,
+            isSizeMeasured: true)
+        #expect(measured.words == "38.2 tokens/s (62 answers), load 4.1s (1 load), 3.5 GB, speed 1.8 (1 answer)")
+        #expect(measured.shortRate == "38.2 (62)" && measured.shortLoad == "4.1s (1)" && measured.shortSpeed == "1.8 (1)")
+        let guessed = EstimatesInfo(loadS: 12, sizeBytes: 2_000_000_000)
+        #expect(guessed.words == "load 12s (a guess), 2.0 GB (a guess), speed 1 (a guess)")
+        #expect(guessed.shortRate == "" && guessed.shortLoad == "~12s" && guessed.shortSpeed == "~1")
+    }
+
+    /// A daemon may tell anything.
+    @Test func oddNumbersAreBorne() {
+        let odd = EstimatesInfo(speed: .nan, tokensPerSecond: .infinity, loadS: .infinity, sizeBytes: -1)
+        #expect(!odd.words.isEmpty && odd.shortSpeed == "~-" && !odd.shortLoad.isEmpty)
+    }
+
+    @Test func loadsAreSaidByTheirCause() {
+        let asked = LoadsInfo.Asked(options: "num_ctx 8192", address: "10.0.0.7", agent: "continue", reloads: 7)
+        let loads = LoadsInfo(first: 1, configuration: 14, asked: [asked])
+        #expect(loads.words == "1 first, 14 configuration" && loads.reloads == 14)
+        #expect(loads.asked.map(\.words) == ["num_ctx 8192 by 10.0.0.7 (continue), 7 times"])
+        #expect(LoadsInfo.Asked(options: "o", address: "", agent: "", reloads: 1).words == "o by the router, once")
     }
 }

@@ -38,7 +38,27 @@ public enum Sample {
         requests: .init(inFlight: 4, waiting: 2, total: 2016, completed: 1990, failed: 9, aborted: 5, rejected: 6), cache: CacheInfo(),
         storage: .init(fault: "", setAside: ""))
 
-    public static let models = [
+    /// Two who cannot agree on a context.
+    public static let loads = LoadsInfo(
+        first: 1, configuration: 14,
+        asked: [
+            .init(options: "num_ctx 32768", address: "10.0.0.9", agent: "", reloads: 7),
+            .init(options: "num_ctx 8192", address: "10.0.0.7", agent: "continue", reloads: 7),
+        ])
+
+    public static let estimates = EstimatesInfo(
+        speed: 1.8, speedAnswers: 62, tokensPerSecond: 38.2, tokenAnswers: 62, loadS: 4.1, loads: 15, sizeBytes: 3_500_000_000, isSizeMeasured: true)
+    public static let guesses = EstimatesInfo(loadS: 12, sizeBytes: 11_200_000_000)
+
+    public static let models = {
+        var models = plainModels
+        models[0].places[0].configuration = "num_ctx 8192"
+        models[0].places[0].loads = loads
+        models[0].places[0].estimates = estimates
+        return models
+    }()
+
+    private static let plainModels = [
         ModelInfo(
             name: "llama3.2:3b", sizeBytes: 2_019_393_189, parameterSize: "3.2B", quantization: "Q4_K_M", waiting: 2,
             places: [
@@ -70,15 +90,23 @@ public enum Sample {
             blockedBy: ["gpu-1: 4 of 4 slots taken", "gpu-2: draining"])
     ]
 
-    public static let explanation = ExplainInfo(
+    public static let explanation = {
+        var explanation = plainExplanation
+        explanation.options[0].configuration = "num_ctx 8192"
+        explanation.options[0].estimates = estimates
+        explanation.options[2].estimates = guesses
+        return explanation
+    }()
+
+    private static let plainExplanation = ExplainInfo(
         model: "llama3.2:3b",
         options: [
             .init(
                 endpoint: "gpu-1", isChosen: true, why: "affinity", costS: 0.18, expectedS: 0.18,
-                parts: [.init(name: "prefill", seconds: 0.62), .init(name: "warm", seconds: -0.44)],
-                words: "0.62 s to read the prompt, -0.44 s as its beginning is warm"),
+                parts: [.init(name: "prefill", seconds: 0.62, answers: 62), .init(name: "warm", seconds: -0.44, answers: 62)],
+                words: "0.62 s (62 answers) to read the prompt, -0.44 s as its beginning is warm"),
             .init(
-                endpoint: "", costS: 4.2, expectedS: 1.4, parts: [.init(name: "line", seconds: 1.4)],
+                endpoint: "", costS: 4.2, expectedS: 1.4, parts: [.init(name: "line", seconds: 1.4, answers: 0)],
                 words: "1.4 s (a guess) until a slot frees, 2 waiting"),
             .init(endpoint: "gpu-2", obstacle: "draining"),
         ], waiting: 2, demandPerSecond: 0.25)

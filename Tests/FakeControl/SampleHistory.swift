@@ -3,27 +3,22 @@
 
 import Foundation
 import Protocol
+import TestSupport
 
 /// Ten minutes, a day and a busy cache of the fleet of `Sample`, with curves as a fleet has them: a tide, bursts, and a fault.
 extension Sample {
     /// The moment of the sample, seconds since 1970: 2026-11-24T03:15:00Z.
     public static let wallS = 1_795_490_100
 
-    /// Numbers that look like chance and are the same everywhere: splitmix64.
+    /// Numbers that look like chance and are the same everywhere.
     public struct Dice: RandomNumberGenerator, Sendable {
-        private var state: UInt64
+        private var source: SplitMix
 
         public init(seed: UInt64) {
-            state = seed
+            source = SplitMix(seed: seed)
         }
 
-        public mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var value = state
-            value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-            return value ^ (value >> 31)
-        }
+        public mutating func next() -> UInt64 { source.next() }
 
         /// 0 to 1.
         public mutating func share() -> Double { Double(next() >> 11) / 9_007_199_254_740_992 }
@@ -84,6 +79,12 @@ extension Sample {
             .init(name: "llama3.2:3b", sizeVramBytes: 3_500_000_000, expiresAt: "2026-11-24T03:19:30Z", contextLength: 8192, inFlight: 2),
             .init(name: "qwen2.5-coder:14b", sizeVramBytes: 11_200_000_000, expiresAt: "2318-01-01T00:00:00Z", contextLength: 32_768, inFlight: 1),
         ]
+        endpoints[0].loadedModels[0].configuration = "num_ctx 8192"
+        endpoints[0].loadedModels[0].loads = Sample.loads
+        endpoints[0].loadedModels[1].configuration = "num_ctx 32768 (default)"
+        endpoints[0].loadedModels[1].loads = LoadsInfo(first: 1, evicted: 2)
+        endpoints[0].loadedModels[0].estimates = Sample.estimates
+        endpoints[0].loadedModels[1].estimates = Sample.guesses
         endpoints[0].vramBytes = 24_000_000_000
         endpoints[0].retriesTotal = 1
         endpoints[0].clientErrorsTotal = 14

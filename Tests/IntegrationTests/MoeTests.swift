@@ -31,7 +31,7 @@ import Testing
             let answer = try RawClient.post(port: daemon.port, "/api/chat", Self.chat + #","stream":false}"#)
             #expect(answer.status == 200 && answer.text.contains(#""content":"word0 word1"#), "\(answer.text)")
             #expect(
-                answer.text.contains(#""prompt_eval_count":77,"#) && answer.text.contains(#""eval_count":35,"#),
+                answer.text.contains(#""prompt_eval_count":77,"#) && answer.text.contains(#""eval_count":35"#),
                 "seven times 11 and 5: \(answer.text)")
             let requests = endpoints.flatMap(\.requests)
             let parts = requests.map(Self.part)

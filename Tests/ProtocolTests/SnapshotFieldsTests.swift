@@ -20,10 +20,17 @@ import Testing
         endpoint.retriesTotal = 9
         endpoint.clientErrorsTotal = 10
         endpoint.loadedModels = [.init(name: "a", sizeVramBytes: 11, expiresAt: "e", contextLength: 12, inFlight: 13, slots: 14)]
+        let loads = LoadsInfo(first: 1, evicted: 2, configuration: 3, asked: [.init(options: "o", address: "a", agent: "g", reloads: 4)])
+        endpoint.loadedModels[0].configuration = "num_ctx 12"
+        endpoint.loadedModels[0].loads = loads
+        let estimates = EstimatesInfo(
+            speed: 1.5, speedAnswers: 1, tokensPerSecond: 2.5, tokenAnswers: 3, loadS: 4.5, loads: 5, sizeBytes: 6, isSizeMeasured: true)
+        endpoint.loadedModels[0].estimates = estimates
         endpoint.setAside = [.init(model: "a", reason: "r", since: "s", retryAt: "t")]
         endpoint.slots = 17
         endpoint.vramBytes = 14
         endpoint.hasKey = true
+        endpoint.words = "for m: refuses: [user]"
         endpoint.requestsPerSecond = 15.25
         endpoint.tokensPerSecond = 1.0 / 3
         (endpoint.headP50Ms, endpoint.headP95Ms) = (1, 2)
@@ -71,6 +78,9 @@ import Testing
         var model = ModelInfo(
             name: "m", sizeBytes: 1, parameterSize: "p", quantization: "q", waiting: 2,
             places: [.init(endpoint: "e", name: "n", state: "s", inFlight: 1, limit: 2, sizeVramBytes: 3, expiresAt: "x")])
+        model.places[0].configuration = "num_ctx 12"
+        model.places[0].loads = loads
+        model.places[0].estimates = estimates
         model.aliases = ["alias"]
         model.contextLength = 3
         model.requestsTotal = 4

@@ -37,4 +37,15 @@ import Testing
         #expect(with.warmShare >= 0.85)
         #expect(with.followUps > 200)
     }
+
+    /// Three keys of ten ask for another context: without regard to it, the models are loaded for every second request.
+    @Test func requestsForAnotherContextGatherWhereItIsLoaded() {
+        let shape = TrafficShape.configurations(load: 0.7, duration: 1200)
+        let seed = ComparedRule.seed.run(shape, seeds: [103, 104])
+        let asked = ComparedRule.expectedTime.run(shape, seeds: [103, 104])
+        let shared = ComparedRule.share.run(shape, seeds: [103, 104])
+        #expect(seed.reloads > 300)
+        #expect(Double(asked.reloads) < 0.1 * Double(seed.reloads) && asked.meanFirstToken < 0.2 * seed.meanFirstToken)
+        #expect(Double(shared.reloads) < 0.02 * Double(seed.reloads) && shared.meanFirstToken < asked.meanFirstToken)
+    }
 }

@@ -13,6 +13,9 @@ struct Bars {
     var results: [Cell: Outcome] = [:]
     var conversations: [ComparedRule: Outcome] = [:]
     var flood: Outcome?
+    /// Where three keys of ten ask for another context, and where the same keys ask for the same, by load.
+    var configurations: [Cell: Outcome] = [:]
+    var sameConfigurations: [Double: Outcome] = [:]
     private var areMet = true
 
     /// - Returns: whether all are met.
@@ -32,6 +35,20 @@ struct Bars {
         if let with = conversations[.expectedTime], let without = conversations[.noAffinity] {
             atLeast(0.9, "follow-up turns that find their prefix warm", with.warmShare)
             atMost(1, "mean against affinity off", with.meanFirstToken / without.meanFirstToken)
+        }
+        return reportConfigurations()
+    }
+
+    mutating func reportConfigurations() -> Bool {
+        let load = 0.7
+        let seed = configurations[Cell(rule: .seed, load: load)]
+        for (rule, name, bar) in [(ComparedRule.expectedTime, "as_asked", 0.1), (.share, "share", 0.02)] {
+            let ours = configurations[Cell(rule: rule, load: load)]
+            let reloads = seed.flatMap { seed in ours.map { Double($0.reloads) / Double(seed.reloads) } }
+            atMost(bar, "reloads for another context against the seed system's, context: \(name), load \(load)", reloads)
+            let same = sameConfigurations[load]
+            let mean = same.flatMap { same in ours.map { $0.meanFirstToken / same.meanFirstToken } }
+            atMost(1.3, "mean against the same fleets where all ask for the same, context: \(name), load \(load)", mean)
         }
         return areMet
     }

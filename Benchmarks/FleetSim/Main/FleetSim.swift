@@ -6,10 +6,11 @@ import Foundation
 
 /// `make fleet-sim`: rules side by side on fleets that nothing was tuned on, and whether the bars are met.
 ///
-///     fleet-sim            the table and the bars
-///     fleet-sim --cost     what one decision costs
-///     fleet-sim --day      a day of 64 endpoints and 200 models
-///     fleet-sim --tuning   the table for the fleets that the constants were tuned on
+///     fleet-sim                    the table and the bars
+///     fleet-sim --configurations   of the table only what requests with other contexts come to
+///     fleet-sim --cost             what one decision costs
+///     fleet-sim --day              a day of 64 endpoints and 200 models
+///     fleet-sim --tuning           the same for the fleets that the constants were tuned on
 ///
 /// Exit status: 0 every bar is met, 1 one is missed.
 @main struct FleetSim {
@@ -23,9 +24,11 @@ import Foundation
         let seeds: [UInt64] = arguments.contains("--tuning") ? Array(1...6) : Array(101...148)
         var bars = Bars()
         print("\(seeds.count) fleets of 6 endpoints and 12 models, an hour each; times in seconds")
+        configurations(seeds, &bars)
+        if arguments.contains("--configurations") { return bars.reportConfigurations() }
         for load in [0.4, 0.7, 0.9, 1.1] {
             Report.heading(load)
-            for rule in ComparedRule.allCases where rule != .noAffinity {
+            for rule in ComparedRule.allCases where rule != .noAffinity && rule != .share {
                 let outcome = rule.run(TrafficShape(load: load, duration: 3600), seeds: seeds)
                 Report.row(rule.rawValue, outcome)
                 bars.results[Bars.Cell(rule: rule, load: load)] = outcome
@@ -43,6 +46,21 @@ import Foundation
         bars.flood = ComparedRule.expectedTime.run(.flood(duration: 1200), seeds: seeds)
         if let flood = bars.flood { Report.row(ComparedRule.expectedTime.rawValue, flood) }
         return bars.report()
+    }
+
+    private static func configurations(_ seeds: [UInt64], _ bars: inout Bars) {
+        for load in [0.4, 0.7, 0.9] {
+            print("\nthree keys of ten ask for another context, load \(load)")
+            Report.columns()
+            for rule in [ComparedRule.seed, .strict, .expectedTime, .active, .share] {
+                let outcome = rule.run(.configurations(load: load, duration: 3600), seeds: seeds)
+                Report.row(rule.rawValue, outcome)
+                bars.configurations[Bars.Cell(rule: rule, load: load)] = outcome
+            }
+            let same = ComparedRule.expectedTime.run(.configurations(load: load, duration: 3600, differ: false), seeds: seeds)
+            Report.row("all ask for the same", same)
+            bars.sameConfigurations[load] = same
+        }
     }
 
     private static func day() -> Bool {

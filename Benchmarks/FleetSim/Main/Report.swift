@@ -5,7 +5,7 @@ import FleetSimulation
 
 /// Rows of the table.
 enum Report {
-    private static let names = ["mean", "p50", "p95", "p99", "whole p95", "loads", "early", "left", "refused", "jain", "warm"]
+    private static let names = ["mean", "p50", "p95", "p99", "whole p95", "loads", "reloads", "early", "left", "refused", "jain", "warm"]
 
     static func heading(_ load: Double) {
         print("\nload \(load)")
@@ -18,7 +18,8 @@ enum Report {
         let times = [outcome.meanFirstToken] + [0.5, 0.95, 0.99].map { Outcome.quantile($0, of: outcome.firstTokens) }
         let cells =
             times.map { number($0) } + [number(Outcome.quantile(0.95, of: outcome.wholes))]
-            + ["\(outcome.loads)", "\(outcome.early)", "\(outcome.left)", "\(outcome.refused)", number(outcome.fairness), number(outcome.warmShare)]
+            + [outcome.loads, outcome.reloads, outcome.early, outcome.left, outcome.refused].map { "\($0)" }
+            + [number(outcome.fairness), number(outcome.warmShare)]
         print(pad(name, 28, right: false) + cells.map { pad($0, 10) }.joined())
     }
 

@@ -12,6 +12,7 @@ public enum ComparedRule: String, CaseIterable, Sendable {
     case expectedTime = "least expected time"
     case active = "the same, placement: active"
     case noAffinity = "the same, no affinity"
+    case share = "the same, context: share"
     case bound = "bound: all resident"
 
     func make(_ fleet: FleetShape) -> any RoutingRule {
@@ -23,6 +24,7 @@ public enum ComparedRule: String, CaseIterable, Sendable {
         case .expectedTime: SchedulerRule(fleet: fleet)
         case .active: SchedulerRule(fleet: fleet, settings: SchedulerSettings(placement: .active))
         case .noAffinity: SchedulerRule(fleet: fleet, settings: SchedulerSettings(affinity: false))
+        case .share: SchedulerRule(fleet: fleet, settings: .sharing)
         case .bound: Bound()
         }
     }
@@ -42,5 +44,13 @@ public enum ComparedRule: String, CaseIterable, Sendable {
     public func run(_ traffic: Traffic, on fleet: FleetShape, polling: Simulation.Polling = Simulation.Polling()) -> Outcome {
         var simulation = Simulation(fleet: fleet, traffic: traffic, rule: make(fleet), polling: polling)
         return simulation.run()
+    }
+}
+
+extension SchedulerSettings {
+    fileprivate static var sharing: SchedulerSettings {
+        var settings = SchedulerSettings()
+        settings.context = .share
+        return settings
     }
 }

@@ -10,6 +10,8 @@ public struct Outcome: Sendable, Equatable {
     public private(set) var servedByKey: [Int]
     public private(set) var askedByKey: [Int]
     public var loads = 0
+    /// Of those, of models that were in memory with another configuration.
+    public var reloads = 0
     /// Evictions of models that were wanted again within a minute.
     public var early = 0
     /// Follow-up turns, and those of them that found their prefix warm.
@@ -48,6 +50,7 @@ public struct Outcome: Sendable, Equatable {
         left += other.left
         refused += other.refused
         loads += other.loads
+        reloads += other.reloads
         early += other.early
         followUps += other.followUps
         warm += other.warm

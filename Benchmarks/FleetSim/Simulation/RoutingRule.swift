@@ -23,9 +23,10 @@ public protocol RoutingRule: AnyObject {
 }
 
 public enum RoutingOrder {
-    case send(request: Int, machine: Int)
+    /// - `context`: what the request is made to ask for instead of its own; nil where it goes on as it came.
+    case send(request: Int, machine: Int, context: Int? = nil)
     case refuse(request: Int)
-    case load(model: Int, machine: Int)
+    case load(model: Int, machine: Int, context: Int?)
 }
 
 public struct RequestEnd {
@@ -33,6 +34,8 @@ public struct RequestEnd {
     /// Seconds from sending.
     public var firstToken: Double?
     public var whole: Double
+    /// Of the load that it waited for, as the machine tells; zero where its model was in memory.
+    public var load = 0.0
 }
 
 /// What a rule may look at. The real scheduler uses the time alone; comparison rules may see the truth, or an old copy of it.

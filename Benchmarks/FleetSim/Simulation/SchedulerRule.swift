@@ -51,8 +51,11 @@ public final class SchedulerRule: RoutingRule {
             let tokens = isLast ? request.promptTokens : request.sharedTokens * (turn + 1) / max(1, request.turn)
             prefix.append(PrefixChain.Step(hash: Self.hash(request.conversation, turn), tokens: tokens))
         }
-        return Ask(
-            model: fleet.models[request.model].name, needs: RouteNeeds(.ollamaAPI), tenant: Tenant("key\(request.key)"), prefix: prefix)
+        var ask = Ask(
+            model: fleet.models[request.model].name, needs: RouteNeeds(.ollamaAPI), tenant: Tenant("key\(request.key)"), prefix: prefix,
+            options: request.context.map { RunnerOptions(contextLength: Int32($0)) })
+        ask.takesContext = true
+        return ask
     }
 
     private static func hash(_ conversation: Int, _ turn: Int) -> UInt64 {
@@ -62,7 +65,7 @@ public final class SchedulerRule: RoutingRule {
 
     private func send(_ request: Int, _ grant: Grant) -> RoutingOrder {
         leases[request] = grant
-        return .send(request: request, machine: grant.endpoint.rawValue)
+        return .send(request: request, machine: grant.endpoint.rawValue, context: (grant.context?.tokens).map(Int.init))
     }
 
     public func firstToken(_ request: Int, _ view: FleetView) -> [RoutingOrder] {
@@ -72,10 +75,12 @@ public final class SchedulerRule: RoutingRule {
 
     public func ended(_ request: Int, _ end: RequestEnd, _ view: FleetView) -> [RoutingOrder] {
         guard let grant = leases.removeValue(forKey: request) else { return [] }
+        // A load that the scheduler knows of is told as it is, whatever part of it this request has waited for.
+        let load = grant.wasLoaded ? end.load : view.servers[grant.endpoint.rawValue].loadTime(view.trace[request].model)
         let told = LeaseEnd(
             outcome: end.hasLeft ? .aborted : .completed, timeToFirstToken: end.firstToken.map(Self.amount), serviceTime: Self.amount(end.whole),
             tokens: end.hasLeft ? 0 : view.trace[request].outputTokens,
-            loadTime: grant.wasLoaded ? nil : Self.amount(view.servers[grant.endpoint.rawValue].loadTime(view.trace[request].model)))
+            loadTime: load > 0 ? Self.amount(load) : nil)
         return orders(scheduler.release(grant.lease, told, now: Self.deadline(view.now)))
     }
 
@@ -109,9 +114,9 @@ public final class SchedulerRule: RoutingRule {
                 guard let request = requests.removeValue(forKey: ticket) else { return nil }
                 tickets[request] = nil
                 return .refuse(request: request)
-            case .load(let endpoint, let name, options: _):
+            case .load(let endpoint, let name, let options):
                 guard let model = models[name] else { return nil }
-                return .load(model: model, machine: endpoint.rawValue)
+                return .load(model: model, machine: endpoint.rawValue, context: options?.contextLength.map(Int.init))
             }
         }
     }

@@ -34,10 +34,11 @@ public struct ServerWork: Sendable {
         self.context = context
     }
 
-    init(_ asked: SimulatedRequest, request: Int) {
+    /// - Parameter context: what the router has it ask for instead of its own.
+    init(_ asked: SimulatedRequest, request: Int, context: Int?) {
         self.init(
             request: request, model: asked.model, conversation: asked.conversation, promptTokens: asked.promptTokens,
-            sharedTokens: asked.sharedTokens, outputTokens: asked.outputTokens)
+            sharedTokens: asked.sharedTokens, outputTokens: asked.outputTokens, context: context ?? asked.context)
     }
 }
 

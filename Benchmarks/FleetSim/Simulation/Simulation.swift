@@ -80,6 +80,7 @@ public struct Simulation {
             handle(next.event)
         }
         outcome.loads = view.servers.map(\.loads).reduce(0, +)
+        outcome.reloads = view.servers.map(\.reloads).reduce(0, +)
         return outcome
     }
 
@@ -115,8 +116,10 @@ public struct Simulation {
 
     private func report(_ machine: Int) -> EndpointReport {
         let server = view.servers[machine]
-        let loaded = view.fleet.models.indices.filter { server.models[$0].isResident }.map {
-            LoadedModel(name: view.fleet.models[$0].name, sizeVramBytes: view.fleet.models[$0].size)
+        let loaded = view.fleet.models.indices.filter { server.models[$0].isResident }.map { model in
+            var loaded = LoadedModel(name: view.fleet.models[model].name, sizeVramBytes: view.fleet.models[model].size)
+            loaded.contextLength = server.models[model].context
+            return loaded
         }
         return EndpointReport(
             state: EndpointState(phase: .up, since: NIODeadline.uptimeNanoseconds(0)), models: listing[machine], loaded: loaded)
@@ -125,16 +128,16 @@ public struct Simulation {
     private mutating func carryOut(_ orders: [RoutingOrder]) {
         for order in orders {
             switch order {
-            case .send(let request, let machine):
+            case .send(let request, let machine, let context):
                 states[request] = .sent(machine: machine, at: view.now, firstToken: nil)
                 view.servers[machine].advance(to: view.now)
                 view.servers[machine].expireIdle(now: view.now)
-                view.servers[machine].arrive(ServerWork(view.trace[request], request: request), now: view.now)
+                view.servers[machine].arrive(ServerWork(view.trace[request], request: request, context: context), now: view.now)
                 hear(machine)
             case .refuse(let request): finish(request, firstToken: nil, hasLeft: false)
-            case .load(let model, let machine):
+            case .load(let model, let machine, let context):
                 view.servers[machine].advance(to: view.now)
-                view.servers[machine].preload(model, now: view.now)
+                view.servers[machine].preload(model, context: context, now: view.now)
                 hear(machine)
             }
         }
@@ -155,7 +158,7 @@ public struct Simulation {
                 guard case .sent(_, let at, let first) = states[request] else { continue }
                 outcome.count(view.trace[request], warm: figures.warmTokens)
                 finish(request, firstToken: first, hasLeft: false)
-                let end = RequestEnd(hasLeft: false, firstToken: first.map { $0 - at }, whole: view.now - at)
+                let end = RequestEnd(hasLeft: false, firstToken: first.map { $0 - at }, whole: view.now - at, load: figures.load)
                 carryOut(rule.ended(request, end, view))
             case .loaded(let model, let seconds): carryOut(rule.preloaded(model, on: machine, seconds: seconds, view))
             case .evicted(let model): lastEviction[model].append(view.now)

@@ -17,6 +17,8 @@ public struct SimulatedRequest: Sendable {
     public var outputTokens: Int
     /// Seconds after which the client leaves if no token has come.
     public var patience: Double
+    /// Tokens of context that it asks for (`num_ctx`); nil where it asks for none.
+    public var context: Int?
 }
 
 /// How requests come.
@@ -37,6 +39,8 @@ public struct TrafficShape: Sendable {
     public var outputTokens = 150.0
     /// Relative demand of the keys.
     public var keys: [Double] = [8, 4, 2, 1, 1]
+    /// Tokens of context that the keys ask for; a key beyond the last asks for none.
+    public var contexts: [Int?] = []
 
     public init(load: Double, duration: Double) {
         self.load = load
@@ -48,6 +52,15 @@ public struct TrafficShape: Sendable {
         var shape = TrafficShape(load: load, duration: duration)
         shape.followUp = 0.8
         shape.promptTokens = 1500
+        return shape
+    }
+
+    /// Ten keys that want as much of everything. With `differ`, three of them ask for another context than the rest. The requests are the
+    /// same either way.
+    public static func configurations(load: Double, duration: Double, differ: Bool = true) -> TrafficShape {
+        var shape = TrafficShape(load: load, duration: duration)
+        shape.keys = Array(repeating: 1, count: 10)
+        if differ { shape.contexts = [16_384, 16_384, 16_384] }
         return shape
     }
 
@@ -145,7 +158,8 @@ private struct Source {
             requests.append(
                 SimulatedRequest(
                     at: at, model: model, key: key, conversation: conversation, turn: turn, promptTokens: prompt, sharedTokens: shared,
-                    outputTokens: output, patience: isImpatient ? 2 + random.exponential(mean: 20) : 300))
+                    outputTokens: output, patience: isImpatient ? 2 + random.exponential(mean: 20) : 300,
+                    context: key < shape.contexts.count ? shape.contexts[key] : nil))
             guard random.unit() < shape.followUp else { return }
             prompt += output
             shared = prompt

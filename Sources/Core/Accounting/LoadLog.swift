@@ -14,17 +14,21 @@ final class LoadLog: Sendable {
     /// For whom a model is loaded; the fact `for` of the event.
     enum Cause {
         /// Its id.
-        case request(String)
+        case request(String, by: Asker? = nil)
         case `operator`
         /// Pinned, or loaded ahead of need.
         case placement
 
         var words: String {
             switch self {
-            case .request(let id): "request \(id)"
+            case .request(let id, by: _): "request \(id)"
             case .operator: "an operator"
             case .placement: "placement"
             }
+        }
+
+        var asker: Asker? {
+            if case .request(_, by: let asker) = self { asker } else { nil }
         }
     }
 
@@ -60,7 +64,16 @@ final class LoadLog: Sendable {
         var began: [Key: (at: NIODeadline, isAwaited: Bool)] = [:]
         /// Told already, and not yet seen by a poll.
         var told: Set<Key> = []
+        var histories: [Key: LoadHistory] = [:]
+
+        /// Changes what is known of a model's loads, up to a number of them that no fleet has.
+        mutating func note<Result>(_ key: Key, _ change: (inout LoadHistory) -> Result) -> Result? {
+            guard histories[key] != nil || histories.count < LoadLog.historyLimit else { return nil }
+            return change(&histories[key, default: LoadHistory()])
+        }
     }
+
+    private static let historyLimit = 16_384
 
     private let state = NIOLockedValueBox(State())
     private let logger: Logger
@@ -78,27 +91,48 @@ final class LoadLog: Sendable {
         _ model: String, on endpoint: Endpoint, for cause: Cause, _ why: LoadCause? = nil, _ options: RunnerOptions? = nil, now: NIODeadline = .now()
     ) -> Load {
         let key = Key(endpoint: endpoint.id, name: endpoint.name, model: model)
-        let isNew = state.withLockedValue { state in
-            if state.began[key]?.isAwaited ?? false { return false }
+        let (isNew, thrash) = state.withLockedValue { state -> (Bool, Thrash?) in
+            // A load for other options is another load, though one may be under way.
+            if state.began[key]?.isAwaited ?? false, why != .configuration { return (false, nil) }
             state.began[key] = (now, true)
-            return true
+            let thrash = state.note(key) { $0.note(isReload: why == .configuration, options ?? .unset, by: cause.asker, now: now) }
+            return (true, thrash ?? nil)
         }
         if isNew {
             var facts = key.facts
             facts["for"] = "\(cause.words)"
+            if let asker = cause.asker {
+                facts["client"] = "\(asker.address)"
+                if !asker.product.isEmpty { facts["agent"] = "\(asker.product)" }
+            }
             if why == .configuration {
                 facts["cause"] = "\(LoadCause.configuration.rawValue)"
                 facts["options"] = "\((options ?? .unset).words)"
             }
             logger.info("model load began", metadata: facts)
         }
+        if let thrash {
+            var facts = key.facts
+            facts["reloads"] = "\(thrash.reloads)"
+            facts["avoidable"] = "\(thrash.avoidable)"
+            logger.warning("\(thrash.words(endpoint.name, model))", metadata: facts)
+        }
         return Load(self, key)
+    }
+
+    /// The loads since the start, by endpoint and by the model's name there.
+    func histories() -> [EndpointID: [String: LoadHistory]] {
+        let all = state.withLockedValue { $0.histories }
+        var result: [EndpointID: [String: LoadHistory]] = [:]
+        for (key, history) in all where !history.counts.isEmpty { result[key.endpoint, default: [:]][key.model] = history }
+        return result
     }
 
     private func ended(_ key: Key, now: NIODeadline) {
         let began = state.withLockedValue { state -> NIODeadline? in
             guard let began = state.began.removeValue(forKey: key) else { return nil }
             state.told.insert(key)
+            state.note(key) { $0.found() }
             return began.at
         }
         if let began { tellLoaded(key, now - began) }
@@ -124,6 +158,7 @@ final class LoadLog: Sendable {
             for name in held.sorted() {
                 let key = Key(endpoint: endpoint.id, name: endpoint.name, model: name)
                 let wasTold = state.told.remove(key) != nil
+                state.note(key) { $0.found() }
                 guard !was.contains(name) else { continue }
                 if let began = state.began.removeValue(forKey: key) {
                     loaded.append((key, now - began.at))

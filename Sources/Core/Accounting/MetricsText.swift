@@ -86,14 +86,14 @@ extension MetricsText {
         ] { sample("routerd_outcomes_total", [("outcome", outcome)], Double(count)) }
         family("routerd_requests_total", "counter", "Requests by route, model, endpoint and status; 499 is a client that left.")
         let places = metrics.places.values.sorted { ($0.endpointName, $0.model) < ($1.endpointName, $1.model) }
-        func requests(_ counts: [WorkerMetrics.Kind: Int], _ endpoint: String, _ model: String) {
-            for (kind, count) in counts.sorted(by: { ($0.key.action.label, $0.key.status) < ($1.key.action.label, $1.key.status) }) {
+        func requests(_ counts: [(kind: WorkerMetrics.Kind, count: Int)], _ endpoint: String, _ model: String) {
+            for (kind, count) in counts.sorted(by: { ($0.kind.action.label, $0.kind.status) < ($1.kind.action.label, $1.kind.status) }) {
                 let labels = [("route", kind.action.label), ("model", model), ("endpoint", endpoint), ("status", String(kind.status))]
                 sample("routerd_requests_total", labels, Double(count))
             }
         }
-        for place in places { requests(place.requests, place.endpointName, place.model) }
-        requests(metrics.others, "", "")
+        for place in places { requests(place.requests.all, place.endpointName, place.model) }
+        requests(metrics.others.map { ($0.key, $0.value) }, "", "")
         func labels(_ place: WorkerMetrics.Place) -> Labels { [("endpoint", place.endpointName), ("model", place.model)] }
         family("routerd_tokens_total", "counter", "Tokens of prompts and of answers, as the endpoints tell them.")
         for place in places {

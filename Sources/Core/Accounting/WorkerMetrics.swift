@@ -17,6 +17,19 @@ struct WorkerMetrics: Sendable {
         fileprivate var hasTimes: Bool { status < 400 || status == 499 }
     }
 
+    /// How often each kind came. A list, as a model has few kinds, and mostly the first: comparing costs less than a dictionary's hashing.
+    struct KindCounts: Sendable {
+        private(set) var all: [(kind: Kind, count: Int)] = []
+
+        mutating func add(_ count: Int, _ kind: Kind) {
+            for index in all.indices where all[index].kind == kind {
+                all[index].count += count
+                return
+            }
+            all.append((kind, count))
+        }
+    }
+
     /// One model on one endpoint.
     struct Place: Sendable {
         let endpoint: EndpointID
@@ -24,7 +37,7 @@ struct WorkerMetrics: Sendable {
         /// As the endpoint spells it.
         let model: String
         let tokenKey: TokenKey
-        var requests: [Kind: Int] = [:]
+        var requests = KindCounts()
         var timeToHead = Histogram(bounds: Histogram.seconds)
         var timeToFirstToken = Histogram(bounds: Histogram.seconds)
         /// Whole answers, and whole answers of vectors.
@@ -43,7 +56,7 @@ struct WorkerMetrics: Sendable {
         }
 
         fileprivate mutating func count(_ kind: Kind, _ timings: AnswerTimings?, _ tokens: TokenSum) {
-            requests[kind, default: 0] += 1
+            requests.add(1, kind)
             if let timings, kind.hasTimes { record(timings) }
             self.tokens += tokens
             untold += tokens
@@ -61,7 +74,7 @@ struct WorkerMetrics: Sendable {
         }
 
         fileprivate mutating func add(_ other: Place) {
-            for (kind, count) in other.requests { requests[kind, default: 0] += count }
+            for (kind, count) in other.requests.all { requests.add(count, kind) }
             timeToHead.add(other.timeToHead)
             timeToFirstToken.add(other.timeToFirstToken)
             wholeTime.add(other.wholeTime)
@@ -116,7 +129,7 @@ struct WorkerMetrics: Sendable {
     /// By the models' names as endpoints spell them.
     var models: [String: OfModel] {
         places.values.reduce(into: [:]) { models, place in
-            models[place.model, default: OfModel()].requests += place.requests.values.reduce(0, +)
+            models[place.model, default: OfModel()].requests += place.requests.all.reduce(0) { $0 + $1.count }
             models[place.model, default: OfModel()].tokens += place.tokens.output
         }
     }
@@ -124,11 +137,11 @@ struct WorkerMetrics: Sendable {
     mutating func count(_ kind: Kind) { others[kind, default: 0] += 1 }
 
     /// - Parameter timings: nil where there was no answer, or none of a model's.
-    mutating func count(_ kind: Kind, _ placement: Placement, _ endpoint: Endpoint, _ timings: AnswerTimings?, tokens: TokenSum) {
+    mutating func count(_ kind: Kind, _ placement: Placement, _ shared: SharedEndpoint, _ timings: AnswerTimings?, tokens: TokenSum) {
         // Looked up once: each access to a value in a dictionary moves it out and in again.
-        places[placement.pair, default: Place(placement, endpoint)].count(kind, timings, tokens)
-        if let timings, kind.hasTimes { endpoints[endpoint.id, default: OfEndpoint()].times.record(timings) }
-        if (400..<499).contains(kind.status) { endpoints[endpoint.id, default: OfEndpoint()].clientErrors += 1 }
+        places[placement.pair, default: Place(placement, shared.endpoint)].count(kind, timings, tokens)
+        if let timings, kind.hasTimes { endpoints[placement.endpoint, default: OfEndpoint()].times.record(timings) }
+        if (400..<499).contains(kind.status) { endpoints[placement.endpoint, default: OfEndpoint()].clientErrors += 1 }
     }
 
     /// Tells the token counter what it has not been told.

@@ -33,6 +33,8 @@ public struct Config: Sendable, Equatable {
     public var context = ContextPolicy.asAsked
     /// By any of the model's names.
     public var contextByModel: [String: ContextPolicy] = [:]
+    /// Tokens, by the model's name.
+    public var contextMinimum: [String: Int32] = [:]
     public var limits = Limits()
     public var polling = Polling()
     public var control = Control()
@@ -129,6 +131,8 @@ public struct Config: Sendable, Equatable {
         public var key: Secret?
         public var vramBytes: Int?
         public var context: ContextPolicy?
+        /// What it wants to hear; nil where the entry does not say.
+        var words: WordSettings?
         public var tls = TLSClientSettings()
 
         public init(name: String, address: EndpointAddress, kind: EndpointKind, limit: Int) {

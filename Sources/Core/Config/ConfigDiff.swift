@@ -47,6 +47,7 @@ struct ConfigDiff: Sendable, Equatable {
         note("max_concurrent_connections", "\(old.limit)", "\(new.limit)")
         note("weight", "\(old.weight)", "\(new.weight)")
         note("vram", old.vramBytes.map(SizeText.format) ?? "unknown", new.vramBytes.map(SizeText.format) ?? "unknown")
+        note("words", old.words?.text ?? "found out", new.words?.text ?? "found out")
         note("context", old.context?.rawValue ?? "as for all", new.context?.rawValue ?? "as for all")
         if old.key != new.key {
             changes.append("endpoint \(new.name): api_key \(old.key == nil ? "added" : new.key == nil ? "removed" : "changed")")

@@ -14,6 +14,7 @@ extension ConfigKey {
         choice("placement", \.placement),
         pins,
         context,
+        contextMinimum,
     ]
 
     /// One word for all, or one for each model, `"*"` being those that are not named.
@@ -31,6 +32,24 @@ extension ConfigKey {
     } show: {
         let models = $0.contextByModel.sorted { $0.key < $1.key }.map { "\($0): \($1.rawValue)" }
         return ([$0.context.rawValue] + models).joined(separator: ", ")
+    }
+
+    /// The most that a model may have: more than any was trained with.
+    private static let mostContext = 100_000_000
+
+    private static let contextMinimum = ConfigKey(name: "context_minimum", needsRestart: false) { reader, node, config in
+        config.contextMinimum = [:]
+        if ValueReader.isNull(node) { return }
+        guard let mapping = node.mapping else {
+            return reader.fault(
+                node, "expected a mapping of models to tokens of context, such as 'llama3.2: 16384', not \(ValueReader.kind(node))")
+        }
+        for (key, value) in mapping {
+            guard let model = reader.text(key, "expected a model's name"), let tokens = reader.integer(value, 4...mostContext) else { continue }
+            config.contextMinimum[model] = Int32(tokens)
+        }
+    } show: {
+        $0.contextMinimum.sorted { $0.key < $1.key }.map { "\($0): \($1)" }.joined(separator: ", ")
     }
 
     private static let pins = ConfigKey(name: "pin", needsRestart: false) { reader, node, config in

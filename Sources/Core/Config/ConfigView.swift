@@ -32,6 +32,7 @@ enum ConfigView {
         if endpoint.key != nil { members.append("api_key: \(JSONText.quoted(hidden))") }
         if let memory = endpoint.vramBytes { members.append("vram: \(SizeText.format(memory))") }
         if let context = endpoint.context { members.append("context: \(context.rawValue)") }
+        if let words = endpoint.words { members.append("words: {\(words.yaml)}") }
         if endpoint.tls != TLSClientSettings() { members.append("tls: {\(endpoint.tls.caFile.map { "ca_file: \(JSONText.quoted($0))" } ?? "")}") }
         return "{\(members.joined(separator: ", "))}"
     }

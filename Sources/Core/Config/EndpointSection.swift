@@ -6,7 +6,7 @@ import Yams
 /// Reads `endpoints`, `llama_server_endpoints` and `api_keys`: the fleet.
 struct EndpointSection {
     static let keys = ["endpoints", "llama_server_endpoints"]
-    private static let memberKeys = ["url", "name", "kind", "max_concurrent_connections", "weight", "api_key", "vram", "context", "tls"]
+    private static let memberKeys = ["url", "name", "kind", "max_concurrent_connections", "weight", "api_key", "vram", "context", "tls", "words"]
     private static let expectation = "expected a list of endpoints, such as 'endpoints: [http://127.0.0.1:11434]'"
     private static let entryExpectation = "expected a URL such as http://127.0.0.1:11434, or a mapping with url"
 
@@ -43,6 +43,7 @@ struct EndpointSection {
         if let node = members["api_key"], !ValueReader.isNull(node) { endpoint.key = reader.secret(node) }
         if let node = members["vram"] { endpoint.vramBytes = reader.size(node, 0...(1 << 50)) }
         if let node = members["context"] { endpoint.context = reader.choice(node) }
+        if let node = members["words"] { endpoint.words = WordsSection.read(node, with: &reader) }
         if let node = members["tls"] { readTLS(node, into: &endpoint, with: &reader) }
         // After all members, so that each of their faults is told.
         guard reading != nil, name != "" else { return }

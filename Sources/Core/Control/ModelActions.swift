@@ -62,8 +62,10 @@ struct ModelActions: Sendable {
             tell("loading", nil, nil)
             let loader = ModelLoader(client: shared.client, endpoint: endpoint, model: placement.listedModel)
             let isLoaded = report.loaded.contains { $0.name == placement.listedModel }
-            let load = isLoaded ? nil : shared.fleet.loads.begin(placement.listedModel, on: endpoint, for: .operator)
-            let failure = await loader.load(isLoaded: isLoaded, keepAlive: params.keepAlive)
+            // Of what is loaded already nothing changes but how long it stays.
+            let options = shared.scheduler.usualOptions(endpoint.id, model: placement.listedModel)
+            let load = isLoaded ? nil : shared.fleet.loads.begin(placement.listedModel, on: endpoint, for: .operator, nil, options)
+            let failure = await loader.load(isLoaded: isLoaded, keepAlive: params.keepAlive, options: options)
             if let failure {
                 if Task.isCancelled { load?.left() } else { load?.failed(failure.message) }
             } else {

@@ -21,10 +21,14 @@ struct OperatorView {
     let date: Date
     /// When polls were last answered.
     var lastAnswers: [EndpointID: NIODeadline] = [:]
+    /// What answers have taught about each endpoint's words.
+    var words: LearnedWords?
 
     /// What each worker has measured, added up.
     var figures: [EndpointID: WorkerMetrics.OfEndpoint] = [:]
     var history = History()
+    /// Who had what loaded, by endpoint and the model's name there.
+    var loads: [EndpointID: [String: LoadHistory]] = [:]
 
     /// The endpoints' counters now.
     static func counters(
@@ -57,9 +61,13 @@ struct OperatorView {
                 tokensTotal: totals.tokens,
                 failuresTotal: totals.failures, abortsTotal: books.counters.aborted)
             info.loadedModels = report.loaded.map { model in
-                EndpointInfo.Loaded(
+                var row = EndpointInfo.Loaded(
                     name: model.name, sizeVramBytes: model.sizeVramBytes, expiresAt: model.expiresAt, contextLength: model.contextLength,
                     inFlight: books.inFlightByModel[model.name] ?? 0, slots: endpoint.slots(told: model.slots))
+                row.configuration = books.configurations[model.name]
+                row.estimates = books.estimates[model.name].map(EstimatesInfo.init)
+                row.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
+                return row
             }.sorted { $0.name < $1.name }
             // A model that is in use and that no poll has seen yet is being loaded.
             let others = books.inFlightByModel.keys.filter { name in !report.loaded.contains { $0.name == name } }
@@ -67,6 +75,7 @@ struct OperatorView {
             info.slots = slots > 0 ? slots : endpoint.limit
             info.vramBytes = endpoint.vramBytes
             info.hasKey = endpoint.key != nil
+            info.words = words(of: endpoint)
             info.setAside = books.setAside.map { row in
                 var retryAt: String?
                 if case .due(let due) = row.probe { retryAt = time(of: due) }
@@ -88,6 +97,14 @@ struct OperatorView {
         }
     }
 
+    /// `as configured: system: anywhere; for m: refuses: [user]`.
+    private func words(of endpoint: Endpoint) -> String? {
+        let own = endpoint.words.map { ["as configured: \($0.text)"] } ?? []
+        let learned = (words?.all(of: endpoint.id) ?? []).map { "for \($0.model): \($0.settings.text)" }
+        let all = own + learned
+        return all.isEmpty ? nil : all.joined(separator: "; ")
+    }
+
     func queue(limit: Int, timeout: TimeAmount) -> StatusInfo.Queue {
         StatusInfo.Queue(
             waiting: scheduler.waiting, oldestMs: scheduler.oldest.map { (now - $0).milliseconds } ?? 0, limit: limit, timeoutS: timeout.seconds)
@@ -106,7 +123,7 @@ struct OperatorView {
     /// - Parameter aliases: asked name to the name that is looked for instead.
     static func models(
         fleet: [(Endpoint, EndpointReport)], scheduler: SchedulerSnapshot, aliases: [String: String] = [:],
-        figures: [String: WorkerMetrics.OfModel] = [:]
+        figures: [String: WorkerMetrics.OfModel] = [:], loads: [EndpointID: [String: LoadHistory]] = [:], now: NIODeadline = .now()
     ) -> [ModelInfo] {
         var rows: [String: ModelInfo] = [:]
         for (endpoint, report) in fleet {
@@ -114,11 +131,14 @@ struct OperatorView {
             let loaded = Dictionary(report.loaded.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             for model in report.models {
                 let isLoading = books?.loading.contains(model.name) ?? false
-                let place = ModelInfo.Place(
+                var place = ModelInfo.Place(
                     endpoint: endpoint.name, name: model.name,
                     state: loaded[model.name] != nil ? "loaded" : isLoading ? "loading" : "available",
                     inFlight: books?.inFlightByModel[model.name] ?? 0, limit: endpoint.slots(told: loaded[model.name]?.slots),
                     sizeVramBytes: loaded[model.name]?.sizeVramBytes, expiresAt: loaded[model.name]?.expiresAt)
+                place.configuration = books?.configurations[model.name]
+                place.estimates = books?.estimates[model.name].map(EstimatesInfo.init)
+                place.loads = loads[endpoint.id]?[model.name].map { LoadsInfo($0, now: now) }
                 rows[
                     model.name,
                     default: ModelInfo(
@@ -164,5 +184,22 @@ struct OperatorView {
 
     private func time(of instant: NIODeadline) -> String {
         date.addingTimeInterval(-(now - instant).seconds).formatted(.iso8601)
+    }
+}
+
+extension LoadsInfo {
+    init(_ history: LoadHistory, now: NIODeadline) {
+        self.init(
+            first: history.counts[.first] ?? 0, evicted: history.counts[.evicted] ?? 0, configuration: history.counts[.configuration] ?? 0)
+        for reload in history.lately(now: now) {
+            let row = Asked(options: reload.asked.words, address: reload.by?.address ?? "", agent: reload.by?.product ?? "", reloads: 1)
+            if let known = asked.firstIndex(where: { ($0.options, $0.address, $0.agent) == (row.options, row.address, row.agent) }) {
+                asked[known].reloads += 1
+            } else {
+                asked.append(row)
+            }
+        }
+        asked.sort { ($1.reloads, $0.options, $0.address, $0.agent) < ($0.reloads, $1.options, $1.address, $1.agent) }
+        asked = Array(asked.prefix(Self.askedLimit))
     }
 }

@@ -36,6 +36,12 @@ extension EndpointReport {
     public func capabilities(of kind: EndpointKind) -> Capabilities {
         kind.capabilities(version: version).union(found)
     }
+
+    /// The same, with what the operator says of it.
+    func capabilities(of endpoint: Endpoint) -> Capabilities {
+        let capabilities = capabilities(of: endpoint.kind)
+        return endpoint.words?.corrected(capabilities) ?? capabilities
+    }
 }
 
 /// A model that an endpoint has on disk or serves.
@@ -49,7 +55,9 @@ public struct ModelListing: Sendable, Equatable {
     public var sizeBytes: Int?
     public var parameterSize: String?
     public var quantization: String?
-    /// Tokens of context that it was trained with; nil where the endpoint does not tell.
+    /// Of its files (`gguf`, `safetensors`); nil where the endpoint does not tell.
+    public var format: String?
+    /// Tokens of context that it was trained with, or that a service of OpenAI's kind gives it; nil where the endpoint does not tell.
     public var contextLength: Int32?
     /// Unix seconds; nil where the endpoint does not tell.
     public var modifiedAt: Int?

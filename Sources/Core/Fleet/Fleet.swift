@@ -160,7 +160,7 @@ public final class Fleet: Sendable {
 
     /// The endpoints that take work and can do so, in the order of the configuration.
     func allUp(that can: (Capabilities) -> Bool) -> [Endpoint] {
-        reports().filter { $0.1.state.phase.takesWork && can($0.1.capabilities(of: $0.0.kind)) }.map(\.0)
+        reports().filter { $0.1.state.phase.takesWork && can($0.1.capabilities(of: $0.0)) }.map(\.0)
     }
 
     func firstUp(that can: (Capabilities) -> Bool) -> Endpoint? { allUp(that: can).first }
@@ -206,6 +206,7 @@ extension Endpoint {
         kindIsOpen = config.kindIsOpen
         limitIsOwn = config.limitIsOwn
         context = config.context
+        words = config.words
         tls = config.tls == TLSClientSettings() ? nil : config.tls
     }
 }

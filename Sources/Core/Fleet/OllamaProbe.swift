@@ -56,6 +56,7 @@ public enum OllamaProbe {
             guard let text = cursor.string(member.value), !text.isEmpty else { continue }
             if cursor.keyMatches(member, "parameter_size") { listing.parameterSize = text }
             if cursor.keyMatches(member, "quantization_level") { listing.quantization = text }
+            if cursor.keyMatches(member, "format") { listing.format = text }
         }
     }
 

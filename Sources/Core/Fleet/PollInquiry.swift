@@ -56,7 +56,11 @@ struct PollInquiry: Sendable {
                 let answer = try await client.ask(.POST, path, body: Array("{}".utf8), of: endpoint)
                 // Who is asked too often already is not asked more.
                 if answer.status == 429 { return (found, false) }
-                if OpenAIProbe.hasRoute(status: answer.status) { found.insert(capability) } else { found.remove(capability) }
+                switch OpenAIProbe.hasRoute(status: answer.status, body: answer.body) {
+                case true?: found.insert(capability)
+                case false?: found.remove(capability)
+                case nil: break
+                }
             } catch {
                 if error.isConnectionFailure || error.isOurs { return (found, false) }
                 // It has no answer to this, and would have none the next time.

@@ -37,7 +37,7 @@ struct PreloadService: Service {
         // A pinned model stays without requests too: Ollama takes a negative time for "for ever".
         let keepAlive = isPinned(wish.model, endpoint.name) ? "-1" : nil
         let began = NIODeadline.now()
-        let load = fleet.loads.begin(wish.model, on: endpoint, for: .placement, now: began)
+        let load = fleet.loads.begin(wish.model, on: endpoint, for: .placement, nil, wish.options, now: began)
         let failure = await ModelLoader(client: client, endpoint: endpoint, model: wish.model)
             .load(isLoaded: false, keepAlive: keepAlive, options: wish.options)
         if let failure {

@@ -46,6 +46,7 @@ enum AnswerPath {
     ///
     /// - Returns: how the client gets it.
     mutating func begin(_ head: ResponseHead) -> Manner {
+        if isStraight { return .asItCame }
         switch self {
         case .straight: return .asItCame
         case .filtered, .announced:
@@ -85,6 +86,7 @@ enum AnswerPath {
     ///
     /// - Parameter time: asked for by translations only, as it costs a text.
     mutating func finish(_ time: () -> AnswerTime) -> Ending {
+        if isStraight { return .bytes(ByteBuffer(), isWhole: nil) }
         switch self {
         case .straight: return .bytes(ByteBuffer(), isWhole: nil)
         case .filtered(var filter):
@@ -136,10 +138,10 @@ enum AnswerPath {
         return answer.arrivalFraming
     }
 
-    /// The word in which the endpoint gave its thoughts, where that is known.
-    var thinkingWord: ThinkingWord? {
+    /// The answer, if it is put into other words.
+    var translated: TranslatedAnswer? {
         guard case .translated(let answer) = self else { return nil }
-        return answer.thinkingWord
+        return answer
     }
 
     /// How the client's stream is divided, where it is not divided as the endpoint's.

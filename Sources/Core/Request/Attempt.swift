@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// A class, as it is looked at for every token, and too large to be copied for that. Bound to the event loop of its exchange.
 final class Attempt {
-    private let shared: SharedEndpoint
+    let shared: SharedEndpoint
     /// Read in place, as a copy costs as much as all else here.
     var endpoint: Endpoint { _read { yield shared.endpoint } }
     /// How the request must be said there.
@@ -17,7 +17,7 @@ final class Attempt {
     /// Other endpoints that could serve the request just as well.
     let alternatives: Int
     /// The context that the request asks for there instead of its own.
-    let sharedContext: Int32?
+    let context: ContextChange?
     /// Why this endpoint, for logs.
     let why: String
 
@@ -61,7 +61,7 @@ final class Attempt {
         self.placement = placement
         self.lease = lease
         alternatives = lease?.grant.alternatives ?? 0
-        sharedContext = lease?.grant.sharedContext
+        context = lease?.grant.context
         why = lease?.grant.why.rawValue ?? ""
     }
 

@@ -175,8 +175,10 @@ extension Exchange: UpstreamDelegate {
     /// The endpoint's answer has ended by its framing.
     func finish(_ trailers: HTTPHeaders?) {
         let first = attempt?.firstItemAt
-        noteThinking()
-        switch attempt?.path.finish({ answerTime(.now(), firstItemAt: first) }) {
+        let translated = attempt?.path.translated
+        let ending = attempt?.path.finish { answerTime(.now(), firstItemAt: first) }
+        if let word = translated?.thinkingWord { noteThinking(word) }
+        switch ending {
         case .bytes(let rest, let said)?:
             write(rest)
             let isWhole = said ?? (streamsTellTheirEnd ? attempt?.tap?.isWhole ?? true : true)

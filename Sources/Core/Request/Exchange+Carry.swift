@@ -40,7 +40,7 @@ extension Exchange {
     func carry(_ now: NIODeadline) {
         guard let attempt else { return }
         if trimsFirst(attempt) { return }
-        if attempt.placement.fit == .translated || existingSideWork?.mixture != nil {
+        if attempt.placement.fit == .translated || existingSideWork?.mixture != nil || mustTranslate(attempt) {
             guard translate(attempt) else { return }
         }
         if let connection = worker.pool.take(attempt.endpoint.id) { send(over: connection, now) } else { connect() }
@@ -73,8 +73,9 @@ extension Exchange {
             enter(.loading, now: now)
             // Others may wait for the same load.
             if lease.grant.why != .loading, attempt.load == nil {
+                let asker = Asker(peer: clientAddress, userAgent: head.headers.first(name: "user-agent"))
                 attempt.load = worker.shared.fleet.loads.begin(
-                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name), lease.grant.loadCause, facts?.runnerOptions, now: now)
+                    lease.grant.listedModel, on: attempt.endpoint, for: .request(name, by: asker), lease.grant.loadCause, loadOptions, now: now)
             }
         } else {
             enter(.processing, now: now)

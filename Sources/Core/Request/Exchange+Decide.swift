@@ -148,24 +148,25 @@ extension Exchange {
 
     /// What is asked of the scheduler.
     func ask(_ operation: Operation) -> Ask? {
-        guard let facts else { return nil }
+        // Its facts are read in place, as a copy of them costs more than what is read.
+        guard let model = facts?.model else { return nil }
         // A mixture's last request is made of chat completions, which everybody speaks.
         let needs = existingSideWork?.mixture == nil ? operation.needs : RouteNeeds(.chat)
         var excluding = retries.excluded
         if let chosen { excluding += worker.settings.endpoints.keys.filter { $0 != chosen && !excluding.contains($0) }.sorted() }
-        var ask = Ask(model: existingSideWork?.substitute ?? facts.model, needs: needs, tenant: tenant, excluding: excluding)
+        var ask = Ask(model: existingSideWork?.substitute ?? model, needs: needs, tenant: tenant, excluding: excluding)
         // Where the configuration names another model for one that cannot be had, that one is meant.
         ask.unlisted = chosen.map { .on($0) } ?? (worker.settings.fallbacks[ask.model] == nil ? .whereOneIsMeant : .refused)
         let limit = worker.settings.limits.requestTimeout
         if limit > .zero { ask.deadline = started + limit }
-        ask.options = facts.runnerOptions
-        ask.takesContext = operation.takesRunnerOptions
+        ask.options = facts?.runnerOptions
+        ask.takesContext = operation.takesRunnerOptions && existingSideWork?.mixture == nil
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
         guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }
         let seed = worker.shared.bootID
         // Read once: a request that is tried again has the same.
-        let prompt = self.prompt ?? PromptReading(operation, body: body, model: facts.model, seed: seed)
+        let prompt = self.prompt ?? PromptReading(operation, body: body, model: model, seed: seed)
         self.prompt = prompt
         ask.prefix = prompt.prefix
         ask.promptTokens = prompt.tokens

@@ -103,11 +103,24 @@ final class Exchange {
     /// Why it went where it went.
     var why: String { cacheMark?.why ?? attempt?.why ?? "" }
 
-    /// What was put into the request so that the model need not be loaded anew.
+    /// What context was put into the request instead of its own, and why.
     var contextNote: String? {
-        guard let context = attempt?.sharedContext else { return nil }
+        guard let context = attempt?.context else { return nil }
         let asked = facts?.runnerOptions?.contextLength.map { "\($0)" } ?? "the server's own"
-        return "num_ctx \(context) instead of \(asked), as the model is loaded with that"
+        let why =
+            switch context.why {
+            case .loaded: "as the model is loaded with that"
+            case .minimum: "the least that is configured for the model"
+            }
+        return "num_ctx \(context.tokens) instead of \(asked), \(why)"
+    }
+
+    /// With what the request has its model loaded.
+    var loadOptions: RunnerOptions? {
+        guard let context = attempt?.context else { return facts?.runnerOptions }
+        var options = facts?.runnerOptions ?? .unset
+        options.contextLength = context.tokens
+        return options
     }
 
     /// Fields of the request that have no counterpart at the endpoint, and that the answer does not depend on.

@@ -18,7 +18,7 @@ enum ExchangeBooks {
         let tokens = attempt?.tokens ?? TokenSum()
         let kind = WorkerMetrics.Kind(action: exchange.route.action, status: status)
         if let attempt, attempt.placement.pair >= 0 {
-            worker.metrics.count(kind, attempt.placement, attempt.endpoint, timings(exchange, attempt, clientLeft, now), tokens: tokens)
+            worker.metrics.count(kind, attempt.placement, attempt.shared, timings(exchange, attempt, clientLeft, now), tokens: tokens)
         } else {
             worker.metrics.count(kind)
         }

@@ -75,7 +75,10 @@ struct HeadCheck {
     }
 
     static func split(_ uri: String) -> (path: String, query: Substring?) {
-        guard let mark = uri.utf8.firstIndex(of: UInt8(ascii: "?")) else { return (uri, nil) }
+        // The library's search goes by indices of characters, which costs ten times as much.
+        let found = uri.utf8.withContiguousStorageIfAvailable { bytes in bytes.firstIndex(of: UInt8(ascii: "?")) }
+        guard let offset = found ?? nil else { return (uri, nil) }
+        let mark = uri.utf8.index(uri.utf8.startIndex, offsetBy: offset)
         return (String(uri[..<mark]), uri[uri.index(after: mark)...])
     }
 }

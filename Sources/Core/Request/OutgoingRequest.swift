@@ -34,7 +34,7 @@ struct OutgoingRequest {
         let isSmall = length <= Self.copiedBody
         head = ByteBufferAllocator().buffer(capacity: 512 + (isSmall ? length : 0))
         ForwardedHeaders.writeRequest(
-            original, method: method, path: path, endpoint: attempt.endpoint, framing: isChunked ? .chunked : .counted(length),
+            original, method: method, path: path, endpoint: attempt.shared, framing: isChunked ? .chunked : .counted(length),
             dropsAuthorization: dropsAuthorization, answer: Self.use(exchange, attempt), into: &head)
         if isChunked, length > 0 { ResponseSerializer.writeChunkSize(length, into: &head) }
         if isSmall { head.writeImmutableBuffer(content) } else { body = content }
@@ -55,14 +55,18 @@ struct OutgoingRequest {
 
     private static func body(_ exchange: Exchange, _ attempt: Attempt) -> ByteBuffer {
         let body = exchange.body ?? ByteBuffer()
-        guard let facts = exchange.facts else { return body }
         let placement = attempt.placement
         var edits: [BodyEdit] = []
-        if !placement.understandsAskedName || exchange.existingSideWork?.substitute != nil, !facts.modelRange.isEmpty {
-            edits.append(BodyEdit(range: facts.modelRange, text: facts.isForm ? placement.model : JSONText.quoted(placement.model)))
+        if !placement.understandsAskedName || exchange.existingSideWork?.substitute != nil, let range = exchange.facts?.modelRange, !range.isEmpty {
+            let isForm = exchange.facts?.isForm ?? false
+            edits.append(BodyEdit(range: range, text: isForm ? placement.model : JSONText.quoted(placement.model)))
         }
-        if let context = attempt.sharedContext, let edit = ContextPlace.edit(facts.contextPlace, body, context: context) { edits.append(edit) }
-        if let edit = facts.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
+        if let context = attempt.context?.tokens, let facts = exchange.facts,
+            let edit = ContextPlace.edit(facts.contextPlace, body, context: context)
+        {
+            edits.append(edit)
+        }
+        if let edit = exchange.facts?.usageEdit, !placement.kind.tellsUsageUnasked, case .forward(let operation) = exchange.route.action,
             operation.tellsUsageWhenAsked, case let words = exchange.words(of: attempt), !words.refused.contains(.streamOptions)
         {
             (attempt.words, attempt.said.optional) = (words, [.streamOptions])

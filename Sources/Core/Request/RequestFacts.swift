@@ -62,7 +62,7 @@ struct RequestFacts: Equatable {
                 if takesOptions, cursor.keyMatches(member, "options") {
                     // Of several Go takes each into the same map, and `null` empties it.
                     var all = member.value.kind == .null ? .unset : options ?? .unset
-                    contextPlace = ContextPlace(cursor, member.value, value: all.read(cursor, member.value))
+                    contextPlace = ContextPlace(options: member.value.range, value: all.read(cursor, member.value))
                     options = all
                 }
                 guard member.value.kind != .null else { continue }
@@ -119,41 +119,36 @@ struct RequestFacts: Equatable {
 
 /// Where in a request's body its `num_ctx` stands, or would stand.
 struct ContextPlace: Equatable {
-    private var range: Range<Int>
-    private var before: String
-    private var after: String
+    /// The last `options` of the body.
+    private var options: Range<Int>
+    /// The value of the `num_ctx` in it that is in force; nil where it has none.
+    private var value: Range<Int>?
 
-    /// - Parameters:
-    ///   - options: the last `options` of the body.
-    ///   - value: of the `num_ctx` in it; nil where it has none.
-    fileprivate init(_ cursor: JSONCursor, _ options: JSONCursor.Value, value: Range<Int>?) {
-        if let value {
-            (range, before, after) = (value, "", "")
-            return
-        }
-        guard options.kind == .object else {
-            (range, before, after) = (options.range, #"{"num_ctx":"#, "}")
-            return
-        }
-        var members = try? cursor.members(of: options)
-        let isEmpty = (try? members?.next()) == nil
-        let end = options.range.upperBound - 1
-        (range, before, after) = (end..<end, #"\#(isEmpty ? "" : ",")"num_ctx":"#, "")
-    }
-
-    /// For a body without `options`; nil for one that is no object.
-    private init?(in body: ByteBuffer) {
-        guard let brace = body.readableBytesView.firstIndex(of: UInt8(ascii: "{")) else { return nil }
-        let start = brace - body.readerIndex + 1
-        (range, before, after) = (start..<start, #""options":{"num_ctx":"#, "},")
+    fileprivate init(options: Range<Int>, value: Range<Int>?) {
+        self.options = options
+        self.value = value
     }
 
     /// What makes the request ask for this context, and for all else as before.
     ///
-    /// - Parameter place: as its facts have it.
+    /// - Parameters:
+    ///   - place: as the facts of the request have it; nil for a body without `options`.
+    /// - Returns: nil for a body that is no object.
     static func edit(_ place: ContextPlace?, _ body: ByteBuffer, context: Int32) -> BodyEdit? {
-        guard let place = place ?? ContextPlace(in: body) else { return nil }
-        return BodyEdit(range: place.range, text: "\(place.before)\(context)\(place.after)")
+        body.withUnsafeReadableBytes { bytes in
+            if let value = place?.value { return BodyEdit(range: value, text: "\(context)") }
+            guard let place else {
+                guard let brace = bytes.firstIndex(of: UInt8(ascii: "{")) else { return nil }
+                return BodyEdit(range: brace + 1..<brace + 1, text: #""options":{"num_ctx":\#(context)},"#)
+            }
+            // `options` may be null, or a value that its server refuses.
+            guard var members = try? JSONCursor(bytes, at: place.options.lowerBound).members() else {
+                return BodyEdit(range: place.options, text: #"{"num_ctx":\#(context)}"#)
+            }
+            let isEmpty = (try? members.next()) == nil
+            let end = place.options.upperBound - 1
+            return BodyEdit(range: end..<end, text: #"\#(isEmpty ? "" : ",")"num_ctx":\#(context)"#)
+        }
     }
 }
 

@@ -166,6 +166,7 @@ final class ReportPages: Sendable {
         var page = MetricsText(
             await workers.metrics(), counters: await workers.counters(), fleet: fleet.reports(), scheduler: scheduler.snapshot(),
             connections: workers.connections, version: ProductVersion.current)
+        page.loads(fleet.reports().map(\.0), fleet.loads.histories(), scheduler.snapshot())
         page.cache(await cache.info())
         page.counter("routerd_access_log_lost_lines_total", "Lines of the access log that could not be written.", accessLogHealth.figures.lostLines)
         return LocalAnswer(status: .ok, contentType: MetricsText.contentType, body: ByteBuffer(string: page.text))

@@ -46,9 +46,9 @@ struct ConfigurationDemand: Sendable {
         if entries.allSatisfy({ $0.options == .unset }) { entries = [] }
     }
 
-    /// Requests per second that a loaded configuration serves.
-    func rate(servedBy configuration: LoadedConfiguration, _ contexts: LoadedConfiguration.Contexts) -> Double {
-        entries.reduce(0) { $0 + (configuration.serves($1.options, contexts) ? $1.rate : 0) }
+    /// Requests per second with options for which this holds.
+    func rate(where isServed: (RunnerOptions) -> Bool) -> Double {
+        entries.reduce(0) { $0 + (isServed($1.options) ? $1.rate : 0) }
     }
 
     /// What most requests ask for; nil where that is nothing.

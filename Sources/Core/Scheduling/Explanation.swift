@@ -25,10 +25,13 @@ public struct Explanation: Sendable, Equatable {
 
         public var name: Name
         public var seconds: Double
+        /// Answers by which it was measured, or loads for a load; 0 for a guess, nil for what follows from other figures.
+        public var answers: Int?
 
-        public init(_ name: Name, _ seconds: Double) {
+        public init(_ name: Name, _ seconds: Double, answers: Int? = nil) {
             self.name = name
             self.seconds = seconds
+            self.answers = answers
         }
     }
 
@@ -50,6 +53,10 @@ public struct Explanation: Sendable, Equatable {
         public var parts: [Part]
         /// The same for people: one line.
         public var words: String
+        /// With what the model is in memory there, for people; nil where it is not, or that is not known.
+        public var configuration: String?
+        /// What is counted with there; nil for the line.
+        public var estimate: Estimate?
 
         public init(
             endpoint: EndpointID? = nil, endpointName: String = "", model: String = "", why: Grant.Reason? = nil, obstacle: String = "",

@@ -16,6 +16,8 @@ public struct Learned: Sendable, Equatable {
     public private(set) var timeToFirstToken: Double?
     /// To load the model, seconds: as the endpoint told, else as the first token of a cold model took.
     public private(set) var loadTime: Double?
+    /// Loads that told it.
+    public private(set) var loads = 0
     /// Tokens per second of service.
     public private(set) var tokenRate: Double?
 
@@ -26,13 +28,16 @@ public struct Learned: Sendable, Equatable {
         if wasLoaded {
             if let first = end.timeToFirstToken?.seconds { Self.mix(&timeToFirstToken, first) }
         } else if let load = (end.loadTime ?? end.timeToFirstToken)?.seconds {
-            Self.mix(&loadTime, load)
+            recordLoad(load)
         }
         if end.tokens > 0, service > 0 { Self.mix(&tokenRate, Double(end.tokens) / service) }
     }
 
-    /// A load that was asked for ahead of need.
-    mutating func recordLoad(_ seconds: Double) { Self.mix(&loadTime, seconds) }
+    /// A load, be it asked for ahead of need.
+    mutating func recordLoad(_ seconds: Double) {
+        loads += 1
+        Self.mix(&loadTime, seconds)
+    }
 
     private static func mix(_ mean: inout Double?, _ value: Double) {
         mean = mean.map { $0 + share * (value - $0) } ?? value

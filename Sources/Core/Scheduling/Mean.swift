@@ -5,11 +5,14 @@
 struct Mean: Sendable, Equatable {
     private(set) var value: Double
     private var count = 0.0
+    /// So many values made it what it is; 0 for what was only assumed.
+    private(set) var answers = 0
 
     init(_ prior: Double) { value = prior }
 
     /// About the last fifty count.
     mutating func add(_ new: Double) {
+        answers += 1
         count = min(count + 1, 50)
         value += (new - value) / count
     }

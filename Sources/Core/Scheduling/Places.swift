@@ -35,6 +35,8 @@ struct Place: Sendable {
     var logSpeed = 0.0 {
         didSet { speed = Arithmetic.powerOfTwo(logSpeed) }
     }
+    /// Answers that told it.
+    var speedAnswers = 0
     /// Bytes per second that a load takes; nil until one was measured.
     var bandwidth: Double?
     /// When its last load ahead of need failed: some time passes before the next.
@@ -126,6 +128,8 @@ struct Pair: Sendable {
     var sizeInMemory: Int?
     var learned = Learned()
 
+    /// Requests that it was given, each counted by its weight: `Scheduler+Weights`.
+    var shareClock = 0.0
     /// When a lease was last given or came back.
     var lastUsed = NIODeadline.uptimeNanoseconds(0)
     /// When the load under way is expected to end.
@@ -139,6 +143,8 @@ struct Pair: Sendable {
     var contexts = LoadedConfiguration.Contexts() {
         didSet { servesUnset = configuration.serves(.unset, contexts) }
     }
+    /// Tokens of context that the endpoint has whatever is asked for; nil where requests say it, or it is not known.
+    var fixedContext: Int32?
     /// Requests that ask for less context than there is get what there is.
     var sharesContext = false
     /// What its endpoint told of the configuration before.

@@ -15,8 +15,13 @@ public struct RunnerOptions: Hashable, Sendable {
     public var gpuLayers: Int32?
     public var mainGPU: Int32?
     public var threads: Int32?
+    /// Tokens that a small model drafts for a large one.
+    public var draftTokens: Int32?
     public var usesMemoryMap: Bool?
+    /// Older versions only, as the next two.
     public var locksMemory: Bool?
+    public var savesGPUMemory: Bool?
+    public var usesNUMA: Bool?
 
     /// Nothing is set.
     public static let unset = RunnerOptions()
@@ -34,51 +39,95 @@ public struct RunnerOptions: Hashable, Sendable {
         guard options.kind == .object, var members = try? cursor.members(of: options) else { return nil }
         var place: Range<Int>?
         while let member = try? members.next() {
+            guard let name = Name(cursor, member) else { continue }
             let value = member.value
-            switch value.kind {
-            case .number:
-                guard let number = cursor.double(value), number.magnitude < Double(Int32.max) else { continue }
-                let name = cursor.key(member)
+            if let number = cursor.double(value), number.magnitude < Double(Int32.max) {
                 set(name, Int32(number))
-                if name == "num_ctx" { place = value.range }
-            case .bool:
-                guard let flag = cursor.bool(value) else { continue }
-                set(cursor.key(member), flag)
-            case .object, .array, .string, .null: continue
+                if name == .contextLength { place = value.range }
+            } else if let flag = cursor.bool(value) {
+                set(name, flag)
             }
         }
         return place
     }
 
-    private mutating func set(_ name: String, _ value: Int32) {
-        switch name {
-        case "num_ctx": contextLength = value
-        case "num_batch": batchSize = value
-        // Below zero the server decides, as it does where nothing is said.
-        case "num_gpu": gpuLayers = value < 0 ? nil : value
-        case "main_gpu": mainGPU = value
-        case "num_thread": threads = value
-        default: break
+    /// The names that these options have in a request.
+    private enum Name: String {
+        case contextLength = "num_ctx"
+        case batchSize = "num_batch"
+        case gpuLayers = "num_gpu"
+        case mainGPU = "main_gpu"
+        case threads = "num_thread"
+        case draftTokens = "draft_num_predict"
+        case usesMemoryMap = "use_mmap"
+        case locksMemory = "use_mlock"
+        case savesGPUMemory = "low_vram"
+        case usesNUMA = "numa"
+
+        /// By length first, so that each of the many other options costs one comparison.
+        init?(_ cursor: JSONCursor, _ member: JSONCursor.Member) {
+            if member.keyHasEscapes {
+                self.init(rawValue: cursor.key(member))
+                return
+            }
+            switch member.key.count {
+            case 4 where cursor.isKey(member.key, "numa"): self = .usesNUMA
+            case 7 where cursor.isKey(member.key, "num_ctx"): self = .contextLength
+            case 7 where cursor.isKey(member.key, "num_gpu"): self = .gpuLayers
+            case 8 where cursor.isKey(member.key, "main_gpu"): self = .mainGPU
+            case 8 where cursor.isKey(member.key, "use_mmap"): self = .usesMemoryMap
+            case 8 where cursor.isKey(member.key, "low_vram"): self = .savesGPUMemory
+            case 9 where cursor.isKey(member.key, "num_batch"): self = .batchSize
+            case 9 where cursor.isKey(member.key, "use_mlock"): self = .locksMemory
+            case 10 where cursor.isKey(member.key, "num_thread"): self = .threads
+            case 17 where cursor.isKey(member.key, "draft_num_predict"): self = .draftTokens
+            default: return nil
+            }
         }
     }
 
-    private mutating func set(_ name: String, _ value: Bool) {
+    /// A value that is the server's own wherever no model's file says otherwise is as good as none.
+    private mutating func set(_ name: Name, _ value: Int32) {
         switch name {
-        case "use_mmap": usesMemoryMap = value
-        case "use_mlock": locksMemory = value
-        default: break
+        case .contextLength: contextLength = value
+        case .batchSize: batchSize = value
+        // Below zero the server decides.
+        case .gpuLayers: gpuLayers = value < 0 ? nil : value
+        case .mainGPU: mainGPU = value == 0 ? nil : value
+        case .threads: threads = value == 0 ? nil : value
+        case .draftTokens: draftTokens = value
+        case .usesMemoryMap, .locksMemory, .savesGPUMemory, .usesNUMA: break
         }
+    }
+
+    private mutating func set(_ name: Name, _ value: Bool) {
+        switch name {
+        // True and false differ, and both from a value that the server chose.
+        case .usesMemoryMap: usesMemoryMap = value
+        case .locksMemory: locksMemory = value ? true : nil
+        case .savesGPUMemory: savesGPUMemory = value ? true : nil
+        case .usesNUMA: usesNUMA = value ? true : nil
+        case .contextLength, .batchSize, .gpuLayers, .mainGPU, .threads, .draftTokens: break
+        }
+    }
+
+    /// Without those that newer versions do not know any more: they log a warning, and go on as if these were not there.
+    fileprivate var withoutRetired: RunnerOptions {
+        var rest = self
+        (rest.locksMemory, rest.savesGPUMemory, rest.usesNUMA) = (nil, nil, nil)
+        return rest
     }
 
     /// Those that are set, as a request says them.
     private var members: [(name: String, value: JSONValue)] {
-        let all: [(String, JSONValue?)] = [
-            ("num_ctx", contextLength.map { .integer(Int($0)) }), ("num_batch", batchSize.map { .integer(Int($0)) }),
-            ("num_gpu", gpuLayers.map { .integer(Int($0)) }), ("main_gpu", mainGPU.map { .integer(Int($0)) }),
-            ("num_thread", threads.map { .integer(Int($0)) }), ("use_mmap", usesMemoryMap.map { .bool($0) }),
-            ("use_mlock", locksMemory.map { .bool($0) }),
+        let all: [(Name, JSONValue?)] = [
+            (.contextLength, contextLength.map { .integer(Int($0)) }), (.batchSize, batchSize.map { .integer(Int($0)) }),
+            (.gpuLayers, gpuLayers.map { .integer(Int($0)) }), (.mainGPU, mainGPU.map { .integer(Int($0)) }),
+            (.threads, threads.map { .integer(Int($0)) }), (.draftTokens, draftTokens.map { .integer(Int($0)) }),
+            (.usesMemoryMap, usesMemoryMap.map { .bool($0) }), (.locksMemory, locksMemory.map { .bool($0) }),
+            (.savesGPUMemory, savesGPUMemory.map { .bool($0) }), (.usesNUMA, usesNUMA.map { .bool($0) }),
         ]
-        return all.compactMap { name, value in value.map { (name, $0) } }
+        return all.compactMap { name, value in value.map { (name.rawValue, $0) } }
     }
 
     /// The member `options` of a request.
@@ -110,7 +159,7 @@ public struct LoadedConfiguration: Equatable, Sendable {
         self.context = context
     }
 
-    /// What a model's contexts come to on an endpoint.
+    /// What a model's contexts come to on an endpoint, and what that heeds.
     struct Contexts: Equatable, Sendable {
         /// The one that the server gives to who asks for none; nil while it has not been seen.
         var own: Int32?
@@ -118,30 +167,80 @@ public struct LoadedConfiguration: Equatable, Sendable {
         var most: Int32?
         /// The endpoint tells contexts times its parallel slots, as older versions do.
         var areMultiplied = false
+        var heeded = Heeded.all
+
+        /// Less than that no server gives.
+        static let least: Int32 = 4
 
         /// What the server makes of a request's wish.
-        func given(_ asked: Int32) -> Int32 { most.map { min($0, asked) } ?? asked }
+        func given(_ asked: Int32) -> Int32 { max(Self.least, most.map { min($0, asked) } ?? asked) }
+    }
+
+    /// Which options make the endpoint load.
+    enum Heeded: Sendable {
+        case all
+        /// Without `use_mlock`, `low_vram` and `numa`, as from 0.7.0 on.
+        case current
+        /// The model's engine has none of these options: MLX, which runs models that are stored as safetensors.
+        case none
+
+        /// - Parameters:
+        ///   - version: of the server; empty while it is not known.
+        ///   - format: of the model's files; nil where the list does not tell.
+        init(version: String, format: String?) {
+            if format == "safetensors" {
+                self = .none
+            } else {
+                self = version.isEmpty || ServerVersion(version) < ServerVersion("0.7.0") ? .all : .current
+            }
+        }
+    }
+
+    /// For people: `num_ctx 8192`, `num_ctx 4096 (default), num_gpu 20`; nil where nothing is known.
+    func words(_ contexts: Contexts) -> String? {
+        guard let options else { return context.map { "num_ctx \($0)" } }
+        guard options.contextLength == nil, let own = contexts.areMultiplied ? nil : context ?? contexts.own else { return options.words }
+        return "num_ctx \(own) (default)" + (options == .unset ? "" : ", \(options.words)")
     }
 
     /// Whether a request with these options finds the model as it wants it, so that nothing is loaded for it.
     ///
-    /// The rule is that of `needsReload` in Ollama's `server/sched.go`: the runner starts anew if any of its options differs, a smaller
-    /// `num_ctx` too. Four things soften it. A `num_gpu` below zero is any. A context above the one that the model was trained with
-    /// counts as that. What neither request sets is the same. A context that only one of them sets is compared with what the server chose
-    /// for the other. (Older versions tell a context that is multiplied by their parallel slots, which is why a request's own word comes
-    /// before the report.)
+    /// The rule is that of `needsReload` in Ollama's `server/sched.go`, as of version 0.33. The runner starts anew if any runner option of the
+    /// request differs from that with which it was started, a smaller `num_ctx` too, after these have been evened out:
+    /// - `num_ctx`: at least 4, and at most what the model was trained with, on both sides. Where neither request says one, nor the model's
+    ///   file, nor the environment, both are automatic and the same, whatever the server chose. Where one of them does, its value is compared
+    ///   with what the server chose for the other.
+    /// - `num_batch`: both automatic is the same. A value that is said is compared with what the server chose, which nobody tells.
+    /// - `use_mmap`: where the server chose for the loaded one, a request that does not say is content. Where the loaded one was told, it is not.
+    /// - `num_gpu`: below zero, as it is where nothing is said, any is right. A number that is said has to be the one that was said.
+    /// - `main_gpu`, `num_thread` and `draft_num_predict` are compared as they are. Zero is the default of the first two.
+    /// - `use_mlock`, `low_vram` and `numa` counted before 0.7.0.
+    /// - With MLX none of these counts.
+    ///
+    /// In older versions contexts were neither clamped nor automatic; the server's own was a constant, which comes to the same. They also tell
+    /// a context that is multiplied by their parallel slots, which is why a request's own word comes before the report. Not seen from here:
+    /// adapters and projectors, which change with the model only, a runner that has died, and a request's `shift`, which newest versions
+    /// compare as well.
     ///
     /// What is not known is taken to be the same: the answer will tell.
     func serves(_ asked: RunnerOptions, _ contexts: Contexts) -> Bool {
+        switch contexts.heeded {
+        case .none: true
+        case .current: hasSame(options?.withoutRetired, asked.withoutRetired, contexts)
+        case .all: hasSame(options, asked, contexts)
+        }
+    }
+
+    private func hasSame(_ options: RunnerOptions?, _ asked: RunnerOptions, _ contexts: Contexts) -> Bool {
         guard let options else {
             guard let context, let wanted = asked.contextLength.map(contexts.given) ?? contexts.own else { return true }
             return context == wanted
         }
         if options == asked { return true }
-        let isGPUSame = asked.gpuLayers == nil || asked.gpuLayers == options.gpuLayers
-        guard isGPUSame, options.batchSize == asked.batchSize, options.mainGPU == asked.mainGPU, options.threads == asked.threads,
-            options.usesMemoryMap == asked.usesMemoryMap, options.locksMemory == asked.locksMemory
-        else { return false }
+        var (there, wanted) = (options, asked)
+        (there.contextLength, wanted.contextLength) = (nil, nil)
+        if wanted.gpuLayers == nil { there.gpuLayers = nil }
+        guard there == wanted else { return false }
         switch (options.contextLength, asked.contextLength) {
         case (nil, nil): return true
         case (let there?, let wanted?): return contexts.given(there) == contexts.given(wanted)

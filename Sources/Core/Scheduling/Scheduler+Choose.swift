@@ -27,7 +27,7 @@ extension Scheduler {
         case all
     }
 
-    /// Costs that differ by less than this part are equal: the weight decides, then chance.
+    /// Costs that differ by less than this part are equal: chance decides.
     private static let tolerance = 0.01
     /// So many seconds more may a request cost that finds out whether an endpoint that was set aside works again. Without it, conversations
     /// that are warm elsewhere would leave a mended endpoint idle for good.
@@ -43,7 +43,7 @@ extension Scheduler {
         let line =
             mayWait && loads != .none
             ? costOfLine(target, ask, before: before, now: now)?.weighed : nil
-        var search = Search(bound: line ?? .infinity, heedsBreakers: setAsideCount > 0)
+        var search = Search(bound: line ?? .infinity, heedsBreakers: setAsideCount > 0, others: others(target, ask, now: now))
         if let book = target.book, !target.byPlace.isEmpty {
             // Few, and found without looking at all.
             for pair in books[book].usable {
@@ -63,7 +63,8 @@ extension Scheduler {
             for candidate in target.candidates where !serves(candidate.pair, ask) { consider(candidate, ask, &search, now: now) }
         }
         if let probe = search.probe, probe.cost <= search.bestCost + Self.probeCost { return .go(probe.choice) }
-        let best = search.best
+        var best = search.best
+        if !search.holders.isEmpty, let choice = best, choice.why.isUse { best = share(search.holders, choice, cost: search.bestOwnCost) }
         let blocked = search.blocked
         if let best, best.why == .loaded || best.why == .affinity || !mayWait { return .go(best) }
         let least = min(search.bestCost, line ?? .infinity)
@@ -71,7 +72,8 @@ extension Scheduler {
             guard mayWait else { return overcommit(target, ask, now: now) }
             return blocked.isEarly ? .wait : .claim(blocked.pair)
         }
-        if let best, search.bestCost <= line ?? .infinity { return .go(best) }
+        // Nobody waits in line for the sake of a weight.
+        if let best, search.bestOwnCost <= line ?? .infinity { return .go(best) }
         return overcommit(target, ask, now: now)
     }
 
@@ -80,10 +82,14 @@ extension Scheduler {
         var bound: Double
         /// False where nothing is set aside, which is nearly always.
         let heedsBreakers: Bool
+        let others: Others
         var best: Choice?
-        /// Its cost and its pair, apart as they are compared with those of each candidate and the rest is large.
+        /// Its cost, apart as it is compared with that of each candidate and the rest is large.
         var bestCost = Double.infinity
-        var bestPair: PairIndex?
+        /// The best one's cost, not counted by its weight.
+        var bestOwnCost = Double.infinity
+        /// Where weights differ, all that hold the model.
+        var holders: [Holder] = []
         /// - `isEarly`: those who use the model as it is loaded have their turn yet.
         var blocked: (pair: PairIndex, cost: Double, isEarly: Bool)?
         /// What was set aside, and may be asked how it is.
@@ -95,7 +101,9 @@ extension Scheduler {
     @inline(never)
     private mutating func consider(_ candidate: Candidate, _ ask: Ask, _ search: inout Search, now: NIODeadline) {
         if search.heedsBreakers, !admits(candidate.pair, ask.needs, now: now) { return }
-        guard let (choice, cost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        if leavesToOthers(pairs[candidate.pair].place, search.others) { return }
+        guard let (choice, ownCost) = weigh(candidate, ask, bound: search.bound, now: now) else { return }
+        let cost = ownCost * costFactor(pairs[candidate.pair].place)
         search.bound = min(search.bound, cost * (1 + Self.tolerance))
         if choice.cost.isBlocked {
             if search.blocked.map({ cost < $0.cost }) ?? true {
@@ -109,19 +117,17 @@ extension Scheduler {
         {
             search.probe = (choice, cost)
         }
-        if let known = search.bestPair {
+        if weighting != .even, choice.why.isUse { search.holders.append(Holder(choice: choice, cost: ownCost)) }
+        if search.best != nil {
             if cost > search.bestCost * (1 + Self.tolerance) { return }
             let isEqual = cost >= search.bestCost * (1 - Self.tolerance)
-            let weight = places[pairs[candidate.pair].place].endpoint.weight
-            let knownWeight = places[pairs[known].place].endpoint.weight
-            if isEqual, weight < knownWeight { return }
             // Among equals each is taken with the same probability, whatever their number and order.
-            search.equals = isEqual && weight == knownWeight ? search.equals + 1 : 1
+            search.equals = isEqual ? search.equals + 1 : 1
             if search.equals > 1, Int.random(in: 0..<search.equals, using: &random) != 0 { return }
         }
         search.best = choice
         search.bestCost = cost
-        search.bestPair = candidate.pair
+        search.bestOwnCost = ownCost
     }
 
     /// What it would cost to give the request to a candidate now, whatever breakers say; nil where that is impossible.
@@ -156,11 +162,12 @@ extension Scheduler {
     /// Where the configuration says not to wait: the least busy of those that hold the model, else of all.
     private func overcommit(_ target: Target, _ ask: Ask, now: NIODeadline) -> Decision {
         guard settings.overcommits else { return .wait }
+        let others = others(target, ask, now: now)
         var best: (candidate: Candidate, fit: RouteFit, rank: (Int, Int, Int))?
         for candidate in target.candidates {
             let place = pairs[candidate.pair].place
             guard takesWork(place), let fit = ask.needs.fit(of: places[place].capabilities), !ask.excluding.contains(places[place].endpoint.id),
-                admits(candidate.pair, ask.needs, now: now)
+                admits(candidate.pair, ask.needs, now: now), !leavesToOthers(place, others)
             else { continue }
             let rank = (serves(candidate.pair, ask) ? 0 : 1, pairs[candidate.pair].inFlight, places[place].inFlight)
             if best.map({ rank < $0.rank }) ?? true { best = (candidate, fit, rank) }

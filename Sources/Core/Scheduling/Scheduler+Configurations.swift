@@ -30,6 +30,18 @@ extension Scheduler {
         pairs[pair].isListed && places[pairs[pair].place].endpoint.kind == .ollama
     }
 
+    /// Leaves out endpoints whose context is their own affair and less than the request asks for, if there is one in service that has
+    /// more. Ollama gives as much as the model has.
+    func dropTooSmall(_ target: inout Target, _ ask: Ask) {
+        guard let asked = ask.options?.contextLength, target.candidates.contains(where: { isTooSmall($0.pair, asked) }) else { return }
+        let rest = target.candidates.filter { !isTooSmall($0.pair, asked) }
+        guard rest.contains(where: { couldServe($0.pair, ask) }) else { return }
+        target.candidates = rest
+        target.byPlace = []
+    }
+
+    private func isTooSmall(_ pair: PairIndex, _ context: Int32) -> Bool { pairs[pair].fixedContext.map { $0 < context } ?? false }
+
     /// Waiting requests for the same model, with the same options.
     func waiting(for book: BookIndex, as ask: Ask) -> Int {
         if books[book].configurations.isEmpty { return line.waiting(for: book) }
@@ -39,10 +51,8 @@ extension Scheduler {
     /// What it adds to a load that the model is there with another configuration.
     func addReload(_ pair: PairIndex, _ ask: Ask, to cost: inout Cost, now: NIODeadline) {
         let load = loadTime(pair)
-        let book = pairs[pair].book
         let rate = presentRate(pair)
-        let isElsewhere = books[book].usable.contains { $0 != pair && pairs[$0].configuration == pairs[pair].configuration }
-        cost.harm += rate * load * Weights.harmSeconds * (isElsewhere ? Weights.harmElsewhere : 1) + Weights.eviction * load
+        cost.harm += rate * load * Weights.harmSeconds * (isElsewhere(pair) ? Weights.harmElsewhere : 1) + Weights.reload * load
         cost.fits = false
         let waited = ask.since.map { max(0, (now - $0).seconds) } ?? 0
         // With several under way at once there will be more, though they may be too new to be counted as demand.
@@ -58,15 +68,22 @@ extension Scheduler {
         // The endpoint lets those under way come to their end, and everything that comes later waits.
         cost.isBlocked = true
         cost.patience = turn
-        if pairs[pair].inFlight > 0 { cost.busy += Weights.busy * books[book].service.value / speedForOneMore(pairs[pair].place) }
+        if pairs[pair].inFlight > 0 { cost.busy += Weights.busy * books[pairs[pair].book].service.value / speedForOneMore(pairs[pair].place) }
         if !pairs[pair].isLoaded { cost.loadsBefore += remainingLoad(pair, now: now) }
     }
 
-    /// Requests per second for what the model is loaded with.
-    private func presentRate(_ pair: PairIndex) -> Double {
+    /// Whether another endpoint has the model so that it does for those who use it here.
+    func isElsewhere(_ pair: PairIndex) -> Bool {
+        let configuration = pairs[pair].configuration
+        let options = configuration.options ?? RunnerOptions(contextLength: configuration.context)
+        return books[pairs[pair].book].usable.contains { $0 != pair && serves($0, options) }
+    }
+
+    /// Requests per second that find the model as it is loaded there.
+    func presentRate(_ pair: PairIndex) -> Double {
         let book = pairs[pair].book
         if books[book].configurations.isEmpty { return books[book].rate }
-        return books[book].configurations.rate(servedBy: pairs[pair].configuration, pairs[pair].contexts)
+        return books[book].configurations.rate { serves(pair, $0) }
     }
 
     // MARK: What is learned

@@ -13,6 +13,8 @@ extension Scheduler {
         static let loading = 0.45
         /// Of the load time of whatever is pushed out, even if nobody has wanted it lately.
         static let eviction = 0.05
+        /// Of the load time, for loading a model again with other options: those who use it as it is are likely to come back.
+        static let reload = 0.5
         /// Of the expected wait in line, as whoever waits makes the next one wait.
         static let line = 3.0
         /// For how long, seconds, the demand for a model counts that a load pushes out.
@@ -155,13 +157,16 @@ extension Scheduler {
 
     /// To wait for the next slot of those who hold the model; nil if nobody does.
     func costOfLine(_ target: Target, _ ask: Ask, before: Int, now: NIODeadline) -> LineCost? {
+        let others = others(target, ask, now: now)
         var slots = 0
         var speeds = 0.0
         var holders = 0.0
         var load = Double.infinity
         func count(_ pair: PairIndex) {
             let place = pairs[pair].place
-            guard isAsAsked(pair, ask), isUnclaimed(pair, ask), couldServe(pair, ask), admits(pair, ask.needs, now: now) else { return }
+            guard isAsAsked(pair, ask), isUnclaimed(pair, ask), couldServe(pair, ask), admits(pair, ask.needs, now: now),
+                !leavesToOthers(place, others)
+            else { return }
             slots += limit(pair)
             speeds += places[place].speed / (1 + Place.slowing * Double(max(0, places[place].inFlight - 1)))
             holders += 1

@@ -74,7 +74,8 @@ extension Scheduler {
         for group in groups(of: book) {
             guard let next = line.next(in: group) else { continue }
             if let turn, turn < next.turn { continue }
-            guard case .candidates(let target) = resolve(line[group]) else { continue }
+            guard case .candidates(var target) = resolve(line[group]) else { continue }
+            if next.waiter.ask.options != nil { dropTooSmall(&target, next.waiter.ask) }
             let before = waiting(for: book, as: next.waiter.ask) - 1
             switch choose(target, next.waiter.ask, before: before, loads: loads, now: now) {
             case .go(let choice):

@@ -5,16 +5,20 @@ import NIOCore
 
 extension Scheduler {
     /// What would be done with a request now, and what each alternative would cost. Changes nothing but the catalog of names.
-    public mutating func explain(_ ask: Ask, now: NIODeadline) -> Explanation {
+    public mutating func explain(_ asked: Ask, now: NIODeadline) -> Explanation {
+        let ask = raised(asked) ?? asked
         var result = Explanation(model: ask.model)
         let resolution = resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted)
         if case .refused(let refusal) = resolution { result.refusal = refusal }
-        guard case .candidates(let target) = resolution else { return result }
+        guard case .candidates(let all) = resolution else { return result }
+        var target = all
+        dropTooSmall(&target, ask)
         let waiting = target.book.map { self.waiting(for: $0, as: ask) } ?? 0
         result.waiting = waiting
         result.demand = target.book.map { books[$0].rate } ?? 0
         refreshResidents()
         result.options = target.candidates.map { option($0, ask, now: now) }
+        for candidate in all.candidates where !target.candidates.contains(candidate) { result.options.append(tooSmall(candidate)) }
         if let cost = costOfLine(target, ask, before: waiting, now: now) {
             result.options.append(lineOption(target, cost, waiting: waiting))
         }
@@ -39,9 +43,9 @@ extension Scheduler {
 
     /// To wait for a slot of those that hold the model.
     private func lineOption(_ target: Target, _ cost: LineCost, waiting: Int) -> Explanation.Option {
-        let isGuess = target.book.map { books[$0].service == Mean(ModelBook.priorService) } ?? true
-        var option = Explanation.Option(cost: cost.weighed, expected: cost.expected, parts: [.init(.line, cost.wait)])
-        option.words = "\(Self.text(cost.wait, isGuess: isGuess)) until a slot frees, \(waiting) waiting"
+        let answers = target.book.map { books[$0].service.answers } ?? 0
+        var option = Explanation.Option(cost: cost.weighed, expected: cost.expected, parts: [.init(.line, cost.wait, answers: answers)])
+        option.words = "\(Self.text(option.parts[0])) until a slot frees, \(waiting) waiting"
         if cost.load > 0 {
             option.parts.append(.init(.load, cost.load))
             option.words += ", after \(Self.text(cost.load)) of a load under way"
@@ -53,6 +57,8 @@ extension Scheduler {
         let pair = pairs[candidate.pair]
         let place = places[pair.place]
         var option = Explanation.Option(endpoint: place.endpoint.id, endpointName: place.endpoint.name, model: pair.name)
+        option.estimate = estimate(candidate.pair)
+        if pair.isUsable, hasConfigurations(candidate.pair) { option.configuration = pair.configuration.words(pair.contexts) }
         guard admits(candidate.pair, ask.needs, now: now), let (choice, cost) = weigh(candidate, ask, now: now) else {
             option.obstacle = obstacle(candidate.pair, ask, now: now)
             option.words = option.obstacle
@@ -60,13 +66,26 @@ extension Scheduler {
         }
         option.cost = cost
         option.expected = choice.cost.expected
-        option.parts = Self.parts(choice.cost)
+        option.parts = parts(choice.cost, candidate.pair, ask)
         option.why = choice.why
         if choice.cost.isBlocked { option.obstacle = isUsable(candidate.pair) ? "in use with other options" : "models in use are in the way" }
         option.words = option.parts.map { part in
-            "\(Self.text(part.seconds, isGuess: isGuess(part.name, candidate.pair))) \(words(part.name, choice, again: isUsable(candidate.pair)))"
+            "\(Self.text(part)) \(words(part.name, choice, again: isUsable(candidate.pair)))"
         }.joined(separator: ", ")
+        if serves(candidate.pair, ask), let context = contextToAskFor(candidate.pair, ask) {
+            option.words += ", with num_ctx \(context) as it is loaded"
+        } else if ask.isRaised, hasConfigurations(candidate.pair), let context = ask.options?.contextLength {
+            option.words += ", with num_ctx \(context), the least that is configured"
+        }
         return option
+    }
+
+    /// Left out, as another has the context that is asked for.
+    private func tooSmall(_ candidate: Candidate) -> Explanation.Option {
+        let pair = pairs[candidate.pair]
+        let endpoint = places[pair.place].endpoint
+        let words = "its context is \(pair.fixedContext ?? 0) tokens"
+        return Explanation.Option(endpoint: endpoint.id, endpointName: endpoint.name, model: pair.name, obstacle: words, words: words)
     }
 
     private func obstacle(_ index: PairIndex, _ ask: Ask, now: NIODeadline) -> String {
@@ -79,23 +98,15 @@ extension Scheduler {
         return "every slot is taken"
     }
 
-    private static func parts(_ cost: Cost) -> [Explanation.Part] {
+    private func parts(_ cost: Cost, _ pair: PairIndex, _ ask: Ask) -> [Explanation.Part] {
+        let book = books[pairs[pair].book]
+        let read = (ask.promptTokens > 0 ? book.secondsPerToken : book.firstToken).answers
         let all: [Explanation.Part] = [
-            .init(.prefill, cost.prefill + cost.warmSaving), .init(.warm, -cost.warmSaving), .init(.load, cost.load),
+            .init(.prefill, cost.prefill + cost.warmSaving, answers: read), .init(.warm, -cost.warmSaving, answers: read),
+            .init(.load, cost.load, answers: pairs[pair].learned.loads),
             .init(.loadsBefore, cost.loadsBefore), .init(.busyModels, cost.busy + cost.patience), .init(.harm, cost.harm),
         ]
         return all.filter { $0.seconds != 0 }
-    }
-
-    /// Nothing of it was measured yet: it is what is assumed of a model of this size, or of any.
-    private func isGuess(_ part: Explanation.Part.Name, _ pair: PairIndex) -> Bool {
-        let book = books[pairs[pair].book]
-        switch part {
-        case .prefill, .warm: return book.firstToken == Mean(ModelBook.priorFirstToken)
-        case .load: return pairs[pair].learned.loadTime == nil
-        case .line: return book.service == Mean(ModelBook.priorService)
-        case .loadsBefore, .busyModels, .harm: return false
-        }
     }
 
     /// - Parameter again: the model is there already.
@@ -111,8 +122,17 @@ extension Scheduler {
         }
     }
 
+    /// `0.62 s (40 answers)`, `4.1 s (1 load)`, `10 s (a guess)`, `2.0 s`.
+    private static func text(_ part: Explanation.Part) -> String {
+        guard let answers = part.answers else { return text(part.seconds) }
+        // It was measured by the same answers as what it is saved of.
+        if part.name == .warm, answers > 0 { return text(part.seconds) }
+        let what = part.name == .load ? "load" : "answer"
+        return "\(text(part.seconds)) (\(answers == 0 ? "a guess" : "\(answers) \(what)\(answers == 1 ? "" : "s")"))"
+    }
+
     /// Seconds, as exact as an expectation can be: two digits below ten, whole seconds above.
-    static func text(_ seconds: Double, isGuess: Bool = false) -> String {
+    static func text(_ seconds: Double) -> String {
         let size = abs(seconds)
         func rounded(_ scale: Double) -> Int { Int((min(size, 1e9) * scale).rounded()) }
         let number =
@@ -125,6 +145,6 @@ extension Scheduler {
             } else {
                 "\(rounded(1))"
             }
-        return "\(seconds < 0 ? "-" : "")\(number) s\(isGuess ? " (a guess)" : "")"
+        return "\(seconds < 0 ? "-" : "")\(number) s"
     }
 }

@@ -34,6 +34,7 @@ extension Scheduler {
                 staleResidents.append(index)
             }
         }
+        setWeighting()
         let early = self.early
         self.early = [:]
         for (id, report) in early { _ = book(report, of: id, now: now) }
@@ -65,7 +66,7 @@ extension Scheduler {
         places[index].reason = report.state.reason
         places[index].foundKind = report.kind
         if let kind = report.kind { places[index].endpoint.kind = kind }
-        places[index].capabilities = report.capabilities(of: places[index].endpoint.kind)
+        places[index].capabilities = report.capabilities(of: places[index].endpoint)
         var changed = before != (places[index].phase, places[index].endpoint.kind, places[index].capabilities, places[index].reason)
         if report.state.phase.takesWork || !report.models.isEmpty, places[index].listing != report.models || places[index].pairs.isEmpty {
             setModels(report, of: index)
@@ -85,7 +86,10 @@ extension Scheduler {
             let pair = known[model.name] ?? addPair(model.name, to: index)
             pairs[pair].isPresent = true
             pairs[pair].sizeBytes = model.sizeBytes
+            let heeded = LoadedConfiguration.Heeded(version: report.version, format: model.format)
             if pairs[pair].contexts.most != model.contextLength { pairs[pair].contexts.most = model.contextLength }
+            if pairs[pair].contexts.heeded != heeded { pairs[pair].contexts.heeded = heeded }
+            pairs[pair].fixedContext = places[index].endpoint.kind == .openAI ? model.contextLength : nil
             setAliases(model.aliases, of: pair)
         }
         if let unlisted = places[index].unlisted { pairs[unlisted].isPresent = true }
@@ -151,6 +155,7 @@ extension Scheduler {
             let found = takesWork && !loaded.isEmpty ? loaded[pairs[pair].name] : nil
             let isLoaded = found != nil || (takesWork && !loadsModels)
             pairs[pair].slots = found?.slots
+            if let context = found?.contextLength, !hasConfigurations(pair) { pairs[pair].fixedContext = Int32(clamping: context) }
             if let size = found?.sizeVramBytes {
                 changed = changed || pairs[pair].sizeInMemory != size
                 pairs[pair].sizeInMemory = size

@@ -66,6 +66,10 @@ extension Scheduler {
                     why
                 } else if pair.inFlight >= limit {
                     "\(pair.inFlight) of \(limit) slots taken"
+                } else if let context = pair.fixedContext, context < group.options?.contextLength ?? 0 {
+                    "its context is \(context) tokens"
+                } else if let words = otherConfiguration(candidate.pair, than: group.options) {
+                    "loaded with \(words)"
                 } else {
                     "\(pair.inFlight) of \(limit) slots taken, kept free for now"
                 }
@@ -73,9 +77,22 @@ extension Scheduler {
         }
     }
 
-    /// Where a request would go if it came now; where every slot is taken, where it could go. Nothing changes.
+    /// With what the model is there, for people, where that is not what a request asks for.
+    private func otherConfiguration(_ pair: PairIndex, than options: RunnerOptions?) -> String? {
+        guard isUsable(pair), hasConfigurations(pair), !pairs[pair].configuration.serves(options ?? .unset, pairs[pair].contexts) else { return nil }
+        return pairs[pair].configuration.words(pairs[pair].contexts)
+    }
+
+    /// Where a request would go if it came now and asked for what most ask for; where every slot is taken, where it could go. Nothing
+    /// changes.
     public func whereTo(_ ask: Ask, now: NIODeadline) -> Result<Placement, RefusalError> {
         var trial = self
+        var ask = ask
+        if case .candidates(let target) = trial.resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted),
+            let book = target.book
+        {
+            ask.options = commonestOptions(book)
+        }
         switch trial.submit(ask, now: now) {
         case .granted(let grant): return .success(grant.placement)
         case .queued: return trial.locate(ask)

@@ -45,8 +45,9 @@ extension Scheduler {
         refreshResidents()
         var actions: [SchedulerAction] = []
         for place in places.indices where mayLoad(place, now: now) {
-            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active ? mostWanted(place) : nil) else { continue }
-            let options = hasConfigurations(pair) ? books[pairs[pair].book].configurations.commonest : nil
+            let isForAll = weighting == .even || places[place].endpoint.weight > 0
+            guard let pair = pinnedAndMissing(place) ?? (settings.placement == .active && isForAll ? mostWanted(place) : nil) else { continue }
+            let options = usualOptions(pair)
             beginLoad(pair, options, .first, after: 0, now: now)
             let patience = max(120, 10 * loadTime(pair))
             setUse(pair) { pair in pair.aheadUntil = now + .nanoseconds(Int64(patience * 1e9)) }

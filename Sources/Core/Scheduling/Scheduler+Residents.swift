@@ -112,8 +112,9 @@ extension Scheduler {
     func harm(_ pair: PairIndex) -> Double {
         let book = pairs[pair].book
         let load = loadTime(pair)
-        let whole = books[book].rate * load * Weights.harmSeconds
-        let harm = (books[book].holders > 1 ? whole * Weights.harmElsewhere : whole) + Weights.eviction * load
+        let whole = presentRate(pair) * load * Weights.harmSeconds
+        let isElsewhere = books[book].configurations.isEmpty ? books[book].holders > 1 : isElsewhere(pair)
+        let harm = (isElsewhere ? whole * Weights.harmElsewhere : whole) + Weights.eviction * load
         return pairs[pair].isPinned ? harm + Weights.pinned : harm
     }
 

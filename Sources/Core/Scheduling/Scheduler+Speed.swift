@@ -46,6 +46,7 @@ extension Scheduler {
         if books[book].paces.count > 1 {
             let speed = places[place].logSpeed + Self.step * (pace.excess - books[book].paces.mean)
             places[place].logSpeed = min(Self.most, max(-Self.most, speed))
+            places[place].speedAnswers += 1
             let excess = pace.rate.value - places[place].logSpeed
             books[book].paces.replace(pace.excess, by: excess)
             pace.excess = excess

@@ -22,6 +22,7 @@ public struct Scheduler: Sendable {
     /// Endpoints and pairs are named by their index, which never changes: what is gone is marked so.
     var places = Column<Place, Place>()
     var pairs = Column<Pair, Pair>()
+    var weighting = Weighting.even
     /// By place; and the places whose entry has to be found anew before it is read.
     var residents = Column<Place, Residents>()
     var staleResidents: [PlaceIndex] = []
@@ -59,11 +60,16 @@ public struct Scheduler: Sendable {
     // MARK: Requests
 
     public mutating func submit(_ ask: Ask, now: NIODeadline) -> Admission {
+        if let raised = raised(ask) { admit(raised, now: now) } else { admit(ask, now: now) }
+    }
+
+    private mutating func admit(_ ask: Ask, now: NIODeadline) -> Admission {
         var book: BookIndex?
         var inVain: Refusal?
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
-        case .candidates(let target):
+        case .candidates(var target):
             book = target.book
+            if ask.options != nil { dropTooSmall(&target, ask) }
             // Whoever comes back is no further request.
             if let book, ask.since == nil { books[book].count(ask.options, now: now) }
             let before = book.map { waiting(for: $0, as: ask) } ?? 0
@@ -103,7 +109,8 @@ public struct Scheduler: Sendable {
                 let pair = pairs[candidate.pair]
                 let place = places[pair.place]
                 guard place.takesWork, let fit = ask.needs.fit(of: place.capabilities), !ask.excluding.contains(place.endpoint.id) else { continue }
-                let rank = (pair.isSetAside ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
+                let rank =
+                    (pair.isSetAside ? 8 : 0) + (place.endpoint.weight == 0 ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
                     endpoint: place.endpoint.id, model: candidate.otherName ?? pair.name,
@@ -124,11 +131,12 @@ public struct Scheduler: Sendable {
         let index = pairs[pair].place
         let load: LeaseTable.Load
         var options = ask.options
-        var sharedContext: Int32?
+        var change: ContextChange?
+        if ask.isRaised, hasConfigurations(pair), let context = options?.contextLength { change = ContextChange(tokens: context, why: .minimum) }
         if serves(pair, ask) {
             load = pairs[pair].isLoaded ? .none : .joined
             if let context = contextToAskFor(pair, ask) {
-                sharedContext = context
+                change = ContextChange(tokens: context, why: .loaded)
                 options = options ?? .unset
                 options?.contextLength = context
             }
@@ -137,6 +145,7 @@ public struct Scheduler: Sendable {
             load = .begun(cause)
             beginLoad(pair, ask.options, cause, after: choice.cost.loadsBefore + choice.cost.busy, now: now)
         }
+        countShare(pair)
         pairs[pair].inFlight += 1
         pairs[pair].lastUsed = now
         places[index].inFlight += 1
@@ -162,7 +171,7 @@ public struct Scheduler: Sendable {
             fit: choice.fit, kind: places[index].endpoint.kind, pair: pair.rawValue, expected: choice.cost.expected,
             warmTokens: choice.cost.warmTokens,
             alternatives: alternatives, isProbe: isProbe)
-        grant.sharedContext = sharedContext
+        grant.context = change
         return grant
     }
 

@@ -122,6 +122,9 @@ final class SchedulerBox: Sendable {
         return state.withLockedValue { $0.scheduler.whereTo(ask, now: now) }
     }
 
+    /// With what the model, as the endpoint spells it, is loaded that no request is for; nil for the server's own.
+    func usualOptions(_ id: EndpointID, model: String) -> RunnerOptions? { state.withLockedValue { $0.scheduler.usualOptions(id, model: model) } }
+
     /// Those of the models that no endpoint in service but `id` has.
     func models(_ models: [String], onlyOn id: EndpointID) -> [String] {
         state.withLockedValue { state in models.filter { !state.scheduler.isServed($0, without: id) } }

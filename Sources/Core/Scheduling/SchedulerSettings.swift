@@ -41,6 +41,8 @@ public struct SchedulerSettings: Sendable, Equatable {
     public var context = ContextPolicy.asAsked
     /// By the model's name, in any spelling that a request may use.
     public var contextByModel: [String: ContextPolicy] = [:]
+    /// The least context that a model is loaded with, by its key (`ModelName.ollamaKey`).
+    public var contextMinimums: [String: Int32] = [:]
 
     public init(
         queueLimit: Int = 512, queueTimeout: TimeAmount = .seconds(300), aliases: [String: String] = [:], placement: Placement = .passive,

@@ -13,6 +13,10 @@ public struct SchedulerSnapshot: Sendable, Equatable {
         public var waiting = 0
         /// Models that it is loading for us.
         public var loading: Set<String> = []
+        /// With what its models are in memory, or will be, for people; only those of which that is known.
+        public var configurations: [String: String] = [:]
+        /// What is counted with for its models, as far as something is known of them.
+        public var estimates: [String: Estimate] = [:]
         public var counters = EndpointCounters()
         /// What of it gets no requests for now.
         public var setAside: [SetAside] = []
@@ -46,6 +50,10 @@ extension Scheduler {
             for pair in place.pairs {
                 if pairs[pair].inFlight > 0 { row.inFlightByModel[pairs[pair].name] = pairs[pair].inFlight }
                 if !pairs[pair].isLoaded, pairs[pair].isUsable { row.loading.insert(pairs[pair].name) }
+                if hasEstimate(pair) { row.estimates[pairs[pair].name] = estimate(pair) }
+                if pairs[pair].isUsable, hasConfigurations(pair), let words = pairs[pair].configuration.words(pairs[pair].contexts) {
+                    row.configurations[pairs[pair].name] = words
+                }
             }
             result.endpoints[place.endpoint.id] = row
         }

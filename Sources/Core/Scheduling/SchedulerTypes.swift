@@ -25,6 +25,8 @@ public struct Ask: Sendable {
     public var options: RunnerOptions?
     /// Its context may be another one than it asks for, if that is more and the configuration allows it: it can be said on its route.
     public var takesContext = false
+    /// Its options ask for more context than the client did, as the configuration says.
+    var isRaised = false
     /// When it began to wait, if that was not just now: a request that comes back to the line after an endpoint has failed it gets no new
     /// deadline.
     public var since: NIODeadline?
@@ -132,8 +134,8 @@ public struct Grant: Sendable, Equatable {
     public var wasLoaded: Bool
     /// Why the request makes the endpoint load its model; nil where it does not.
     public var loadCause: LoadCause?
-    /// The context that the request has to ask for instead of its own, to find the model as it is loaded; nil where it goes on as it came.
-    public var sharedContext: Int32?
+    /// The context that the request has to ask for instead of its own; nil where it goes on as it came.
+    public var context: ContextChange?
     /// Why this endpoint.
     public var why: Reason
     /// Whether the endpoint speaks the route, or the request has to be translated.
@@ -166,6 +168,14 @@ public struct Grant: Sendable, Equatable {
         case load
         /// Every slot was taken, and the configuration says not to wait.
         case overcommit
+
+        /// The model is in memory there, or on the way there.
+        var isUse: Bool {
+            switch self {
+            case .loaded, .affinity, .loading: true
+            case .fits, .load, .overcommit: false
+            }
+        }
     }
 
     public init(

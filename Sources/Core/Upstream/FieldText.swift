@@ -30,13 +30,36 @@ enum ASCII {
     }
 }
 
+extension String {
+    /// - Parameter text: lower-case letters, digits and hyphens.
+    func equalsIgnoringCase(_ text: StaticString) -> Bool {
+        guard utf8.count == text.utf8CodeUnitCount else { return false }
+        var copy = self
+        return copy.withUTF8 { UnsafeRawBufferPointer($0).equalsIgnoringCase(text) }
+    }
+}
+
 extension UnsafeRawBufferPointer {
-    /// - Parameter text: in lower case.
+    /// Eight bytes at a time: what differs may differ in the bit of the case alone, and only where the text has a letter.
+    ///
+    /// - Parameter text: lower-case letters, digits and hyphens.
     func equalsIgnoringCase(_ text: StaticString) -> Bool {
         guard count == text.utf8CodeUnitCount else { return false }
-        let other = text.utf8Start
-        for index in 0..<count where ASCII.lowercased(self[index]) != other[index] { return false }
-        return true
+        let other = UnsafeRawPointer(text.utf8Start)
+        guard count >= 8 else {
+            for index in 0..<count where ASCII.lowercased(self[index]) != text.utf8Start[index] { return false }
+            return true
+        }
+        var offset = 0
+        while true {
+            let theirs = loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let ours = other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            let letters = ours & 0x4040_4040_4040_4040
+            if (theirs ^ ours) & ~(letters >> 1) != 0 { return false }
+            if offset == count - 8 { return true }
+            // The last eight may have been looked at in part.
+            offset = Swift.min(offset + 8, count - 8)
+        }
     }
 
     /// - Parameter text: lower-case ASCII.

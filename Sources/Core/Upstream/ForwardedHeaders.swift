@@ -29,23 +29,24 @@ enum ForwardedHeaders {
     ///   - dropsAuthorization: the client's key was for this router, and is nobody else's business.
     ///   - path: the path and query to send, without the endpoint's base path.
     static func writeRequest(
-        _ head: HTTPRequestHead, method: HTTPMethod? = nil, path: Substring, endpoint: Endpoint, framing: Framing, dropsAuthorization: Bool,
-        answer: AnswerUse = .passedOn, into buffer: inout ByteBuffer
+        _ head: HTTPRequestHead, method: HTTPMethod? = nil, path: Substring, endpoint shared: SharedEndpoint, framing: Framing,
+        dropsAuthorization: Bool, answer: AnswerUse = .passedOn, into buffer: inout ByteBuffer
     ) {
         buffer.writeString((method ?? head.method).rawValue)
         buffer.writeStaticString(" ")
-        let (prefix, rest) = endpoint.address.path(for: path)
+        let (prefix, rest) = shared.endpoint.address.path(for: path)
         buffer.writeString(prefix)
         buffer.writeSubstring(rest)
         buffer.writeStaticString(" HTTP/1.1\r\nHost: ")
-        buffer.writeString(endpoint.address.authority)
+        buffer.writeString(shared.endpoint.address.authority)
         buffer.writeStaticString("\r\n")
+        let key = shared.endpoint.key
         let named = namedByConnection(head.headers)
         var asksForEncoding = false
         for (name, value) in head.headers {
             switch HeaderClass(name) {
             case .hopByHop, .framing, .host, .expect: continue
-            case .authorization where dropsAuthorization || endpoint.key != nil: continue
+            case .authorization where dropsAuthorization || key != nil: continue
             case .contentType where answer == .translated: continue
             case .acceptEncoding where answer != .passedOn:
                 asksForEncoding = true
@@ -55,7 +56,7 @@ enum ForwardedHeaders {
             if let named, named.contains(where: { name.caseInsensitiveEquals($0) }) { continue }
             write(name, value, into: &buffer)
         }
-        if let key = endpoint.key {
+        if let key {
             buffer.writeStaticString("Authorization: Bearer ")
             buffer.writeString(key.exposed)
             buffer.writeStaticString("\r\n")
@@ -80,16 +81,33 @@ enum ForwardedHeaders {
     }
 
     static func write(_ name: String, _ value: String, into buffer: inout ByteBuffer) {
-        buffer.writeString(name)
-        buffer.writeStaticString(": ")
-        buffer.writeString(value)
-        buffer.writeStaticString("\r\n")
+        // One reservation in place of four.
+        let size = name.utf8.count + value.utf8.count + 4
+        buffer.writeWithUnsafeMutableBytes(minimumWritableBytes: size) { space in
+            var end = 0
+            func put(_ byte: UInt8) {
+                space[end] = byte
+                end += 1
+            }
+            func put(_ text: String) {
+                var text = text
+                text.withUTF8 { UnsafeMutableRawBufferPointer(rebasing: space[end...]).copyMemory(from: UnsafeRawBufferPointer($0)) }
+                end += text.utf8.count
+            }
+            put(name)
+            put(UInt8(ascii: ":"))
+            put(UInt8(ascii: " "))
+            put(value)
+            put(UInt8(ascii: "\r"))
+            put(UInt8(ascii: "\n"))
+            return end
+        }
     }
 
     /// Fields that `Connection` names besides the usual ones are hop-by-hop too. Nil, without allocating, in the usual case.
     private static func namedByConnection(_ headers: HTTPHeaders) -> [Substring]? {
         var named: [Substring]?
-        for (name, value) in headers where name.utf8.count == 10 && name.caseInsensitiveEquals("connection") {
+        for (name, value) in headers where name.equalsIgnoringCase("connection") {
             for token in value.split(separator: ",") {
                 let token = token.trimmingSpaces()
                 if token.caseInsensitiveEquals("close") || token.caseInsensitiveEquals("keep-alive") { continue }
@@ -103,6 +121,9 @@ enum ForwardedHeaders {
 /// What a header field is to a proxy. Told by length first, so that most fields cost one comparison of integers.
 enum HeaderClass {
     case hopByHop, framing, host, expect, authorization, contentType, acceptEncoding, other
+
+    /// It is no business of whoever comes behind the next hop.
+    var isOfOneHop: Bool { self == .hopByHop || self == .framing }
 
     init(_ name: String) {
         var name = name

@@ -23,6 +23,7 @@ struct ResponseHead {
     private let statusLineLength: Int
     /// `Connection` names fields besides the usual ones.
     private let namesFields: Bool
+    private let dropped: DroppedLines
 
     /// - Parameters:
     ///   - bytes: end with the empty line.
@@ -40,6 +41,7 @@ struct ResponseHead {
         streamFraming = facts.streamFraming
         keepsAlive = !isMended && !facts.closes && (facts.isVersion11 || facts.keepsAlive)
         namesFields = facts.namesFields
+        dropped = facts.dropped
     }
 
     /// 204 and 304 have none, nor has an answer before the final one.
@@ -59,6 +61,23 @@ struct ResponseHead {
         var closes = false
         var keepsAlive = false
         var namesFields = false
+        var dropped = DroppedLines()
+    }
+
+    /// The first lines that are about this hop alone, found while all of them are read: of most heads they are all such lines, so that a head
+    /// need not be read again to be passed on.
+    private struct DroppedLines {
+        private(set) var count = 0
+        private(set) var first: Range<Int32> = 0..<0
+        private(set) var second: Range<Int32> = 0..<0
+
+        mutating func add(_ line: UnsafeRawBufferPointer, of head: UnsafeRawBufferPointer) {
+            count += 1
+            guard count <= 2, let lineStart = line.baseAddress, let headStart = head.baseAddress else { return }
+            let start = Int32(truncatingIfNeeded: lineStart - headStart)
+            let range = start..<start + Int32(truncatingIfNeeded: line.count)
+            if count == 1 { first = range } else { second = range }
+        }
     }
 
     private static func read(_ bytes: UnsafeRawBufferPointer) -> Result<Facts, ResponseFault> {
@@ -83,7 +102,8 @@ struct ResponseHead {
         facts.statusLineLength = lineEnd + 2
         var fault: ResponseFault?
         do throws(ResponseFault) {
-            try FieldLines.forEach(bytes, from: lineEnd + 2) { name, value, _ in
+            try FieldLines.forEach(bytes, from: lineEnd + 2) { name, value, line in
+                if HeaderClass(name).isOfOneHop { facts.dropped.add(line, of: bytes) }
                 if fault == nil { fault = note(name, value, &facts) }
             }
         } catch {
@@ -166,15 +186,27 @@ struct ResponseHead {
     /// The field lines as they came, without those that are about this hop alone.
     func writeFields(into buffer: inout ByteBuffer) {
         bytes.withUnsafeReadableBytes { bytes in
+            guard namesFields || dropped.count > 2 else { return writeAround(dropped, of: bytes, into: &buffer) }
             try? FieldLines.forEach(bytes, from: statusLineLength) { name, _, line in
-                switch HeaderClass(name) {
-                case .hopByHop, .framing: return
-                case .host, .expect, .authorization, .contentType, .acceptEncoding, .other: break
-                }
+                if HeaderClass(name).isOfOneHop { return }
                 if namesFields, Self.isNamedByConnection(name, bytes, from: statusLineLength) { return }
                 buffer.writeBytes(line)
             }
         }
+    }
+
+    private func writeAround(_ dropped: DroppedLines, of bytes: UnsafeRawBufferPointer, into buffer: inout ByteBuffer) {
+        var position = statusLineLength
+        if dropped.count > 0 {
+            buffer.writeBytes(bytes[position..<Int(dropped.first.lowerBound)])
+            position = Int(dropped.first.upperBound)
+        }
+        if dropped.count > 1 {
+            buffer.writeBytes(bytes[position..<Int(dropped.second.lowerBound)])
+            position = Int(dropped.second.upperBound)
+        }
+        // The empty line is written by whoever adds the last field.
+        buffer.writeBytes(bytes[position..<bytes.count - 2])
     }
 
     private static func isNamedByConnection(_ name: UnsafeRawBufferPointer, _ bytes: UnsafeRawBufferPointer, from start: Int) -> Bool {

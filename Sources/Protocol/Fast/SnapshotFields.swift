@@ -46,10 +46,38 @@ extension EventInfo: WireRow {
     static let blank = EventInfo(sequence: 0, at: "", level: "", message: "")
 }
 
+extension LoadsInfo.Asked: WireRow {
+    static let fields: [WireField<LoadsInfo.Asked>] = [
+        WireField("address", \.address), WireField("agent", \.agent), WireField("options", \.options), WireField("reloads", \.reloads),
+    ]
+
+    static let blank = LoadsInfo.Asked(options: "", address: "", agent: "", reloads: 0)
+}
+
+extension LoadsInfo: WireRow {
+    static let fields: [WireField<LoadsInfo>] = [
+        WireField("asked", \.asked), WireField("configuration", \.configuration), WireField("evicted", \.evicted), WireField("first", \.first),
+    ]
+
+    static let blank = LoadsInfo()
+}
+
+extension EstimatesInfo: WireRow {
+    static let fields: [WireField<EstimatesInfo>] = [
+        WireField("is_size_measured", \.isSizeMeasured), WireField("load_s", \.loadS), WireField("loads", \.loads),
+        WireField("size_bytes", \.sizeBytes), WireField("speed", \.speed), WireField("speed_answers", \.speedAnswers),
+        WireField("token_answers", \.tokenAnswers), WireField("tokens_per_second", \.tokensPerSecond),
+    ]
+
+    static let blank = EstimatesInfo()
+}
+
 extension ModelInfo.Place: WireRow {
     static let fields: [WireField<ModelInfo.Place>] = [
-        WireField("endpoint", \.endpoint), WireField("expires_at", \.expiresAt), WireField("in_flight", \.inFlight), WireField("limit", \.limit),
-        WireField("name", \.name), WireField("size_vram_bytes", \.sizeVramBytes), WireField("state", \.state),
+        WireField("configuration", \.configuration), WireField("endpoint", \.endpoint),
+        WireField("estimates", \.estimates), WireField("expires_at", \.expiresAt),
+        WireField("in_flight", \.inFlight), WireField("limit", \.limit), WireField("loads", \.loads), WireField("name", \.name),
+        WireField("size_vram_bytes", \.sizeVramBytes), WireField("state", \.state),
     ]
 
     static let blank = ModelInfo.Place(endpoint: "", name: "", state: "", inFlight: 0, limit: 0)
@@ -68,8 +96,10 @@ extension ModelInfo: WireRow {
 
 extension EndpointInfo.Loaded: WireRow {
     static let fields: [WireField<EndpointInfo.Loaded>] = [
-        WireField("context_length", \.contextLength), WireField("expires_at", \.expiresAt), WireField("in_flight", \.inFlight),
-        WireField("name", \.name), WireField("size_vram_bytes", \.sizeVramBytes), WireField("slots", \.slots),
+        WireField("configuration", \.configuration), WireField("context_length", \.contextLength),
+        WireField("estimates", \.estimates), WireField("expires_at", \.expiresAt),
+        WireField("in_flight", \.inFlight), WireField("loads", \.loads), WireField("name", \.name),
+        WireField("size_vram_bytes", \.sizeVramBytes), WireField("slots", \.slots),
     ]
 
     static let blank = EndpointInfo.Loaded(name: "")
@@ -98,6 +128,7 @@ extension EndpointInfo: WireRow {
         WireField("state", \.state), WireField("tokens_per_second", \.tokensPerSecond), WireField("tokens_total", \.tokensTotal),
         WireField("ttft_p50_ms", \.ttftP50Ms), WireField("ttft_p95_ms", \.ttftP95Ms), WireField("url", \.url),
         WireField("version", \.version), WireField("vram_bytes", \.vramBytes), WireField("waiting", \.waiting), WireField("weight", \.weight),
+        WireField("words", \.words),
     ]
 
     static let blank = EndpointInfo(

@@ -97,7 +97,11 @@ struct EndpointsCommand: ParsableCommand {
             ("Aborts", "\(endpoint.abortsTotal)", .plain),
             ("Memory", endpoint.vramBytes.map(Quantity.bytes) ?? "unknown", .plain),
             ("Key", endpoint.hasKey ? "has one of its own" : "none of its own", .plain),
+            ("Words", endpoint.words ?? "-", .plain),
             ("Loaded", loaded(endpoint), .plain),
+            ("Estimates", estimates(endpoint), .plain),
+            ("Loads", loads(endpoint), .plain),
+            ("Reloads", reloads(endpoint), endpoint.loadedModels.contains { !($0.loads?.asked.isEmpty ?? true) } ? .warning : .plain),
             ("Available", endpoint.available.isEmpty ? "-" : endpoint.available.joined(separator: ", "), .plain),
         ])
     }
@@ -117,12 +121,32 @@ struct EndpointsCommand: ParsableCommand {
         }.joined(separator: "; ")
     }
 
-    /// With memory and expiry where the endpoint tells them.
+    /// What is counted with, by how many answers.
+    private static func estimates(_ endpoint: EndpointInfo) -> String {
+        let rows = endpoint.loadedModels.compactMap { model in model.estimates.map { "\(model.name): \($0.words)" } }
+        return rows.isEmpty ? "-" : rows.joined(separator: "; ")
+    }
+
+    /// How often its models were loaded, and why.
+    private static func loads(_ endpoint: EndpointInfo) -> String {
+        let rows = endpoint.loadedModels.compactMap { model in model.loads.map { "\(model.name): \($0.words)" } }
+        return rows.isEmpty ? "-" : rows.joined(separator: "; ")
+    }
+
+    /// Who has lately had them loaded with other options than they were there with.
+    private static func reloads(_ endpoint: EndpointInfo) -> String {
+        let rows = endpoint.loadedModels.flatMap { model in (model.loads?.asked ?? []).map { "\(model.name) with \($0.words)" } }
+        return rows.isEmpty ? "-" : rows.joined(separator: "; ")
+    }
+
+    /// With configuration, memory and expiry where they are known.
     private static func loaded(_ endpoint: EndpointInfo) -> String {
         guard !endpoint.loaded.isEmpty else { return "-" }
         return endpoint.loaded.map { name in
             let more = endpoint.loadedModels.first { $0.name == name }
-            let facts = [more?.sizeVramBytes.map(Quantity.bytes), more?.expiresAt.map { "until \(Timestamp.whole($0))" }].compactMap { $0 }
+            let facts = [
+                more?.loadedWith, more?.sizeVramBytes.map(Quantity.bytes), more?.expiresAt.map { "until \(Timestamp.whole($0))" },
+            ].compactMap { $0 }.filter { !$0.isEmpty }
             return facts.isEmpty ? name : "\(name) (\(facts.joined(separator: ", ")))"
         }.joined(separator: ", ")
     }

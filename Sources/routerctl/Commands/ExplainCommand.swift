@@ -19,13 +19,24 @@ struct ExplainCommand: ParsableCommand {
     @Argument(help: "The model, as a request would name it.", completion: Completions.models) var model: String
     @Option(name: .long, help: "The route, such as /api/chat; /v1/chat/completions without it.") var route: String?
 
+    @Option(
+        name: .customLong("num-ctx"),
+        help: ArgumentHelp("Tokens of context that the request asks for; the route is /api/chat then.", valueName: "tokens"))
+    var numCtx: Int?
+
     @OptionGroup var list: ListOptions
     @OptionGroup var options: GlobalOptions
+
+    func validate() throws {
+        if let numCtx, numCtx < 1 { throw ValidationError("--num-ctx takes a number of tokens, 1 or more.") }
+    }
 
     func run() throws {
         try list.check(Self.table([]), json: options.json)
         let session = try Session(options)
-        let info = try session.ask { [model, route] client throws(ControlError) in try client.explain(model, route: route) }
+        let info = try session.ask { [model, route, numCtx] client throws(ControlError) in
+            try client.explain(model, route: route, numCtx: numCtx)
+        }
         // The line is no name.
         let table = Self.table(list.quiet ? info.options.filter { !$0.endpoint.isEmpty } : info.options)
         try list.show(info, table, on: session.output) { page in
@@ -55,13 +66,16 @@ struct ExplainCommand: ParsableCommand {
             TableColumn("COST", right: true, rank: 95),
             TableColumn("EXPECTED", right: true, rank: 80),
             TableColumn("WHY", rank: 70, hidesWhenEmpty: true),
-            TableColumn("EXPLANATION", minimum: 20, rank: 90),
+            TableColumn("EXPLANATION", minimum: 34, rank: 90),
+            TableColumn("LOADED WITH", minimum: 12, rank: 60, hidesWhenEmpty: true),
+            TableColumn("ESTIMATES", minimum: 30, rank: 50, hidesWhenEmpty: true),
         ])
         table.rows = options.map { option in
             [
                 .init(option.endpoint.isEmpty ? "in line" : option.endpoint), .init(option.isChosen ? "yes" : "-", option.isChosen ? .good : .dim),
                 .init(option.costS.map(seconds) ?? "-"), .init(option.expectedS.map(seconds) ?? "-"), .init(option.why),
                 .init(option.obstacle.isEmpty ? option.words : option.obstacle, option.obstacle.isEmpty ? .plain : .dim),
+                .init(option.configuration ?? "", .dim), .init(option.estimates?.words ?? "", .dim),
             ]
         }
         return table

@@ -40,6 +40,7 @@ struct ModelsCommand: ParsableCommand {
                 TableColumn("WAITING", right: true, rank: 80),
                 TableColumn("LOADED ON", minimum: 16, rank: 95),
                 TableColumn("AVAILABLE ON", minimum: 12, rank: 70),
+                TableColumn("LOADED WITH", minimum: 12, rank: 9, hidesWhenEmpty: true),
             ], more: ["ALIASES", "CONTEXT", "REQUESTS", "TOKENS"])
         table.rows = models.map { model in
             func endpoints(_ states: Set<String>) -> String {
@@ -50,12 +51,19 @@ struct ModelsCommand: ParsableCommand {
                 .init(model.name), .init(model.sizeBytes.map(Quantity.bytes) ?? "-"), .init(model.parameterSize ?? ""),
                 .init(model.quantization ?? ""), .init("\(model.places.reduce(0) { $0 + $1.inFlight })"),
                 .init("\(model.waiting)", model.waiting > 0 ? .warning : .plain),
-                .init(endpoints(["loaded", "loading"]), .good), .init(endpoints(["available"])),
+                .init(endpoints(["loaded", "loading"]), .good), .init(endpoints(["available"])), .init(configurations(model)),
                 .init(model.aliases.joined(separator: ", ")), .init(model.contextLength.map { "\($0)" } ?? "-"),
                 .init("\(model.requestsTotal)"), .init("\(model.tokensTotal)"),
             ]
         }
         return table
+    }
+
+    /// `num_ctx 8192`, or where they differ `gpu-1: num_ctx 8192, gpu-2: num_ctx 32768`.
+    private static func configurations(_ model: ModelInfo) -> String {
+        let known = model.places.compactMap { place in place.configuration.map { (place.endpoint, $0) } }
+        guard let first = known.first else { return "" }
+        return known.allSatisfy { $0.1 == first.1 } ? first.1 : known.map { "\($0.0): \($0.1)" }.joined(separator: ", ")
     }
 
     static func places(_ models: [ModelInfo]) -> TextTable {
@@ -68,6 +76,10 @@ struct ModelsCommand: ParsableCommand {
             TableColumn("VRAM", right: true, rank: 70),
             TableColumn("EXPIRES", rank: 60),
             TableColumn("CALLED", minimum: 20, rank: 20),
+            TableColumn("LOADED WITH", minimum: 12, rank: 65, hidesWhenEmpty: true),
+            TableColumn("LOADS", minimum: 16, rank: 40, hidesWhenEmpty: true),
+            TableColumn("RELOADED", minimum: 20, rank: 45, hidesWhenEmpty: true),
+            TableColumn("ESTIMATES", minimum: 30, rank: 35, hidesWhenEmpty: true),
         ])
         table.rows = models.flatMap { model in
             model.places.map { place in
@@ -75,7 +87,9 @@ struct ModelsCommand: ParsableCommand {
                     .init(model.name), .init(place.endpoint),
                     .init(place.state, place.state == "loaded" ? .good : place.state == "loading" ? .warning : .plain),
                     .init("\(place.inFlight)"), .init("\(place.limit)"), .init(place.sizeVramBytes.map(Quantity.bytes) ?? "-"),
-                    .init(place.expiresAt.map(Timestamp.whole) ?? "-"), .init(place.name, .dim),
+                    .init(place.expiresAt.map(Timestamp.whole) ?? "-"), .init(place.name, .dim), .init(place.configuration ?? ""),
+                    .init(place.loads?.words ?? ""), .init(place.loads?.asked.map(\.words).joined(separator: "; ") ?? "", .warning),
+                    .init(place.estimates?.words ?? "", .dim),
                 ]
             }
         }

@@ -57,12 +57,16 @@ enum DetailPage {
         ]
         for place in info.places {
             let parts = [
-                place.state, "\(place.inFlight) of \(place.limit) slots", place.sizeVramBytes.map(Quantity.bytes),
+                place.state, place.configuration.map { "with \($0)" }, "\(place.inFlight) of \(place.limit) slots",
+                place.sizeVramBytes.map(Quantity.bytes),
                 place.expiresAt.map { "expires in \(Timestamp.until($0, wallS: model.wallS))" },
-                place.name == info.name ? nil : "there \(place.name)",
+                place.name == info.name ? nil : "there \(place.name)", place.loads.map { "loads: \($0.words)" },
+                place.estimates.map { "estimates: \($0.words)" },
             ]
             facts.append(Fact(place.endpoint, parts.compactMap { $0 }.joined(separator: ", "), place.state == "loaded" ? .good : .plain))
         }
+        let asked = info.places.flatMap { place in (place.loads?.asked ?? []).map { Fact(place.endpoint, $0.words, .warning) } }
+        if !asked.isEmpty { facts += [Fact(heading: "Loaded again for other options, in 10 minutes")] + asked }
         return facts
     }
 

@@ -24,12 +24,14 @@ extension HelpPage {
                 ("IN FLIGHT", "Requests there, of the slots of all its models in memory: one model's may be taken while others are free"),
                 ("WAIT", "Requests in line that it could serve; one that several could serve counts at each"),
                 ("TTFT P95", "To the first token of a streamed answer, over the last 5 minutes: half within, and 95 of 100 within"),
+                ("LOAD TIME", "On its page, beside TOK/S and speed: brackets count what it was measured by, ~ marks a guess"),
                 ("ERR", "Failed by its doing, since the daemon started; RETRY: tried again elsewhere; ABORT: the client left"),
             ]
         case .models:
             [
                 ("BUSY", "Requests for it at all endpoints; WAIT: in line for it"),
                 ("REQS", "Requests for it since the daemon started, those there now among them"),
+                ("RELOADS", "Loads in 10 minutes because it was there with other options than a request asked for; Enter says for whom"),
             ]
         case .requests:
             [

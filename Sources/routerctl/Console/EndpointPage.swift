@@ -29,6 +29,7 @@ struct EndpointPage: Sendable {
         if history != nil { lines += charts(columns: columns, rows: rows, theme) }
         lines += setAside(columns: columns, theme)
         lines += models(columns: columns, theme)
+        lines += reloads(columns: columns, theme)
         lines += requestLines(columns: columns, theme)
         lines += eventLines(columns: columns, theme)
         lines += settings(columns: columns, theme)
@@ -147,20 +148,41 @@ struct EndpointPage: Sendable {
         let listing = Listing(
             columns: [
                 TableColumn("NAME", minimum: 8, rank: 100), TableColumn("MEMORY", right: true, rank: 90),
-                TableColumn("CONTEXT", right: true, rank: 60), TableColumn("IN FLIGHT", right: true, rank: 70),
-                TableColumn("EXPIRES", right: true, rank: 80),
+                TableColumn("LOADED WITH", minimum: 12, rank: 60), TableColumn("IN FLIGHT", right: true, rank: 70),
+                TableColumn("EXPIRES", right: true, rank: 80), TableColumn("TOK/S", right: true, rank: 54, hidesWhenEmpty: true),
+                TableColumn("LOAD TIME", right: true, rank: 53, hidesWhenEmpty: true),
+                TableColumn("LOADS", minimum: 25, rank: 50, hidesWhenEmpty: true),
             ],
             rows: loaded.map { model in
                 let slots = use[model.name]?.slots ?? endpoint.limit
                 let flying = endpoint.inFlightByModel[model.name] ?? model.inFlight
                 return [
                     .init(model.name, .value), .init(model.sizeVramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),
-                    .init(model.contextLength.map { "\($0)" } ?? ""),
+                    .init(model.loadedWith),
                     .init("\(flying)/\(slots)", flying <= 0 ? .dim : flying >= slots ? .barFull : .barUsed),
                     .init(model.expiresAt.map { Timestamp.until($0, wallS: wallS) } ?? ""),
+                    .init(model.estimates?.shortRate ?? ""), .init(model.estimates?.shortLoad ?? ""),
+                    .init(model.loads?.words ?? "", model.loads?.asked.isEmpty ?? true ? .dim : .warning),
                 ]
             })
         return lines + listing.lines(columns: columns, theme)
+    }
+
+    /// Who has lately had models loaded anew because they are asked for with other options; nothing where nobody has.
+    private func reloads(columns: Int, _ theme: Theme) -> [StyledLine] {
+        let rows = endpoint.loadedModels.flatMap { model in (model.loads?.asked ?? []).map { (model: model.name, asked: $0) } }
+        guard !rows.isEmpty else { return [] }
+        let listing = Listing(
+            columns: [
+                TableColumn("MODEL", minimum: 8, rank: 90), TableColumn("ASKED FOR WITH", minimum: 12, rank: 100),
+                TableColumn("BY", minimum: 10, rank: 80), TableColumn("TIMES", right: true, rank: 95),
+            ],
+            rows: rows.map { row in
+                [.init(row.model, .value), .init(row.asked.options), .init(row.asked.asker), .init("\(row.asked.reloads)", .warning)]
+            })
+        let count = rows.reduce(0) { $0 + $1.asked.reloads }
+        let heading = StyledLine.section("Loaded again for other options", "\(count) in 10 minutes", columns: columns, theme)
+        return [heading] + listing.lines(columns: columns, theme)
     }
 
     private func requestLines(columns: Int, _ theme: Theme) -> [StyledLine] {
@@ -201,6 +223,7 @@ struct EndpointPage: Sendable {
         let facts = [
             LabelledValue("url", endpoint.url), LabelledValue("kind", endpoint.kind), LabelledValue("version", endpoint.version),
             LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", Latency.decimal(endpoint.weight)),
+            LabelledValue("speed", endpoint.loadedModels.lazy.compactMap(\.estimates).first?.shortSpeed ?? ""),
             LabelledValue("key", endpoint.hasKey ? "set" : "none"),
             LabelledValue("memory", endpoint.vramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),
             LabelledValue("polled", endpoint.polledAgoMs.map { "\(Latency.age(ms: $0)) ago" } ?? ""),

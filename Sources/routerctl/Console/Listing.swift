@@ -22,7 +22,10 @@ struct Listing: Sendable {
     func lines(columns width: Int, _ theme: Theme) -> [StyledLine] {
         let texts = rows.map { $0.map { DisplayText.clean($0.text, ascii: theme.isASCII) } }
         let gap = width >= 60 ? 2 : 1
-        let layout = ColumnLayout(columns: columns, rows: texts, width: max(1, width - indent), gap: gap)
+        // What has nothing to say in any row is no column, though its cells have a dash.
+        let empty = columns.indices.filter { column in columns[column].hidesWhenEmpty && rows.allSatisfy { $0[column].text == "-" } }
+        let measured = empty.isEmpty ? texts : texts.map { row in row.indices.map { empty.contains($0) ? "" : row[$0] } }
+        let layout = ColumnLayout(columns: columns, rows: measured, width: max(1, width - indent), gap: gap)
         func line(_ cell: (Int) -> (text: String, role: Role)) -> StyledLine {
             var line = StyledLine(theme)
             line.pad(to: indent)

@@ -23,6 +23,9 @@ enum ModelTable {
         .number("CONTEXT", width: 7, rank: 35, by: { $0.contextLength.map(Double.init) }) { row, _ in
             ListCell(row.contextLength.map(Quantity.count) ?? "-", row.contextLength == nil ? .dim : .plain)
         },
+        .number("RELOADS", width: 7, rank: 42, hidesWhenEmpty: true, by: { Double($0.lateReloads) }) { row, _ in
+            ListCell(row.lateReloads > 0 ? "\(row.lateReloads)" : "", .warning)
+        },
         .number("BUSY", width: 4, rank: 80, by: { Double($0.inFlight) }) { row, _ in ListCell("\(row.inFlight)", row.inFlight > 0 ? .barUsed : .dim)
         },
         .number("WAIT", width: 4, rank: 78, by: { Double($0.waiting) }) { row, _ in ListCell("\(row.waiting)", row.waiting > 0 ? .warning : .dim) },
@@ -59,6 +62,9 @@ extension ModelInfo {
         let known = places.compactMap(\.sizeVramBytes)
         return known.isEmpty ? nil : known.reduce(0, +)
     }
+
+    /// Loads for other options than it was there with, over the last ten minutes, wherever that was.
+    var lateReloads: Int { places.reduce(0) { $0 + ($1.loads?.asked.reduce(0) { $0 + $1.reloads } ?? 0) } }
 
     /// The first time that an endpoint unloads it.
     var expiry: String? { places.compactMap(\.expiresAt).min() }

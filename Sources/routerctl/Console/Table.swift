@@ -61,11 +61,11 @@ struct Column<Row>: Sendable {
 
     /// A column of numbers of a fixed width. `by` nil sorts to the end.
     static func number(
-        _ title: String, width: Int, rank: Int, by value: @escaping @Sendable (Row) -> Double?,
+        _ title: String, width: Int, rank: Int, hidesWhenEmpty: Bool = false, by value: @escaping @Sendable (Row) -> Double?,
         cell: @escaping @Sendable (Row, CellContext) -> ListCell
     ) -> Column {
         Column(
-            column: TableColumn(title, right: true, rank: rank), width: max(width, title.count),
+            column: TableColumn(title, right: true, rank: rank, hidesWhenEmpty: hidesWhenEmpty), width: max(width, title.count),
             precedes: { (value($0) ?? -.infinity) < (value($1) ?? -.infinity) }, cell: cell)
     }
 }

@@ -65,11 +65,11 @@ import Testing
         let placement = Placement(endpoint: endpoint.id, model: "m", understandsAskedName: true, fit: .native, kind: .ollama, pair: 3)
         let kind = WorkerMetrics.Kind(action: .forward(.ollamaChat), status: 200)
         var one = WorkerMetrics()
-        one.count(kind, placement, endpoint, AnswerTimings(.whole, timeToHead: .seconds(1)), tokens: TokenSum(input: 1, output: 2))
+        one.count(kind, placement, SharedEndpoint(endpoint), AnswerTimings(.whole, timeToHead: .seconds(1)), tokens: TokenSum(input: 1, output: 2))
         one.count(WorkerMetrics.Kind(action: .forward(.ollamaChat), status: 404))
         var both = one
         both.add(one)
-        #expect(both.places.count == 1 && both.places[3]?.requests[kind] == 2 && both.places[3]?.tokens == TokenSum(input: 2, output: 4))
+        #expect(both.places.count == 1 && both.places[3]?.requests.all.map(\.count) == [2] && both.places[3]?.tokens == TokenSum(input: 2, output: 4))
         #expect(both.others.values.reduce(0, +) == 2)
         one.rename { _ in "renamed" }
         #expect(one.places[3]?.endpointName == "renamed")
@@ -80,7 +80,7 @@ import Testing
             id: EndpointID(1), name: "e", address: EndpointAddress(host: "h", port: 1, url: "http://h:1"), kind: .ollama, limit: 1)
         let placement = Placement(endpoint: endpoint.id, model: "m", understandsAskedName: true, fit: .native, kind: .ollama, pair: 3)
         var metrics = WorkerMetrics()
-        metrics.count(WorkerMetrics.Kind(action: .forward(.chat), status: status), placement, endpoint, timings, tokens: TokenSum())
+        metrics.count(WorkerMetrics.Kind(action: .forward(.chat), status: status), placement, SharedEndpoint(endpoint), timings, tokens: TokenSum())
         return (metrics.places[3], metrics.endpoints[endpoint.id]?.times ?? AnswerTimes())
     }
 

@@ -59,6 +59,24 @@ import Testing
         #expect(began.map { $0.facts["options"] } == ["num_ctx 32768", "the server's own", nil])
     }
 
+    /// As the daemon writes it, with the endpoint and the model as facts.
+    @Test func whoMakesAnEndpointLoadAgainAndAgainIsNamed() {
+        let events = EventLog()
+        let log = LoadLog(logger: Logger(label: "test") { _ in EventLogHandler(events) })
+        for number in 0..<7 {
+            let asker = Asker(peer: "10.0.0.\(number % 2):5", userAgent: number % 2 == 0 ? "continue/1" : nil)
+            let options = RunnerOptions(contextLength: number % 2 == 0 ? 8192 : 32768)
+            log.begin("m", on: Self.gpu, for: .request("r", by: asker), .configuration, options, now: Self.at(Double(number)))
+                .ended(now: Self.at(Double(number) + 0.5))
+        }
+        let began = events.events().filter { $0.message == "model load began" }
+        #expect(began.map { "\($0.facts["client"] ?? "") \($0.facts["agent"] ?? "")" }.prefix(2) == ["10.0.0.0 continue", "10.0.0.1 "])
+        let warnings = events.events().filter { $0.level == "warning" }
+        #expect(warnings.map(\.message).count == 1 && warnings.first?.facts == ["endpoint": "gpu", "model": "m", "reloads": "5", "avoidable": "3"])
+        #expect(warnings.first?.message.hasPrefix("gpu reloaded m 5 times in 10 minutes: num_ctx 8192 (10.0.0.0, continue)") ?? false)
+        #expect(log.histories()[EndpointID(1)]?["m"]?.counts == [.configuration: 7])
+    }
+
     @Test func severalWhoWantItMakeOneLoadAndAFailureIsToldOnce() {
         let told = Self.told { log in
             let first = log.begin("m", on: Self.gpu, for: .request("r-1"), now: Self.at(0))

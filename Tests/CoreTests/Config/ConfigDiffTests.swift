@@ -28,6 +28,7 @@ import Testing
             """
             endpoints: [{url: http://a, name: uno, weight: 2, api_key: k2, vram: 8GiB, context: share}, {url: http://c, name: three}, {url: http://d, name: four}]
             queue_limit: 6
+            context_minimum: {m: 8192}
             nomyo-router-api-key: new
             threads: 2
             model_aliases: {x: y}
@@ -37,6 +38,7 @@ import Testing
                 "threads: 1 -> 2",
                 "model_aliases: none -> x = y",
                 "queue_limit: 5 -> 6",
+                "context_minimum: none -> m: 8192",
                 "nomyo-router-api-key: changed",
                 "endpoint two: removed (http://b)",
                 "endpoint uno: name one -> uno",

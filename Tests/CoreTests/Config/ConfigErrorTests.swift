@@ -49,10 +49,15 @@ import Testing
         ("endpoints: [{name: a}]", "c.yaml:1:13: an endpoint needs a url"),
         (
             "endpoints: [{url: http://a, wieght: 1}]",
-            "c.yaml:1:29: unknown key 'wieght' of an endpoint; did you mean 'weight'?; known: url, name, kind, max_concurrent_connections, weight, api_key, vram, context, tls"
+            "c.yaml:1:29: unknown key 'wieght' of an endpoint; did you mean 'weight'?; known: url, name, kind, max_concurrent_connections, weight, api_key, vram, context, tls, words"
         ),
         ("endpoints: [{url: http://a, context: 8k}]", "c.yaml:1:38: expected as_asked or share, not '8k'"),
         ("context: shared", "c.yaml:1:10: expected as_asked or share, not 'shared'; did you mean 'share'?"),
+        (
+            "context_minimum: 8192",
+            "c.yaml:1:18: expected a mapping of models to tokens of context, such as 'llama3.2: 16384', not a value"
+        ),
+        ("context_minimum: {m: 8k}", "c.yaml:1:22: expected a whole number from 4 to 100000000, not '8k'"),
         ("context: {m: all}", "c.yaml:1:14: expected as_asked or share, not 'all'"),
         ("endpoints: [{url: http://a, weight: heavy}]", "c.yaml:1:37: expected a number from 0.001 to 1000, not 'heavy'"),
         ("endpoints: [{url: http://a, kind: vllm}]", "c.yaml:1:35: expected ollama, llama-server or openai, not 'vllm'"),

@@ -99,6 +99,7 @@ import Testing
             affinity: false
             placement: active
             context: {"*": share, llama3.2: as_asked}
+            context_minimum: {llama3.2: 16384, "qwen3:8b": 40960}
             pin: {a: [gpu1, gpu2], b: }
             max_connections: 8
             max_header_bytes: 2KiB
@@ -168,6 +169,7 @@ import Testing
         #expect(config.queueLimit == 7 && config.queueTimeout == .milliseconds(1500))
         #expect(config.queue == .overcommit && !config.affinity && config.placement == .active)
         #expect(config.context == .share && config.contextByModel == ["llama3.2": .asAsked] && first.context == .asAsked)
+        #expect(config.contextMinimum == ["llama3.2": 16384, "qwen3:8b": 40960])
         #expect(config.pins == ["a": .on(["gpu1", "gpu2"]), "b": .everywhere])
         let limits = config.limits
         #expect(limits.maxConnections == 8 && limits.maxHeaderBytes == 2048 && limits.maxBodyBytes == 3_000_000 && limits.maxLineBytes == 4096)

@@ -48,6 +48,43 @@ import Testing
         #expect(!"\(info)".contains("s3cret"))
     }
 
+    @Test func whatAModelIsLoadedWithAndWhyIsTold() {
+        let now = Self.now + .hours(1)
+        var history = LoadHistory()
+        _ = history.note(isReload: false, .unset, by: nil, now: now - .minutes(20))
+        history.found()
+        _ = history.note(isReload: false, .unset, by: nil, now: now - .minutes(19))
+        let editor = Asker(address: "10.0.0.7", product: "continue")
+        for seconds in [700, 30, 20, 10] as [Int64] {
+            let options = RunnerOptions(contextLength: seconds == 20 ? 32768 : 8192)
+            _ = history.note(isReload: true, options, by: seconds == 20 ? nil : editor, now: now - .seconds(seconds))
+        }
+        var books = SchedulerSnapshot()
+        books.endpoints[EndpointID(1)] = SchedulerSnapshot.OfEndpoint(configurations: ["m": "num_ctx 8192"])
+        let fleet = [(Self.endpoint(1), Self.report(["m"], loaded: [LoadedModel(name: "m")]))]
+        let loads = [EndpointID(1): ["m": history]]
+        let view = OperatorView(
+            fleet: fleet, scheduler: books, requests: [], counters: WorkerCounters(), now: now, date: Date(), loads: loads)
+        let expected = LoadsInfo(
+            first: 1, evicted: 1, configuration: 4,
+            asked: [
+                .init(options: "num_ctx 8192", address: "10.0.0.7", agent: "continue", reloads: 2),
+                .init(options: "num_ctx 32768", address: "", agent: "", reloads: 1),
+            ])
+        let endpoint = view.endpoints[0].loadedModels[0]
+        #expect(endpoint.configuration == "num_ctx 8192" && endpoint.loads == expected)
+        let place = OperatorView.models(fleet: fleet, scheduler: books, loads: loads, now: now)[0].places[0]
+        #expect(place.configuration == "num_ctx 8192" && place.loads == expected)
+        var page = MetricsText()
+        page.loads(fleet.map(\.0), loads, books)
+        for line in [
+            #"routerd_model_configuration{endpoint="e1",model="m",options="num_ctx 8192"} 1"#,
+            #"routerd_model_loads_total{endpoint="e1",model="m",cause="first"} 1"#,
+            #"routerd_model_loads_total{endpoint="e1",model="m",cause="evicted"} 1"#,
+            #"routerd_model_loads_total{endpoint="e1",model="m",cause="configuration"} 4"#,
+        ] { #expect(page.text.contains(line + "\n"), "\(line)") }
+    }
+
     private static func breaker(_ cause: LeaseEnd.Outcome, at now: NIODeadline) -> Breaker {
         var breaker = Breaker()
         for _ in 0..<3 {

@@ -63,6 +63,25 @@ import Testing
         }
     }
 
+    /// Where it is in memory with other options it is of no use to those who would miss it. If it counted, each would be pushed out for a
+    /// rare model as if there were two of it.
+    @Test func whatIsElsewhereWithOtherOptionsIsMissedAllTheSame() throws {
+        let bench = SchedulerBench()
+        bench.add(["m"])
+        bench.add(["m"])
+        for turn in 0..<20 { _ = try serve(bench, turn % 2 == 0 ? Self.small : Self.large) }
+        let whole = bench.scheduler.presentRate(0) * bench.scheduler.loadTime(0) * Scheduler.Weights.harmSeconds
+        #expect(abs(bench.scheduler.presentRate(0) - bench.scheduler.books[0].rate / 2) < 0.01)
+        #expect(bench.scheduler.harm(0) >= whole && !bench.scheduler.isElsewhere(0))
+        bench.scheduler.settings.context = .share
+        bench.scheduler.setContextPolicies()
+        // The larger one does for both now, and the smaller one is not missed as much.
+        let larger: PairIndex = bench.scheduler.pairs[0].configuration.options == Self.large ? 0 : 1
+        let smaller: PairIndex = larger == 0 ? 1 : 0
+        #expect(bench.scheduler.isElsewhere(smaller) && !bench.scheduler.isElsewhere(larger))
+        #expect(bench.scheduler.presentRate(larger) > 1.5 * bench.scheduler.presentRate(smaller))
+    }
+
     @Test func aLoadForOtherOptionsIsToldAsSuch() throws {
         let bench = SchedulerBench()
         bench.add(["m"])
@@ -200,7 +219,7 @@ import Testing
         bench.now = bench.now + .seconds(3)
         _ = bench.scheduler.began(grant.lease, now: bench.now)
         _ = end(bench, grant, load: grant.loadCause == nil ? 0.02 : 2)
-        return grant.loadCause == nil ? grant.sharedContext.map { "\($0)" } ?? "as asked" : "load"
+        return grant.loadCause == nil ? grant.context.map { "\($0.tokens)" } ?? "as asked" : "load"
     }
 
     @Test func whoAsksForLessGetsWhatIsThereAndNobodyGetsLess() throws {
@@ -365,7 +384,7 @@ import Testing
         for _ in 0..<9 { demand.count(Self.large, now: now) }
         for number in 1...1000 as ClosedRange<Int32> { demand.count(RunnerOptions(contextLength: number), now: now) }
         #expect(demand.commonest == Self.large)
-        #expect(demand.rate(servedBy: LoadedConfiguration(), .init()) <= 0.0024 * Double(ConfigurationDemand.limit + 9))
+        #expect(demand.rate { _ in true } <= 0.0024 * Double(ConfigurationDemand.limit + 9))
         now = now + .hours(24 * 7)
         demand.decay(now: now)
         #expect(demand.isEmpty)

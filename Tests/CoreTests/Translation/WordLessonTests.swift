@@ -21,6 +21,11 @@ import Testing
             #"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"Extra inputs are not permitted","input":{"user":"x"}}]}"#,
             WordSettings(refused: [.streamOptions])
         ),
+        (
+            422,
+            #"{"detail":[{"type":"extra_forbidden","loc":["body","stream_options"],"msg":"no"},{"type":"extra_forbidden","loc":["body","prompt_cache_key"],"msg":"no"}]}"#,
+            WordSettings(refused: [.streamOptions, .cacheKey])
+        ),
         (400, #"{"error":{"message":"Unknown parameter: 'user'.","param":"user"}}"#, WordSettings(refused: [.user])),
         (400, #"{"error":{"message":"Unrecognized request argument supplied: reasoning_effort"}}"#, WordSettings(refused: [.reasoningEffort])),
         (
@@ -59,6 +64,15 @@ import Testing
         #expect(lesson(status, body) == nil)
     }
 
+    @Test(arguments: [
+        (404, #"{"error":{"message":"File Not Found","type":"not_found_error","code":404}}"#, true), (404, #"{"detail":"Not Found"}"#, true),
+        (404, "404 page not found", true), (405, "", true), (501, "", true), (404, #"{"error":"model 'x' not found"}"#, false),
+        (400, #"{"error":"no such route"}"#, false), (500, "", false),
+    ])
+    func aRouteThatIsNotThereIsToldFromAModel(_ status: Int, _ body: String, _ lacks: Bool) {
+        #expect(WordLesson.lacksRoute(status: status, Array(body.utf8)) == lacks)
+    }
+
     @Test func whatWasNotSaidIsNotLearned() {
         #expect(lesson(400, #"{"error":{"message":"stream_options"}}"#, said: SaidFields()) == nil)
     }
@@ -72,7 +86,7 @@ import Testing
         let learned = WordSettings(limit: .maxCompletionTokens, refused: [.user])
         let words = EndpointWords(.openAI, learned: learned, configured: WordSettings(limit: .maxTokens))
         #expect(words.limit == .maxTokens && words.refused == [.user])
-        #expect(learned.text == "max_tokens: max_completion_tokens; refuses: user")
+        #expect(learned.text == "max_tokens: max_completion_tokens; refuses: [user]")
         #expect(WordSettings(speaksMessages: false).corrected([.chat, .messages]) == [.chat])
     }
 }

@@ -22,7 +22,7 @@ import Testing
         var buffer = ByteBuffer()
         ForwardedHeaders.writeRequest(
             HTTPRequestHead(version: .http1_1, method: .POST, uri: "/api/chat", headers: headers), path: "/api/chat?x=1",
-            endpoint: endpoint(key: key, basePath: basePath), framing: .counted(5), dropsAuthorization: drops, answer: answer,
+            endpoint: SharedEndpoint(endpoint(key: key, basePath: basePath)), framing: .counted(5), dropsAuthorization: drops, answer: answer,
             into: &buffer)
         return String(buffer: buffer)
     }

@@ -10,8 +10,10 @@ import JSON
 /// every new version of an agent brings some.
 struct FieldTable: Sendable {
     enum Rule: Sendable, Equatable {
-        /// The reader says it in the conversation.
-        case mapped
+        /// It goes on under its own name.
+        case kept
+        /// It goes on as something else.
+        case mapped(to: String)
         /// It means nothing at an endpoint, or means the same whether it is said or not.
         case silent
         case dropped(why: String)
@@ -27,12 +29,26 @@ struct FieldTable: Sendable {
         rules = Dictionary(rows, uniquingKeysWith: { first, _ in first })
     }
 
+    /// A row of the manual for each field: its name, what becomes of it, and as what or why.
+    var manual: [(name: String, verdict: String, why: String)] {
+        rows.map { name, rule in
+            switch rule {
+            case .kept: (name, "kept", "")
+            case .mapped(let to): (name, "mapped", to)
+            case .silent: (name, "ignored", "it asks for nothing that an answer depends on")
+            case .dropped(let why): (name, "left out", why)
+            case .refused(let why, let unless):
+                (name, "refused", why + (unless.isEmpty ? "" : ", unless it is \(unless.map(\.text).joined(separator: " or "))"))
+            }
+        }
+    }
+
     /// - Returns: the fields that are left out, for the note to the client.
     func check(_ body: JSONValue, prefix: String = "") throws(TranslationError) -> [String] {
         var dropped: [String] = []
         for member in body.object?.members ?? [] where member.value != .null {
             switch rules[member.key] {
-            case .mapped?, .silent?: break
+            case .kept?, .mapped?, .silent?: break
             case .dropped?, nil: if !Self.asksForNothing(member.value) { dropped.append(prefix + member.key) }
             case .refused(let why, let unless)?:
                 if unless.contains(member.value) || Self.asksForNothing(member.value) { continue }
@@ -62,12 +78,23 @@ extension FieldTable {
     private static let costOnly = "it changes what an answer costs, not what it says"
     private static let vendorOnly = "only the dialect's own vendor can do that"
 
+    /// By the routes whose requests they are of, in the order of the manual.
+    static let all: [(route: String, table: FieldTable)] = [
+        ("/v1/messages", messages), ("/v1/responses", responses), ("/api/chat", ollamaChat), ("/api/generate", ollamaGenerate),
+        ("options of /api/chat and /api/generate", ollamaOptions), ("/v1/chat/completions", chat), ("/v1/completions", completions),
+    ]
+
     // MARK: Anthropic
 
     static let messages = FieldTable([
-        ("model", .mapped), ("messages", .mapped), ("system", .mapped), ("max_tokens", .mapped), ("temperature", .mapped), ("top_p", .mapped),
-        ("top_k", .mapped), ("stop_sequences", .mapped), ("stream", .mapped), ("tools", .mapped), ("tool_choice", .mapped), ("thinking", .mapped),
-        ("metadata", .mapped), ("output_config", .mapped), ("output_format", .mapped),
+        ("model", .kept), ("messages", .mapped(to: "messages, results of tools as messages of their own")),
+        ("system", .mapped(to: "the first message")), ("max_tokens", .kept), ("temperature", .kept), ("top_p", .kept),
+        ("top_k", .kept), ("stop_sequences", .mapped(to: "stop")), ("stream", .kept),
+        ("tools", .mapped(to: "functions; tools that only the vendor runs are left out")),
+        ("tool_choice", .mapped(to: "tool_choice, parallel_tool_calls")),
+        ("thinking", .mapped(to: "chat_template_kwargs, where the endpoint has them")),
+        ("metadata", .mapped(to: "user, a digest of what is longer than 64 characters")),
+        ("output_config", .mapped(to: "response_format, reasoning_effort")), ("output_format", .mapped(to: "response_format")),
         ("cache_control", .silent), ("betas", .silent),
         ("service_tier", .dropped(why: costOnly)), ("speed", .dropped(why: costOnly)), ("inference_geo", .dropped(why: costOnly)),
         ("context_management", .dropped(why: "the client sends the whole conversation, and an endpoint reads all of it")),
@@ -80,10 +107,13 @@ extension FieldTable {
     // MARK: OpenAI
 
     static let responses = FieldTable([
-        ("model", .mapped), ("input", .mapped), ("instructions", .mapped), ("max_output_tokens", .mapped), ("temperature", .mapped),
-        ("top_p", .mapped), ("tools", .mapped), ("tool_choice", .mapped), ("parallel_tool_calls", .mapped), ("text", .mapped),
-        ("reasoning", .mapped), ("user", .mapped), ("stream", .mapped), ("top_logprobs", .mapped), ("prompt_cache_key", .mapped),
-        ("include", .mapped),
+        ("model", .kept), ("input", .mapped(to: "messages")), ("instructions", .mapped(to: "the first message")),
+        ("max_output_tokens", .mapped(to: "max_tokens")), ("temperature", .kept),
+        ("top_p", .kept), ("tools", .mapped(to: "functions; tools that only the vendor runs are left out")), ("tool_choice", .kept),
+        ("parallel_tool_calls", .kept), ("text", .mapped(to: "response_format")),
+        ("reasoning", .mapped(to: "reasoning_effort")), ("user", .kept), ("stream", .kept), ("top_logprobs", .mapped(to: "logprobs, top_logprobs")),
+        ("prompt_cache_key", .kept),
+        ("include", .mapped(to: "logprobs, where it asks for them")),
         ("metadata", .silent), ("stream_options", .silent),
         ("store", .dropped(why: noState)), ("service_tier", .dropped(why: costOnly)), ("safety_identifier", .dropped(why: costOnly)),
         ("prompt_cache_retention", .dropped(why: costOnly)), ("client_metadata", .dropped(why: costOnly)),
@@ -97,11 +127,14 @@ extension FieldTable {
 
     static let chat = FieldTable(
         [
-            ("model", .mapped), ("messages", .mapped), ("stream", .mapped), ("stream_options", .mapped), ("tools", .mapped), ("tool_choice", .mapped),
-            ("parallel_tool_calls", .mapped), ("functions", .mapped), ("function_call", .mapped), ("response_format", .mapped),
-            ("max_tokens", .mapped), ("max_completion_tokens", .mapped), ("stop", .mapped), ("logprobs", .mapped), ("top_logprobs", .mapped),
-            ("reasoning_effort", .mapped), ("chat_template_kwargs", .mapped), ("user", .mapped), ("prompt_cache_key", .mapped),
-        ] + Sampling.Parameter.allCases.map { ($0.rawValue, .mapped) } + [
+            ("model", .kept), ("messages", .kept), ("stream", .kept), ("stream_options", .mapped(to: "the client is told the counts, or not")),
+            ("tools", .kept), ("tool_choice", .kept),
+            ("parallel_tool_calls", .kept), ("functions", .mapped(to: "tools")), ("function_call", .mapped(to: "tool_choice")),
+            ("response_format", .kept),
+            ("max_tokens", .mapped(to: "the word that the endpoint wants")),
+            ("max_completion_tokens", .mapped(to: "the word that the endpoint wants")), ("stop", .kept), ("logprobs", .kept), ("top_logprobs", .kept),
+            ("reasoning_effort", .kept), ("chat_template_kwargs", .kept), ("user", .kept), ("prompt_cache_key", .kept),
+        ] + Sampling.Parameter.allCases.map { ($0.rawValue, .kept) } + [
             ("store", .dropped(why: noState)), ("metadata", .dropped(why: costOnly)), ("service_tier", .dropped(why: costOnly)),
             ("prediction", .dropped(why: costOnly)), ("safety_identifier", .dropped(why: costOnly)), ("verbosity", .dropped(why: vendorOnly)),
             ("prompt_cache_retention", .dropped(why: costOnly)), ("web_search_options", .dropped(why: vendorOnly)),
@@ -111,9 +144,10 @@ extension FieldTable {
 
     static let completions = FieldTable(
         [
-            ("model", .mapped), ("prompt", .mapped), ("suffix", .mapped), ("stream", .mapped), ("stream_options", .mapped), ("max_tokens", .mapped),
-            ("stop", .mapped), ("logprobs", .mapped), ("user", .mapped),
-        ] + Sampling.Parameter.allCases.map { ($0.rawValue, .mapped) } + [
+            ("model", .kept), ("prompt", .kept), ("suffix", .kept), ("stream", .kept),
+            ("stream_options", .mapped(to: "the client is told the counts, or not")), ("max_tokens", .kept),
+            ("stop", .kept), ("logprobs", .kept), ("user", .kept),
+        ] + Sampling.Parameter.allCases.map { ($0.rawValue, .kept) } + [
             ("n", .refused(why: "there is one answer to a request", unless: [1])),
             ("best_of", .refused(why: "there is one answer to a request", unless: [1])),
             ("echo", .refused(why: "an answer does not repeat its prompt")),
@@ -122,22 +156,24 @@ extension FieldTable {
     // MARK: Ollama
 
     private static let ollama: [(String, Rule)] = [
-        ("model", .mapped), ("stream", .mapped), ("options", .mapped), ("format", .mapped), ("think", .mapped), ("logprobs", .mapped),
-        ("top_logprobs", .mapped), ("keep_alive", .mapped),
+        ("model", .kept), ("stream", .kept), ("options", .mapped(to: "fields of the same names, see below")),
+        ("format", .mapped(to: "response_format")), ("think", .mapped(to: "chat_template_kwargs or reasoning_effort")), ("logprobs", .kept),
+        ("top_logprobs", .kept), ("keep_alive", .mapped(to: "0 with nothing to answer: the model is unloaded")),
         ("template", .refused(why: "template has no counterpart at an OpenAI-compatible endpoint")),
         ("truncate", .dropped(why: ownSettings)), ("shift", .dropped(why: ownSettings)),
     ]
 
-    static let ollamaChat = FieldTable([("messages", .mapped), ("tools", .mapped)] + ollama)
+    static let ollamaChat = FieldTable([("messages", .kept), ("tools", .kept)] + ollama)
 
     static let ollamaGenerate = FieldTable(
         [
-            ("prompt", .mapped), ("suffix", .mapped), ("images", .mapped), ("system", .mapped), ("raw", .mapped),
+            ("prompt", .mapped(to: "the last message, or the prompt of /v1/completions")), ("suffix", .mapped(to: "suffix of /v1/completions")),
+            ("images", .mapped(to: "parts of the message")), ("system", .mapped(to: "the first message")), ("raw", .mapped(to: "/v1/completions")),
             ("context", .refused(why: "context has no counterpart at an OpenAI-compatible endpoint: send the conversation to /api/chat")),
         ] + ollama)
 
     /// Ollama itself ignores options that it does not know.
     static let ollamaOptions = FieldTable(
-        OllamaOptions.parameters.map { ($0.rawValue, .mapped) } + [("num_predict", .mapped), ("stop", .mapped)]
+        OllamaOptions.parameters.map { ($0.rawValue, .kept) } + [("num_predict", .mapped(to: "max_tokens")), ("stop", .kept)]
             + OllamaOptions.loadOptions.map { ($0, .silent) })
 }

@@ -11,6 +11,8 @@ struct EndpointWords: Sendable, Equatable {
     var system = SystemPlace.first
     /// Fields that need not be said, and that it does not want to hear.
     var refused: Set<OptionalField> = []
+    /// It has been found not to speak these routes itself.
+    private var translates: Set<Operation> = []
 
     init(_ kind: EndpointKind, learned: WordSettings? = nil, configured: WordSettings? = nil) {
         self.kind = kind
@@ -24,7 +26,17 @@ struct EndpointWords: Sendable, Equatable {
         if let thinking = settings.thinking { self.thinking = thinking }
         if let system = settings.system { self.system = system }
         refused.formUnion(settings.refused)
+        for operation in [Operation.messages, .responses] {
+            switch settings.speaks(operation) {
+            case true?: translates.remove(operation)
+            case false?: translates.insert(operation)
+            case nil: break
+            }
+        }
     }
+
+    /// Whether a request that the endpoint was taken to understand must be translated all the same.
+    func mustTranslate(_ operation: Operation) -> Bool { translates.contains(operation) }
 
     /// `chat_template_kwargs`: settings for the model's template, such as `enable_thinking`.
     var templateArguments: Bool { kind == .llamaServer && !refused.contains(.templateArguments) }
@@ -73,16 +85,30 @@ struct WordSettings: Sendable, Equatable {
         return result
     }
 
-    /// For people: `max_tokens: max_completion_tokens; refuses: stream_options`.
-    var text: String {
+    /// For people: `max_tokens: max_completion_tokens; refuses: [stream_options]`.
+    var text: String { members.joined(separator: "; ") }
+
+    /// As the members of `words` would say it.
+    var yaml: String { members.joined(separator: ", ") }
+
+    private var members: [String] {
         var parts: [String] = []
         if let limit { parts.append("max_tokens: \(limit.rawValue)") }
         if let thinking { parts.append("thinking: \(thinking.text)") }
         if let system { parts.append("system: \(system.rawValue)") }
-        if !refused.isEmpty { parts.append("refuses: \(refused.map(\.rawValue).sorted().joined(separator: ", "))") }
+        if !refused.isEmpty { parts.append("refuses: [\(refused.map(\.rawValue).sorted().joined(separator: ", "))]") }
         if let speaksMessages { parts.append("messages: \(speaksMessages ? "native" : "translated")") }
         if let speaksResponses { parts.append("responses: \(speaksResponses ? "native" : "translated")") }
-        return parts.joined(separator: "; ")
+        return parts
+    }
+
+    /// Whether a request of this kind goes there in its own dialect; nil where nothing is known.
+    func speaks(_ operation: Operation) -> Bool? {
+        switch operation {
+        case .messages: speaksMessages
+        case .responses: speaksResponses
+        default: nil
+        }
     }
 }
 

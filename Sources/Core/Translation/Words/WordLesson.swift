@@ -22,6 +22,16 @@ enum WordLesson {
         }
     }
 
+    /// Statuses with which servers say that they have no such route.
+    static func mayLackRoute(status: Int) -> Bool { status == 404 || status == 405 || status == 501 }
+
+    /// Whether a refusal means that the route is not there, rather than the model.
+    static func lacksRoute(status: Int, _ body: [UInt8]) -> Bool {
+        guard mayLackRoute(status: status) else { return false }
+        let text = Complaint(body).text
+        return status != 404 || !text.contains("model")
+    }
+
     /// Statuses with which servers refuse a field. Some templates fail with 500 instead.
     static func mayTeach(status: Int) -> Bool { status == 400 || status == 422 || status == 500 }
 
@@ -43,10 +53,9 @@ enum WordLesson {
             if said.thinking == word { return WordSettings(thinking: .leftOut) }
             if said.thinking == nil, word == .reasoningContent { return WordSettings(thinking: .demanded(word)) }
         }
-        for field in OptionalField.allCases where said.optional.contains(field) {
-            if complaint.names(field.rawValue, isCommon: field == .user || field == .strict) { return WordSettings(refused: [field]) }
-        }
-        return nil
+        // Validators name all that they do not know at once.
+        let refused = said.optional.filter { complaint.names($0.rawValue, isCommon: $0 == .user || $0 == .strict) }
+        return refused.isEmpty ? nil : WordSettings(refused: refused)
     }
 }
 

@@ -71,8 +71,9 @@ import Testing
     /// What an endpoint that only has chat completions is asked: the only place here that knows how a request is translated.
     private static func chat(_ operation: Core.Operation, _ body: [UInt8]) throws -> [UInt8] {
         let translation = RequestTranslation(model: "m", words: EndpointWords(.openAI), id: "7", unixSeconds: 1_767_225_600)
-        let call = try translation.make(operation, try JSONValue(parsing: body))
-        guard case .request(let request) = call else { throw TestFailure("it was answered without asking anybody") }
+        guard case .request(let request) = try translation.make(operation, try JSONValue(parsing: body)) else {
+            throw TestFailure("it was answered without asking anybody")
+        }
         return request.body.bytes
     }
 
