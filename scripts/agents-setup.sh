@@ -20,8 +20,8 @@ readonly agents=(
   "mistral-vibe 3.12 mistral-vibe==3.0.3"
 )
 cache="${ROUTERD_AGENTS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routerd-agents}"
-# Seconds for one agent: an index that hangs must not hold up all tests.
-readonly patience=300
+# Seconds for one agent and for all: an index that hangs must not hold up all tests.
+readonly patience=300 all_patience=900
 
 if [ "${1:-}" = --path ]; then
   echo "$cache"
@@ -42,19 +42,24 @@ find_python() {
   return 1
 }
 
-# Not to be tried again in this run.
+# Tells why, here and to the tests.
 give_up() {
   mkdir -p "$cache/$1"
+  rm -f "$cache/$1/installed"
   echo "$2" >"$cache/$1/reason"
   say "SKIPPED: $1 cannot be installed, and its tests are skipped: $2"
 }
 
 install() {
-  local name="$1" least="$2" python folder="$cache/$1"
+  local name="$1" least="$2" python reason folder="$cache/$1"
   shift 2
   [ "$(cat "$folder/installed" 2>/dev/null)" = "$*" ] && "$folder/bin/python" -c '' 2>/dev/null && return 0
   if ! python="$(find_python "$least")"; then
     give_up "$name" "it needs Python $least or newer, and there is none"
+    return 0
+  fi
+  if [ "$SECONDS" -ge "$all_patience" ]; then
+    give_up "$name" "the others took too long"
     return 0
   fi
   # Only what this script has made is removed.
@@ -69,7 +74,8 @@ install() {
     give_up "$name" "$python cannot make a virtual environment"
   elif ! timeout "$patience" "$folder/bin/python" -m pip --disable-pip-version-check install --quiet --no-compile --retries 2 "$@" \
     >"$cache/$name.log" 2>&1; then
-    give_up "$name" "pip: $(grep -a ERROR "$cache/$name.log" | tail -n 1 | cut -c1-200)"
+    reason="$(grep -a ERROR "$cache/$name.log" | tail -n 1 | cut -c1-200)" || true
+    give_up "$name" "pip: ${reason:-it did not end in $patience seconds}"
   else
     echo "$*" >"$folder/installed"
   fi

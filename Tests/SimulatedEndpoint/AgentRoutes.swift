@@ -14,8 +14,8 @@ extension OllamaServer {
 
     /// Takes the time that such an answer takes, and sends it.
     func play(
-        _ reply: ModelReply, _ model: StoredModel, _ prompt: Prompt, streams: Bool, on connection: FakeConnection,
-        _ write: (WireUsage) -> WireAnswer
+        _ reply: ModelReply, _ model: StoredModel, _ prompt: Prompt, streams: Bool, streamType: String = "text/event-stream",
+        on connection: FakeConnection, _ write: (WireUsage) -> WireAnswer
     ) throws {
         let tokens = reply.tokens ?? reply.text.split(separator: " ").map(String.init) + reply.calls.map(\.name)
         let question = question(model, prompt, tokens, keepAlive: nil)
@@ -24,7 +24,7 @@ extension OllamaServer {
             if try live.serve(question, for: connection) != nil { connection.answer(answer) }
             return
         }
-        var stream = TokenStream(connection, "text/event-stream")
+        var stream = TokenStream(connection, streamType)
         var sent = 0
         // Events come in step with the tokens.
         let served = try live.serve(

@@ -76,6 +76,12 @@ extension OllamaServer {
         }
         if model.embeds { throw OllamaError(400, "\"\(name)\" does not support \(chat ? "chat" : "generate")") }
         let prompt = prompt(body, chat: chat)
+        if chat, let reply = scripted(ModelConversation(chat: request.json)) {
+            try play(reply, model, prompt, streams: streams, streamType: "application/x-ndjson", on: connection) {
+                reply.ollama(model: name, streams: streams, now: Timestamp.now(), usage: $0)
+            }
+            return
+        }
         // The model never ends by itself before it has said as much as it is asked for.
         let limit = (body.object("options")?["num_predict"] as? NSNumber)?.intValue ?? -1
         let tokens = words(model, prompt, count: limit < 0 ? settings.tokens : min(limit, Self.contextLength))

@@ -6,12 +6,14 @@ import Protocol
 import TestSupport
 import Testing
 
-/// The same agents where the endpoint speaks their dialect itself, as Ollama does since 0.14: nothing is translated, and what the router does
-/// to a request on its way must not disturb them.
+/// The same agents on Ollama. Since 0.14 it speaks their dialects itself: nothing is translated, and what the router does to a request on its
+/// way must not disturb them.
 @Suite(.serialized) struct NativeAgentTests {
-    private static func works(_ agent: RealAgent, variant: String? = nil) throws {
+    /// - Parameter route: where the endpoint must have been asked; nil for where the agent asks.
+    private static func works(_ agent: RealAgent, variant: String? = nil, version: String = "0.15.2", route: String? = nil) throws {
+        let route = route ?? agent.route
         try AgentRun.offline {
-            let server = try SimulatedEndpointProcess(["--models", "m", "--loaded", "m", "--version", "0.15.2", "--log"])
+            let server = try SimulatedEndpointProcess(["--models", "m", "--loaded", "m", "--version", version, "--log"])
             try RunningDaemon.run("endpoints:\n  - {url: \"\(server.url)\", name: ollama}\n") { daemon in
                 let (outcome, shortcomings) = try AgentRun.perform(agent, variant: variant, port: daemon.port)
                 guard shortcomings.isEmpty else {
@@ -20,7 +22,7 @@ import Testing
                 let status = try daemon.status()
                 guard status.requests.failed == 0 else { throw TestFailure("\(agent.rawValue): \(status.requests)\n\(server.log)") }
                 // Else this suite would say nothing of the endpoint's own routes.
-                guard server.log.contains("POST \(agent.route)") else { throw TestFailure("\(agent.route) was not asked:\n\(server.log)") }
+                guard server.log.contains("POST \(route)") else { throw TestFailure("\(route) was not asked:\n\(server.log)") }
             }
         }
     }
@@ -45,4 +47,12 @@ import Testing
 
     @Test(.enabled(if: RealAgent.mistralVibe.isInstalled, "\(RealAgent.mistralVibe.whyNot)"))
     func mistralVibe() throws { try Self.works(.mistralVibe) }
+
+    // MARK: Before it did
+
+    @Test(.enabled(if: RealAgent.claudeCode.isInstalled, "\(RealAgent.claudeCode.whyNot)"))
+    func claudeCodeOnAnOlderOne() throws { try Self.works(.claudeCode, version: "0.12.0", route: "/api/chat") }
+
+    @Test(.enabled(if: RealAgent.codex.isInstalled, "\(RealAgent.codex.whyNot)"))
+    func codexOnAnOlderOne() throws { try Self.works(.codex, version: "0.12.0", route: "/api/chat") }
 }

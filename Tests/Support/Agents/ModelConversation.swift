@@ -54,8 +54,8 @@ public struct ModelConversation: Sendable {
 
     private static func objects(_ value: Any?) -> [Object] { value as? [Object] ?? [] }
 
-    private mutating func add(_ role: Role, _ content: Any?) {
-        var turn = Turn(role: role, text: "")
+    private mutating func add(_ role: Role, _ content: Any?, images: Int = 0) {
+        var turn = Turn(role: role, text: "", images: images)
         if let text = content as? String { turn.text = text }
         for part in Self.objects(content) {
             let type = part["type"] as? String ?? ""
@@ -77,14 +77,14 @@ public struct ModelConversation: Sendable {
                 lists: Set(properties.filter { $1["type"] as? String == "array" }.keys)))
     }
 
-    /// A body of `/v1/chat/completions`.
+    /// A body of `/v1/chat/completions`, or of Ollama's `/api/chat`, which has the pictures apart.
     public init(chat body: [String: Any]) {
         for tool in Self.objects(body["tools"]) {
             let function = tool["function"] as? Object
             offer(function?["name"], function?["parameters"])
         }
         for message in Self.objects(body["messages"]) {
-            add(Role(message["role"]), message["content"])
+            add(Role(message["role"]), message["content"], images: (message["images"] as? [Any])?.count ?? 0)
         }
     }
 

@@ -52,8 +52,8 @@ extension RealAgent {
         public let lastWords: String
     }
 
-    /// What ends a run whose agent goes on and on, seconds. With the machine to themselves they take 2 to 9.
-    private static let patience = 150.0
+    /// What ends a run whose agent goes on and on, seconds. With the machine to themselves they take 2 to 9, with a real model up to 30.
+    private static let patience = 240.0
 
     /// Runs it to its end, without a terminal, with a dummy key and nothing of this process's environment.
     public func run(_ errand: Errand) throws -> Outcome {
@@ -65,12 +65,11 @@ extension RealAgent {
             // Compiled once, in the cache of the agents and not in the checkout.
             "PYTHONPYCACHEPREFIX": compiled,
         ]) { $1 }
-        // Some look for the world outside. Where no namespace keeps them in, they are sent to a port where nobody listens.
-        if !LoopbackNamespace.isAvailable {
-            for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
-                command.environment[name] = "http://127.0.0.1:9"
-                command.environment[name.lowercased()] = "http://127.0.0.1:9"
-            }
+        // Some look for the world outside, and wait for it. They are sent to a port where nobody listens, so that they give up at once, and
+        // where no namespace keeps them in, so that they do not find it.
+        for name in ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"] {
+            command.environment[name] = "http://127.0.0.1:9"
+            command.environment[name.lowercased()] = "http://127.0.0.1:9"
         }
         let result = try ChildProcess.run(
             "/bin/sh", ["-c", "cd '\(errand.work)' && exec \"$0\" \"$@\"", program] + command.arguments, environment: command.environment,
