@@ -197,10 +197,15 @@ struct EndpointPage: Sendable {
             }
     }
 
+    private var weight: String {
+        let own = Latency.decimal(endpoint.weight)
+        return endpoint.configuredWeight.map { "\(own) by an operator (\(Latency.decimal($0)))" } ?? own
+    }
+
     private func settings(columns: Int, _ theme: Theme) -> [StyledLine] {
         let facts = [
             LabelledValue("url", endpoint.url), LabelledValue("kind", endpoint.kind), LabelledValue("version", endpoint.version),
-            LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", Latency.decimal(endpoint.weight)),
+            LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", weight),
             LabelledValue("key", endpoint.hasKey ? "set" : "none"),
             LabelledValue("memory", endpoint.vramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),
             LabelledValue("polled", endpoint.polledAgoMs.map { "\(Latency.age(ms: $0)) ago" } ?? ""),

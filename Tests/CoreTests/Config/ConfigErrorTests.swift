@@ -54,7 +54,7 @@ import Testing
         ("endpoints: [{url: http://a, context: 8k}]", "c.yaml:1:38: expected as_asked or share, not '8k'"),
         ("context: shared", "c.yaml:1:10: expected as_asked or share, not 'shared'; did you mean 'share'?"),
         ("context: {m: all}", "c.yaml:1:14: expected as_asked or share, not 'all'"),
-        ("endpoints: [{url: http://a, weight: heavy}]", "c.yaml:1:37: expected a number from 0.001 to 1000, not 'heavy'"),
+        ("endpoints: [{url: http://a, weight: heavy}]", "c.yaml:1:37: expected a number from 0 to 1000, not 'heavy'"),
         ("endpoints: [{url: http://a, kind: vllm}]", "c.yaml:1:35: expected ollama, llama-server or openai, not 'vllm'"),
         (
             "llama_server_endpoints: [{url: http://a, kind: ollama}]",
