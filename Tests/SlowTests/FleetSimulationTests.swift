@@ -62,7 +62,8 @@ import Testing
             let sent = ComparedRule.expectedTime.run(traffic, on: fleet).sent
             return Double(sent[0]) / Double(max(1, sent.reduce(0, +)))
         }
-        for load in [0.3, 0.7] {
+        // So much that both have the models in memory: what is on one alone could not go to several.
+        for load in [0.7, 0.9] {
             #expect((0.6...0.75).contains(share([2, 1], load: load)), "load \(load)")
             #expect((0.4...0.6).contains(share([1, 1], load: load)), "load \(load)")
         }
@@ -71,9 +72,10 @@ import Testing
 
     /// `make fleet-sim` has the figure over more fleets.
     @Test func mostWaitsAreForeseen() {
-        let waits = ComparedRule.waits(TrafficShape(load: 0.9, duration: 1200), seeds: [101, 104]).filter { $0.actual > 2 }
+        let waits = ComparedRule.waits(TrafficShape(load: 1.1, duration: 1200), seeds: Self.seeds).filter { $0.actual > 2 }
         let right = waits.count { wait in wait.expected.map { $0 > wait.actual / 2 && $0 < wait.actual * 2 } ?? false }
         #expect(waits.count > 100)
-        #expect(Double(right) > 0.65 * Double(waits.count), "\(right) of \(waits.count)")
+        // Measured: 0.77.
+        #expect(Double(right) > 0.7 * Double(waits.count), "\(right) of \(waits.count)")
     }
 }
