@@ -89,12 +89,12 @@ http {
 CONF
 }
 
-write_routerd_config() { # FOLDER PORT: routerd in front of the fake endpoint
+write_routerd_config() { # FOLDER PORT [PATH]: routerd in front of the fake endpoint, or of one path of it
   mkdir -p "$1"
   cat >"$1/config.yaml" <<CONF
 listen: 127.0.0.1:$2
 threads: 1
-endpoints: [{url: "http://127.0.0.1:$upstream_port", name: bench, max_concurrent_connections: 100000}]
+endpoints: [{url: "http://127.0.0.1:$upstream_port${3:-}", name: bench, max_concurrent_connections: 100000}]
 control_socket: $1/c.sock
 log_level: warning
 CONF

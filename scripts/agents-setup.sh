@@ -17,7 +17,7 @@ readonly agents=(
   "pydantic-ai 3.10 pydantic-ai-slim[openai]==2.66.0"
   "smolagents 3.10 smolagents[openai]==1.26.0"
   "aider 3.10 aider-chat==0.86.2"
-  "mistral-vibe 3.12 mistral-vibe==3.0.3"
+  "mistral-vibe 3.12 mistral-vibe==3.0.2"
 )
 cache="${ROUTERD_AGENTS_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/routerd-agents}"
 # Seconds for one agent and for all: an index that hangs must not hold up all tests.

@@ -48,6 +48,14 @@ for unit in request token; do
   for name in routerd nginx; do bars[$name.$unit]="$(bar "$name" "instructions_per_$unit")"; done
   bars[tolerance.$unit]="$(bar tolerance "percent_per_$unit")"
 done
+# What is asked, and what the endpoint speaks. The first program's endpoint is an Ollama that lacks the newer routes, the second one's
+# knows chat completions only.
+pairs=("v1 /api/chat api_chat_to_chat" "v1 /v1/messages messages_to_chat" "v1 /v1/responses responses_to_chat"
+  "routerd /v1/messages messages_to_ollama" "routerd /v1/responses responses_to_ollama")
+for pair in "${pairs[@]}"; do
+  read -r _ _ figure <<<"$pair"
+  bars[$figure.token]="$(bar translated "$figure")"
+done
 
 prepare
 find_routerd
@@ -55,9 +63,9 @@ find_routerd
 cp "$ROUTERD" "$work/routerd.bin"
 strip -g "$work/routerd.bin"
 
-mapfile -t ports < <("$work/bench-load" ports 3)
+mapfile -t ports < <("$work/bench-load" ports 4)
 upstream_port="${ports[0]}"
-declare -A port=([direct]="$upstream_port" [nginx]="${ports[1]}" [routerd]="${ports[2]}") pids=() counted=() count_of=()
+declare -A port=([direct]="$upstream_port" [nginx]="${ports[1]}" [routerd]="${ports[2]}" [v1]="${ports[3]}") pids=() counted=() count_of=()
 
 # Nothing is counted before the first `instrumentation on`: a start costs seconds, not minutes.
 counter() { # NAME COMMAND...: starts it under valgrind; its process id goes to pids[NAME]
@@ -76,18 +84,34 @@ tell() { vgdb --vgdb-prefix="$work/vgdb" --pid="${pids[$1]}" "${@:2}" >>"$work/$
 count() { # ROUND NAME UNIT OPTION...: instructions between two dumps by what was served between them
   local round="$1" name="$2" unit="$3" figures served sum file to
   shift 3
-  to="vgdb --vgdb-prefix=$work/vgdb --pid=${pids[$name]}"
   say "round $round of $rounds, $name, $unit"
-  figures="$(timeout 900 "$work/bench-load" load --target "127.0.0.1:${port[$name]}" --path /api/chat --body-bytes 460 --bare "$@" \
+  counted_run "$name" "$unit" --path /api/chat --body-bytes 460 "$@"
+  echo "$((sum / served))" >>"$work/$name/$unit.counts"
+  count_of[$name.$unit]="$served"
+  mv "$file" "$work/$name/$unit.profile"
+}
+
+counted_run() { # NAME UNIT OPTION...: sets `sum` of instructions, what was `served`, and the `file` with both
+  local name="$1" unit="$2"
+  shift 2
+  to="vgdb --vgdb-prefix=$work/vgdb --pid=${pids[$name]}"
+  figures="$(timeout 900 "$work/bench-load" load --target "127.0.0.1:${port[$name]}" --bare "$@" \
     --at-start "$to zero >>$work/$name/vgdb.log 2>&1" --at-end "$to dump >>$work/$name/vgdb.log 2>&1")" ||
     { say "$name, $unit: wrong answers"; status=1; }
   served="$(sed -n "s/.*\"${unit}s\":\([0-9]*\).*/\1/p" <<<"$figures")"
   file="$(ls -t "$work/$name"/callgrind.* | head -1)"
   sum="$(sed -n 's/^totals: //p' "$file")"
   [ "${served:-0}" -gt 0 ] && [ "${sum:-0}" -gt 0 ] || give_up "nothing was counted: $figures"
-  echo "$((sum / served))" >>"$work/$name/$unit.counts"
-  count_of[$name.$unit]="$served"
-  mv "$file" "$work/$name/$unit.profile"
+}
+
+count_pair() { # NAME PATH FIGURE: the same for streams that are told in another dialect
+  local served sum file to figures
+  say "round $round of $rounds, $3"
+  counted_run "$1" token --path "$2" --translated --mode stream --connections 32 --tokens 64 --interval-us 5000 --warmup-requests 32 \
+    --requests "$streams"
+  echo "$((sum / served))" >>"$work/$1/$3.counts"
+  count_of[$3.token]="$served"
+  mv "$file" "$work/$1/$3.profile"
 }
 
 status=0
@@ -98,12 +122,22 @@ write_nginx_conf "$work/nginx" "${port[nginx]}" "master_process off;"
 counter nginx "$nginx" -p "$work/nginx" -c "$work/nginx/nginx.conf" -e "$work/nginx/error.log"
 write_routerd_config "$work/routerd" "${port[routerd]}"
 counter routerd "$work/routerd.bin" --config config.yaml
+write_routerd_config "$work/v1" "${port[v1]}" /v1
+counter v1 "$work/routerd.bin" --config config.yaml
 
 for ((round = 1; round <= rounds; round++)); do
   for name in nginx routerd; do
     count "$round" "$name" request --mode unary --connections 16 --warmup-requests 400 --requests "$requests"
     count "$round" "$name" token --mode stream --connections 32 --tokens 64 --interval-us 5000 --warmup-requests 32 --requests "$streams"
   done
+  for pair in "${pairs[@]}"; do
+    read -r name path figure <<<"$pair"
+    count_pair "$name" "$path" "$figure"
+  done
+done
+for pair in "${pairs[@]}"; do
+  read -r name path figure <<<"$pair"
+  counted[$figure.token]="$(sort -n "$work/$name/$figure.counts" | sed -n "$(((rounds + 1) / 2))p")"
 done
 for name in nginx routerd; do
   for unit in request token; do
@@ -128,12 +162,24 @@ row() { # UNIT LABEL
     "$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.2f", a / b }')" "${bars[routerd.$1]}" "${bars[tolerance.$1]}" "$said"
 }
 
+pair_row() { # PATH FIGURE
+  local said
+  said="$(verdict "$2" token)"
+  [ "$said" = met ] || status=1
+  printf '| per token, %s, %s | | %d | | %d and %d%%: %s |\n' "$1" "${2//_/ }" "${counted[$2.token]}" "${bars[$2.token]}" \
+    "${bars[tolerance.token]}" "$said"
+}
+
 # Not in a subshell: rows set the status.
 {
   echo "| instructions in user space | nginx | routerd | ratio | bar |"
   echo "| --- | ---: | ---: | ---: | --- |"
   row request "per request, /api/chat, not streamed, 16 connections"
   row token "per token, 32 streams of 64 tokens 5 ms apart"
+  for pair in "${pairs[@]}"; do
+    read -r _ path figure <<<"$pair"
+    pair_row "$path" "$figure"
+  done
 } >"$work/table"
 cat "$work/table"
 

@@ -142,11 +142,32 @@ static int pad_prompt(char *body, size_t length, size_t capacity, size_t wanted)
     return (int)wanted;
 }
 
+static void write_request(int argc, char **argv, const char *path, const char *body, int length) {
+    load.request_length = (size_t)snprintf(
+        load.request, sizeof load.request,
+        "POST %s HTTP/1.1\r\nHost: %s:%d\r\n%sContent-Length: %d\r\n\r\n%s", path, load.host, load.port,
+        option_flag(argc, argv, "--bare") ? ""
+                                          : "User-Agent: bench-load\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
+                                            "Content-Type: application/json\r\n",
+        length, body);
+}
+
 static void prepare_request(int argc, char **argv) {
     const char *path = option(argc, argv, "--path", "/api/generate");
     bool chat = strstr(path, "chat") != NULL;
     load.expected_tokens = (long)option_number(argc, argv, "--tokens", 64);
     char body[1024];
+    // Each dialect has its own words for the limit, and an interval can be said in none but Ollama's.
+    if (strcmp(path, "/v1/messages") == 0 || strcmp(path, "/v1/responses") == 0) {
+        bool messages = path[4] == 'm';
+        int length = snprintf(
+            body, sizeof body, "{\"model\":\"bench:latest\",%s,\"%s\":%ld,\"stream\":%s}",
+            messages ? "\"system\":\"You are a terse assistant.\",\"messages\":[{\"role\":\"user\",\"content\":\"What does the fox jump over?\"}]"
+                     : "\"instructions\":\"You are a terse assistant.\",\"input\":\"What does the fox jump over?\"",
+            messages ? "max_tokens" : "max_output_tokens", load.expected_tokens, load.stream ? "true" : "false");
+        write_request(argc, argv, path, body, length);
+        return;
+    }
     size_t wanted = (size_t)option_number(argc, argv, "--body-bytes", 0);
     int length = snprintf(
         body, sizeof body, "{\"model\":\"bench:latest\",%s,\"stream\":%s,\"options\":{\"temperature\":0.7,\"num_predict\":%ld,\"interval_us\":%ld}}",
@@ -155,13 +176,7 @@ static void prepare_request(int argc, char **argv) {
              : "\"prompt\":\"What does the quick brown fox jump over, and does it mind? Answer in one sentence, please.\"",
         load.stream ? "true" : "false", load.expected_tokens, (long)option_number(argc, argv, "--interval-us", 10000));
     if (wanted > 0) length = pad_prompt(body, (size_t)length, sizeof body, wanted);
-    load.request_length = (size_t)snprintf(
-        load.request, sizeof load.request,
-        "POST %s HTTP/1.1\r\nHost: %s:%d\r\n%sContent-Length: %d\r\n\r\n%s", path, load.host, load.port,
-        option_flag(argc, argv, "--bare") ? ""
-                                          : "User-Agent: bench-load\r\nAccept: */*\r\nAccept-Encoding: gzip, deflate\r\n"
-                                            "Content-Type: application/json\r\n",
-        length, body);
+    write_request(argc, argv, path, body, length);
 }
 
 /// Memory that these processes hold, in KiB.
@@ -259,6 +274,9 @@ int run_load(int argc, char **argv) {
     int64_t drain = (int64_t)(option_number(argc, argv, "--drain", 10) * NS_PER_SEC);
     int pids[MAX_PIDS], pid_count = parse_pids(option(argc, argv, "--pids", ""), pids);
     prepare_request(argc, argv);
+    // The last item of a stream has no text.
+    bool translated = option_flag(argc, argv, "--translated");
+    if (translated) load.expected_tokens--;
     load.poller = epoll_create1(EPOLL_CLOEXEC);
     load.connections = calloc((size_t)load.connection_count, sizeof *load.connections);
     if (!load.connections) die("out of memory");
@@ -266,6 +284,7 @@ int run_load(int argc, char **argv) {
     for (int i = 0; i < load.connection_count; i++) {
         load.connections[i].fd = -1;
         load.connections[i].response.on_token = on_token;
+        load.connections[i].response.translated = translated;
     }
     int64_t count = (int64_t)option_number(argc, argv, "--requests", 0);
     if (count > 0) {

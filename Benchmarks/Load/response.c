@@ -2,6 +2,7 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 #define _GNU_SOURCE
+#include "bench.h"
 #include "response.h"
 
 #include <stdlib.h>
@@ -30,12 +31,18 @@ static bool take_line(struct response *r, const char **at, const char *end) {
 }
 
 static void body_line(struct response *r) {
-    char *stamp = memmem(r->line, r->line_length, "\"stamp\":", 8);
+    char *stamp = r->translated ? NULL : memmem(r->line, r->line_length, "\"stamp\":", 8);
+    if (r->translated && memmem(r->line, r->line_length, "\" tok\"", 6)) {
+        r->tokens++;
+        if (r->on_token) r->on_token(r->context, now_ns());
+    }
     if (stamp) {
         r->tokens++;
         if (r->on_token) r->on_token(r->context, strtoll(stamp + 8, NULL, 10));
     }
-    if (memmem(r->line, r->line_length, "\"done\":true", 11) || strcmp(r->line, "data: [DONE]") == 0) r->finished = true;
+    if (memmem(r->line, r->line_length, "\"done\":true", 11) || strcmp(r->line, "data: [DONE]") == 0 ||
+        strcmp(r->line, "event: message_stop") == 0 || strcmp(r->line, "event: response.completed") == 0)
+        r->finished = true;
     r->line_length = 0;
 }
 

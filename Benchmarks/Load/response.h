@@ -16,7 +16,8 @@ struct response {
     bool closes;       // the server closes the connection after it
     bool finished;     // `"done":true` or `data: [DONE]` was there
     size_t left;       // bytes of the counted body or of the chunk to come
-    long tokens;       // lines that carry a stamp
+    long tokens;       // lines that carry a stamp, or a token's text
+    bool translated;   // no stamp comes through: tokens are known by their text
     size_t body_bytes;
     char line[4096];   // of the head or of the body, which may go over a chunk's end
     size_t line_length;

@@ -215,13 +215,17 @@ static bool serve(struct connection *c, const char *line, const char *body) {
         "\"The quick brown fox jumps over the lazy dog, and it does not mind.\"},\"done_reason\":\"stop\",\"done\":true,"
         "\"total_duration\":1000000,\"load_duration\":1000,\"prompt_eval_count\":12,\"prompt_eval_duration\":1000,\"eval_count\":64,"
         "\"eval_duration\":900000}";
+    static const char completion[] =
+        "{\"id\":\"c-1\",\"object\":\"chat.completion\",\"created\":1,\"model\":\"bench:latest\",\"choices\":[{\"index\":0,\"message\":{"
+        "\"role\":\"assistant\",\"content\":\"The quick brown fox jumps over the lazy dog, and the lazy dog does not mind it at all, because "
+        "it is asleep and dreams of mice.\"},\"finish_reason\":\"stop\"}],\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":64,\"total_tokens\":76}}";
     char text[1024];
     if (starts(line, "POST /api/generate ") || starts(line, "POST /api/chat ") || starts(line, "POST /v1/chat/completions ")) {
         enum dialect dialect = line[6] == 'v' ? SSE : line[10] == 'g' ? GENERATE : CHAT;
         bool stream = dialect == SSE ? strstr(body, "\"stream\":true") != NULL : strstr(body, "\"stream\":false") == NULL;
-        if (!stream) return answer(c, json, dialect == CHAT ? chat : unary);
+        if (!stream) return answer(c, json, dialect == SSE ? completion : dialect == CHAT ? chat : unary);
         long interval = number_after(body, "\"interval_us\":", (long)(default_interval / 1000));
-        return start_stream(c, dialect, number_after(body, "\"num_predict\":", default_tokens), interval * 1000);
+        return start_stream(c, dialect, number_after(body, "\"num_predict\":", number_after(body, "\"max_tokens\":", default_tokens)), interval * 1000);
     }
     if (starts(line, "GET /api/version ")) return answer(c, json, "{\"version\":\"0.12.0\"}");
     if (starts(line, "GET /api/tags ") || starts(line, "GET /api/ps ")) {
@@ -230,6 +234,8 @@ static bool serve(struct connection *c, const char *line, const char *body) {
                  loaded ? ",\"expires_at\":\"2099-01-01T00:00:00Z\",\"size_vram\":1000000,\"context_length\":4096" : "");
         return answer(c, json, text);
     }
+    if (starts(line, "GET /v1/models "))
+        return answer(c, json, "{\"object\":\"list\",\"data\":[{\"id\":\"bench:latest\",\"object\":\"model\",\"created\":1}]}");
     if (starts(line, "GET / ") || starts(line, "HEAD / ")) return answer(c, "text/plain", "");
     static const char missing[] = "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 18\r\n\r\n404 page not found";
     return send_bytes(c, missing, sizeof missing - 1);

@@ -40,14 +40,32 @@ extension Router {
         return shared.scheduler.models(report.models.map(\.name), onlyOn: endpoint.id).sorted()
     }
 
-    func setWeight(_ weight: Double, _ selector: String) async throws -> EndpointList {
+    func setWeight(_ choice: WeightChoice, _ selector: String) async throws -> EndpointList {
         let endpoint = try find(selector)
-        guard weight > 0, weight <= 1000 else { throw RPCError(.invalidParams, "the weight must be above 0 and at most 1000, not \(weight)") }
+        var weight: Double?
+        if case .number(let number) = choice {
+            guard Config.EndpointConfig.weights.contains(number) else {
+                throw RPCError(.invalidParams, "the weight must be from 0 to 1000, not \(number)")
+            }
+            weight = number
+        }
         // A reload tells the scheduler of all endpoints, too: whoever is last must know of both.
         guard beginsChange() else { throw RPCError(.refused, "a reload is under way") }
         defer { endChange() }
         shared.scheduler.setEndpoints(shared.fleet.setWeight(weight, of: endpoint.id))
         return try await endpoints(endpoint.name)
+    }
+
+    /// What operators have set beside the configuration, for people.
+    ///
+    /// - Parameter new: the configuration that the rest is compared with.
+    func operatorsWeights(beside new: Config) -> [String] {
+        let configured = Dictionary(new.endpoints.map { ($0.address.url, $0) }, uniquingKeysWith: { first, _ in first })
+        return shared.fleet.reports().compactMap { endpoint, _ in
+            guard endpoint.configuredWeight != nil, let entry = configured[endpoint.address.url] else { return nil }
+            let weights = (ConfigView.number(endpoint.weight), ConfigView.number(entry.weight))
+            return "endpoint \(entry.name): weight \(weights.0), set by an operator; \(weights.1) by the configuration"
+        }
     }
 
     /// - Throws: `RPCError` that says what there is.

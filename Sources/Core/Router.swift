@@ -143,7 +143,8 @@ public final class Router: Sendable {
             for change in diff.needsRestart { logger.warning("needs a restart", metadata: ["change": "\(change)"]) }
         }
         return ReloadInfo(
-            applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart, removedEndpoints: diff.removedEndpoints)
+            applied: !dryRun, changes: diff.changes, needsRestart: diff.needsRestart, removedEndpoints: diff.removedEndpoints,
+            operators: operatorsWeights(beside: new))
     }
 
     /// - Returns: whether it may go on; `endChange` follows then.

@@ -65,8 +65,7 @@ public final class ControlClient {
         try call("resume", EndpointParams(endpoint: endpoint))
     }
 
-    /// Above 0, at most 1000.
-    public func setWeight(_ endpoint: String, to weight: Double) throws(ControlError) -> EndpointList {
+    public func setWeight(_ endpoint: String, to weight: WeightChoice) throws(ControlError) -> EndpointList {
         try call("weight", WeightParams(endpoint: endpoint, weight: weight))
     }
 

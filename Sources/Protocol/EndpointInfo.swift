@@ -75,6 +75,8 @@ public struct EndpointInfo: Codable, Sendable, Equatable {
     /// Requests in the router's line that this endpoint could serve.
     public var waiting: Int
     public var weight: Double
+    /// What the configuration says, where an operator has set another weight; nil where none has.
+    public var configuredWeight: Double?
     /// Names of the models in memory there, sorted.
     public var loaded: [String]
     /// Names of all models there, sorted.

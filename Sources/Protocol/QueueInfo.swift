@@ -18,6 +18,8 @@ public struct WaiterInfo: Codable, Sendable, Equatable {
     public var behind: [String]
     /// Each endpoint that could serve it and why it does not now, such as `gpu1: 4 of 4 slots taken`.
     public var blockedBy: [String]
+    /// Until it is expected to get its slot; nil where that is not known, or later than it waits for.
+    public var beginsInMs: Int?
 
     public init(
         id: String, client: String, key: String = "", model: String, ageMs: Int, position: Int, behind: [String] = [], blockedBy: [String] = []

@@ -21,14 +21,53 @@ public struct CancelInfo: Codable, Sendable, Equatable {
     }
 }
 
-/// Parameters of `weight`. It holds until a reload changes the endpoint's weight, or the daemon ends.
+/// Parameters of `weight`. It holds until the operator takes it back, or the daemon ends.
 public struct WeightParams: Codable, Sendable {
     public var endpoint: String
-    /// Above 0, at most 1000.
-    public var weight: Double
+    public var weight: WeightChoice
 
-    public init(endpoint: String, weight: Double) {
+    public init(endpoint: String, weight: WeightChoice) {
         self.endpoint = endpoint
         self.weight = weight
+    }
+}
+
+/// A weight, or the word `default` for that of the configuration.
+public enum WeightChoice: Codable, Sendable, Equatable {
+    /// From 0 to 1000.
+    case number(Double)
+    case configured
+
+    private static let word = "default"
+
+    /// As it is written; nil for what is neither.
+    public init?(_ text: String) {
+        if text == Self.word {
+            self = .configured
+        } else if let number = Double(text), (0...1000).contains(number) {
+            self = .number(number)
+        } else {
+            return nil
+        }
+    }
+
+    public init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let word = try? container.decode(String.self) {
+            guard word == Self.word else {
+                throw DecodingError.dataCorruptedError(in: container, debugDescription: "expected a number or \"default\"")
+            }
+            self = .configured
+        } else {
+            self = .number(try container.decode(Double.self))
+        }
+    }
+
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .number(let number): try container.encode(number)
+        case .configured: try container.encode(Self.word)
+        }
     }
 }

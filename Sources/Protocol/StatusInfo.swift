@@ -140,11 +140,14 @@ public struct ReloadInfo: Codable, Sendable, Equatable {
     public var needsRestart: [String]
     /// Names of endpoints that go by it, which are among the changes too. Nil from a daemon that does not tell.
     public var removedEndpoints: [String]?
+    /// What operators have set, for people; a reload leaves it. Nil where nothing is.
+    public var operators: [String]?
 
-    public init(applied: Bool, changes: [String], needsRestart: [String], removedEndpoints: [String]? = nil) {
+    public init(applied: Bool, changes: [String], needsRestart: [String], removedEndpoints: [String]? = nil, operators: [String] = []) {
         self.applied = applied
         self.changes = changes
         self.needsRestart = needsRestart
         self.removedEndpoints = removedEndpoints
+        self.operators = operators.isEmpty ? nil : operators
     }
 }

@@ -23,6 +23,7 @@ import Testing
         ["status"], ["endpoints"], ["models"], ["requests"], ["queue"], ["explain", "llama3.2:3b"], ["tokens"],
         ["tokens", "--since", "7d", "--by", "model"], ["events"],
         ["cancel", "r-101", "--yes"], ["drain", "gpu-1"], ["maintenance", "gpu-1"], ["resume", "gpu-2"], ["weight", "gpu-1", "2"],
+        ["weight", "gpu-1", "default"],
         ["load", "llama3.2:3b"], ["unload", "llama3.2:3b", "--yes"], ["pull", "llama3.2:3b"], ["delete", "llama3.2:3b", "--yes"],
         ["copy", "llama3.2:3b", "mine"], ["show", "llama3.2:3b"], ["reload"], ["config", "show"], ["config", "diff"], ["cache", "stats"],
         ["cache", "get", "00112233"], ["cache", "invalidate", "--all", "--yes"], ["ping"],
@@ -98,7 +99,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ["endpoints", "--json", "--format", "name"], ["queue", "--json", "-q"], ["endpoints", "-q", "--format", "name"], ["weight", "a", "0"],
+        ["endpoints", "--json", "--format", "name"], ["queue", "--json", "-q"], ["endpoints", "-q", "--format", "name"], ["weight", "a", "1001"],
         ["weight", "a", "x"], ["weight", "a"], ["cancel"], ["load"], ["copy", "a"], ["tokens", "--by", "day"], ["events", "--level", "loud"],
         ["watch", "--interval", "10ms"], ["watch", "--count", "0"], ["ping", "--count", "0"], ["completion", "tcsh"], ["config"],
         ["config", "chekc"],

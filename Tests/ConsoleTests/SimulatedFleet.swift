@@ -109,9 +109,11 @@ enum SimulatedFleet {
     static let queue: [WaiterInfo] = {
         let waiting = requests.filter { $0.phase == .waiting }
         return waiting.enumerated().map { index, request in
-            WaiterInfo(
+            var waiter = WaiterInfo(
                 id: request.id, client: request.client, key: request.key, model: request.model, ageMs: request.ageMs, position: index,
                 behind: waiting.prefix(min(3, index)).map(\.id), blockedBy: ["gpu-3: 4 of 4 slots taken"])
+            waiter.beginsInMs = 2300 * (index + 1)
+            return waiter
         }
     }()
 

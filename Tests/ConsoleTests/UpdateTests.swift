@@ -41,7 +41,7 @@ import Testing
         Ask(
             view: .endpoints, keys: [.character(" "), .down, .character(" "), .character("m")],
             commands: [.maintenance("gpu-1"), .maintenance("cpu-box")], line: "routerctl maintenance gpu-1 cpu-box", isPrepared: true),
-        Ask(view: .endpoints, keys: [.character("w")], typed: "2.5", commands: [.weight("gpu-1", 2.5)], line: "routerctl weight gpu-1 2.5"),
+        Ask(view: .endpoints, keys: [.character("w")], typed: "2.5", commands: [.weight("gpu-1", .number(2.5))], line: "routerctl weight gpu-1 2.5"),
         Ask(
             view: .endpoints, keys: [.character("l")], typed: "phi4:14b", commands: [model("load", "phi4:14b", at: "gpu-1")],
             line: "routerctl load phi4:14b --endpoint gpu-1"),
@@ -160,7 +160,7 @@ import Testing
         #expect(model.message?.isError == true)
     }
 
-    @Test(arguments: ["0", "-1", "1001", "abc", "nan", ""])
+    @Test(arguments: ["-0.5", "-1", "1001", "abc", "nan", ""])
     func aWeightThatIsNoneIsRefusedBeforeTheDaemonSeesIt(text: String) {
         var model = ModelSample.model()
         _ = ModelSample.keys(&model, .character("w"))
@@ -199,7 +199,7 @@ import Testing
             return model.message
         }
         #expect(answer(.drain("gpu-2"), .success(.endpoint(Sample.endpoints[1])))?.text == "gpu-2 is draining, 1 in flight")
-        #expect(answer(.weight("gpu-2", 0.5), .success(.endpoint(Sample.endpoints[1])))?.text == "gpu-2 has weight 0.5")
+        #expect(answer(.weight("gpu-2", .number(0.5)), .success(.endpoint(Sample.endpoints[1])))?.text == "gpu-2 has weight 0.5")
         #expect(answer(.cancel("r-101"), .success(.cancelled(Sample.requests[0])))?.text == "r-101 is cancelled (llama3.2:3b)")
         let failed = answer(.drain("gpu-2"), .failure(AnswerFailure("not\nallowed")))
         #expect(failed?.text == "drain gpu-2: not / allowed")

@@ -249,7 +249,7 @@ public final class FakeDaemon: Sendable {
             case "drain": state.status.endpoints[index].state = "draining"
             case "maintenance": state.status.endpoints[index].state = "maintenance"
             case "resume": state.status.endpoints[index].state = "up"
-            case "weight": state.status.endpoints[index].weight = weight ?? 0
+            case "weight": if case .number(let weight)? = weight { state.status.endpoints[index].weight = weight }
             default: break
             }
             return state.status.endpoints[index]

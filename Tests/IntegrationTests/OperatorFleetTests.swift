@@ -22,26 +22,43 @@ import Testing
         return nil
     }
 
-    @Test func aWeightHoldsUntilItsConfigurationChanges() throws {
+    /// The share of two equal endpoints, what is set by hand and how it is given back.
+    @Test func aWeightHoldsUntilItIsGivenBack() throws {
         let endpoints = try ["a", "b"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"]) }
         let entries = "endpoints:\n" + endpoints.map { $0.entry(weight: 1) }.joined()
         try RunningDaemon.run(entries, up: 2) { daemon in
-            let list = try daemon.control().setWeight("a", to: 2.5)
-            #expect(list.endpoints.map(\.weight) == [2.5] && list.warnings.isEmpty)
-            // The heavier one is preferred among equals.
-            for _ in 0..<4 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200) }
-            #expect(endpoints.map(\.requestCount) == [4, 0])
-            for weight in [0, -1, 1001.0] {
-                #expect(Self.failure { _ = try daemon.control().setWeight("a", to: weight) } != nil, "\(weight)")
+            let list = try daemon.control().setWeight("a", to: .number(2))
+            #expect(list.endpoints.map(\.weight) == [2] && list.endpoints.map(\.configuredWeight) == [1] && list.warnings.isEmpty)
+            for _ in 0..<30 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200) }
+            let counts = endpoints.map(\.requestCount)
+            #expect((18...22).contains(counts[0]) && counts.reduce(0, +) == 30, "\(counts)")
+            for weight in [-1, 1001.0] {
+                #expect(Self.failure { _ = try daemon.control().setWeight("a", to: .number(weight)) } != nil, "\(weight)")
             }
-            #expect(Self.failure { _ = try daemon.control().setWeight("c", to: 1) }?.code == .notFound)
-            // A reload about something else leaves it, one about the weight ends it.
-            try daemon.rewriteConfig(entries + "queue_limit: 5\n")
-            try #expect(daemon.control().reload().applied)
-            try #expect(daemon.endpoint("a").weight == 2.5)
+            #expect(Self.failure { _ = try daemon.control().setWeight("c", to: .number(1)) }?.code == .notFound)
+            // A reload leaves it, and says so; one that changes the configured one, too.
             try daemon.rewriteConfig("endpoints:\n" + endpoints.map { $0.entry(weight: $0.name == "a" ? 3 : 1) }.joined())
-            try #expect(daemon.control().reload().applied)
-            try #expect(daemon.endpoint("a").weight == 3)
+            let kept = "endpoint a: weight 2, set by an operator; 3 by the configuration"
+            try #expect(daemon.control().reload(dryRun: true).operators == [kept])
+            let reload = try daemon.control().reload()
+            #expect(reload.applied && reload.operators == [kept])
+            try #expect(daemon.endpoint("a").weight == 2 && daemon.endpoint("a").configuredWeight == 3)
+            try #expect(daemon.routerctl("config", "diff").output.contains(kept))
+            try #expect(daemon.routerctl("endpoints", "a").output.contains("2, set by an operator; 3 by the configuration"))
+            try #expect(daemon.routerctl("weight", "a", "default").status == 0)
+            try #expect(daemon.endpoint("a").weight == 3 && daemon.endpoint("a").configuredWeight == nil)
+            try #expect(daemon.control().reload(dryRun: true).operators == nil)
+        }
+    }
+
+    @Test func theWeightZeroIsForWhatNobodyElseCanServe() throws {
+        let endpoints = try ["a", "b"].map { try FakeEndpoint($0, available: ["m"], loaded: ["m"]) }
+        try RunningDaemon.run("endpoints:\n" + endpoints[0].entry(weight: 0) + endpoints[1].entry(weight: 1), up: 2) { daemon in
+            for _ in 0..<5 { try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200) }
+            #expect(endpoints.map(\.requestCount) == [0, 5])
+            _ = try daemon.control().drain("b")
+            try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.chat).status == 200)
+            #expect(endpoints.map(\.requestCount) == [1, 5])
         }
     }
 

@@ -118,6 +118,11 @@ import Testing
             let openAI = try RawClient.post(port: daemon.port, "/v1/chat/completions", Self.chat("m"))
             #expect([429, 503].contains(native.status) && openAI.status == native.status)
             #expect(Int(native.head["retry-after"] ?? "") ?? 0 > 0)
+            // Before it has the slot, two answers have to end.
+            let wait = try #require(native.head["x-routerd-expected-wait"])
+            #expect(native.head["retry-after"] == wait && Int(wait) ?? 0 > 1)
+            let first = try #require(daemon.control().queue().waiting.first)
+            #expect(try #require(first.beginsInMs) < 1000 * (Int(wait) ?? 0) + 1000)
             #expect(native.text.hasPrefix(#"{"error":""#) && openAI.text.hasPrefix(#"{"error":{"#))
             gate.open(2)
             let answers = try clients.finish()

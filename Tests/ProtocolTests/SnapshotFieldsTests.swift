@@ -29,6 +29,7 @@ import Testing
         endpoint.setAside = [.init(model: "a", reason: "r", since: "s", retryAt: "t")]
         endpoint.slots = 17
         endpoint.vramBytes = 14
+        endpoint.configuredWeight = 0.25
         endpoint.hasKey = true
         endpoint.words = "for m: refuses: [user]"
         endpoint.requestsPerSecond = 15.25
@@ -75,6 +76,7 @@ import Testing
         request.cache = "miss"
         var snapshot = SnapshotInfo(sequence: 1, atMs: 2, status: status, requests: [request])
         snapshot.queue = [WaiterInfo(id: "r", client: "c", key: "k", model: "m", ageMs: 1, position: 2, behind: ["a"], blockedBy: ["b"])]
+        snapshot.queue[0].beginsInMs = 3
         var model = ModelInfo(
             name: "m", sizeBytes: 1, parameterSize: "p", quantization: "q", waiting: 2,
             places: [.init(endpoint: "e", name: "n", state: "s", inFlight: 1, limit: 2, sizeVramBytes: 3, expiresAt: "x")])

@@ -16,6 +16,8 @@ struct Bars {
     /// Where three keys of ten ask for another context, and where the same keys ask for the same, by load.
     var configurations: [Cell: Outcome] = [:]
     var sameConfigurations: [Double: Outcome] = [:]
+    /// Of those that waited for more than two seconds the share whose wait was foreseen within a factor of two as they came, by load.
+    var foreseen: [Double: Double] = [:]
     private var areMet = true
 
     /// - Returns: whether all are met.
@@ -35,6 +37,9 @@ struct Bars {
         if let with = conversations[.expectedTime], let without = conversations[.noAffinity] {
             atLeast(0.9, "follow-up turns that find their prefix warm", with.warmShare)
             atMost(1, "mean against affinity off", with.meanFirstToken / without.meanFirstToken)
+        }
+        for (load, share) in foreseen.sorted(by: { $0.key < $1.key }) {
+            atLeast(0.8, "waits over 2 s that were foreseen within a factor of two, load \(load)", share)
         }
         return reportConfigurations()
     }

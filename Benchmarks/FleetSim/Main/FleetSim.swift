@@ -41,6 +41,11 @@ import Foundation
             Report.row(rule.rawValue, outcome)
             bars.conversations[rule] = outcome
         }
+        for load in [0.7, 0.9] {
+            let waits = ComparedRule.waits(TrafficShape(load: load, duration: 3600), seeds: seeds.prefix(8)).filter { $0.actual > 2 }
+            let right = waits.count { wait in wait.expected.map { $0 > wait.actual / 2 && $0 < wait.actual * 2 } ?? false }
+            bars.foreseen[load] = Double(right) / Double(max(1, waits.count))
+        }
         print("\none key's flood: four keys ask for what a load of 0.1 each is, a fifth for 40 times as much")
         Report.columns()
         bars.flood = ComparedRule.expectedTime.run(.flood(duration: 1200), seeds: seeds)

@@ -40,6 +40,17 @@ public enum ComparedRule: String, CaseIterable, Sendable {
         return total ?? Outcome(keys: 0)
     }
 
+    /// How long those have waited who waited in line, and how long was expected as they came (nil: longer than anybody waits).
+    public static func waits(_ shape: TrafficShape, seeds: some Sequence<UInt64>) -> [(expected: Double?, actual: Double)] {
+        seeds.flatMap { seed in
+            let fleet = FleetShape(seed: seed)
+            let rule = SchedulerRule(fleet: fleet, expectsWaits: true)
+            var simulation = Simulation(fleet: fleet, traffic: Traffic(shape, fleet: fleet, seed: seed), rule: rule)
+            _ = simulation.run()
+            return rule.waits
+        }
+    }
+
     /// Runs one trace on one fleet.
     public func run(_ traffic: Traffic, on fleet: FleetShape, polling: Simulation.Polling = Simulation.Polling()) -> Outcome {
         var simulation = Simulation(fleet: fleet, traffic: traffic, rule: make(fleet), polling: polling)

@@ -47,6 +47,8 @@ public struct SimulatedMachine: Sendable {
     public var keepAlive = 300.0
     /// Models in memory at once; nil if only their sizes matter.
     public var maxModels: Int?
+    /// As the router is told.
+    public var weight = 1.0
 
     public init(
         memory: Int, speed: Double, bandwidth: Double, parallel: Int, slowing: Double, warmConversations: Int = 64, tellsMemory: Bool = true

@@ -9,6 +9,8 @@ public struct Outcome: Sendable, Equatable {
     public private(set) var refused = 0
     public private(set) var servedByKey: [Int]
     public private(set) var askedByKey: [Int]
+    /// Requests by machine.
+    public var sent: [Int] = []
     public var loads = 0
     /// Of those, of models that were in memory with another configuration.
     public var reloads = 0

@@ -13,8 +13,13 @@ public final class SchedulerRule: RoutingRule {
     private var requests: [TicketID: Int] = [:]
     private let models: [String: Int]
     private let seed: UInt64
+    /// For each request that has waited in line: how long, and how long was expected as it came. Empty unless it is asked for.
+    public private(set) var waits: [(expected: Double?, actual: Double)] = []
+    private var expected: [Int: Double?] = [:]
+    private let expectsWaits: Bool
 
-    public init(fleet: FleetShape, settings: SchedulerSettings = SchedulerSettings(), seed: UInt64 = 1) {
+    public init(fleet: FleetShape, settings: SchedulerSettings = SchedulerSettings(), seed: UInt64 = 1, expectsWaits: Bool = false) {
+        self.expectsWaits = expectsWaits
         self.fleet = fleet
         self.seed = seed
         scheduler = Scheduler(settings: settings, seed: seed)
@@ -22,7 +27,7 @@ public final class SchedulerRule: RoutingRule {
         let endpoints = fleet.machines.enumerated().map { index, machine in
             Endpoint(
                 id: EndpointID(index), name: "e\(index)", address: EndpointAddress(host: "h", port: index, url: "http://h:\(index)"), kind: .ollama,
-                limit: machine.parallel, vramBytes: machine.tellsMemory ? machine.memory : nil)
+                limit: machine.parallel, weight: machine.weight, vramBytes: machine.tellsMemory ? machine.memory : nil)
         }
         _ = scheduler.setEndpoints(endpoints, now: Self.deadline(0))
     }
@@ -38,6 +43,7 @@ public final class SchedulerRule: RoutingRule {
         case .queued(let ticket, position: _):
             tickets[request] = ticket
             requests[ticket] = request
+            if expectsWaits { expected[request] = scheduler.forecast(now: Self.deadline(view.now)).begins[ticket] }
             return []
         case .refused: return [.refuse(request: request)]
         }
@@ -70,7 +76,7 @@ public final class SchedulerRule: RoutingRule {
 
     public func firstToken(_ request: Int, _ view: FleetView) -> [RoutingOrder] {
         guard let grant = leases[request], !grant.wasLoaded else { return [] }
-        return orders(scheduler.began(grant.lease, now: Self.deadline(view.now)))
+        return orders(scheduler.began(grant.lease, now: Self.deadline(view.now)), view)
     }
 
     public func ended(_ request: Int, _ end: RequestEnd, _ view: FleetView) -> [RoutingOrder] {
@@ -81,7 +87,7 @@ public final class SchedulerRule: RoutingRule {
             outcome: end.hasLeft ? .aborted : .completed, timeToFirstToken: end.firstToken.map(Self.amount), serviceTime: Self.amount(end.whole),
             tokens: end.hasLeft ? 0 : view.trace[request].outputTokens,
             loadTime: load > 0 ? Self.amount(load) : nil)
-        return orders(scheduler.release(grant.lease, told, now: Self.deadline(view.now)))
+        return orders(scheduler.release(grant.lease, told, now: Self.deadline(view.now)), view)
     }
 
     private static func amount(_ seconds: Double) -> TimeAmount { .nanoseconds(Int64(seconds * 1e9)) }
@@ -93,22 +99,25 @@ public final class SchedulerRule: RoutingRule {
     }
 
     public func reported(_ machine: Int, _ report: EndpointReport, _ view: FleetView) -> [RoutingOrder] {
-        orders(scheduler.report(EndpointID(machine), report, now: Self.deadline(view.now)))
+        orders(scheduler.report(EndpointID(machine), report, now: Self.deadline(view.now)), view)
     }
 
     public func preloaded(_ model: Int, on machine: Int, seconds: Double, _ view: FleetView) -> [RoutingOrder] {
         let end = LoadEnd.loaded(Self.amount(seconds))
-        return orders(scheduler.loadEnded(EndpointID(machine), model: fleet.models[model].name, end, now: Self.deadline(view.now)))
+        return orders(scheduler.loadEnded(EndpointID(machine), model: fleet.models[model].name, end, now: Self.deadline(view.now)), view)
     }
 
-    public func swept(_ view: FleetView) -> [RoutingOrder] { orders(scheduler.expire(now: Self.deadline(view.now))) }
+    public func swept(_ view: FleetView) -> [RoutingOrder] { orders(scheduler.expire(now: Self.deadline(view.now)), view) }
 
-    private func orders(_ actions: [SchedulerAction]) -> [RoutingOrder] {
+    private func orders(_ actions: [SchedulerAction], _ view: FleetView) -> [RoutingOrder] {
         actions.compactMap { action in
             switch action {
             case .grant(let ticket, let grant):
                 guard let request = requests.removeValue(forKey: ticket) else { return nil }
                 tickets[request] = nil
+                if let expected = expected.removeValue(forKey: request) {
+                    waits.append((expected, view.now - view.trace[request].at))
+                }
                 return send(request, grant)
             case .refuse(let ticket, _):
                 guard let request = requests.removeValue(forKey: ticket) else { return nil }

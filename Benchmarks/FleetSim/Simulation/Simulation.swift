@@ -58,6 +58,7 @@ public struct Simulation {
         plans = fleet.machines.map { _ in 0 }
         states = trace.map { _ in .waiting }
         outcome = Outcome(keys: (trace.map(\.key).max() ?? 0) + 1)
+        outcome.sent = fleet.machines.map { _ in 0 }
         lastEviction = fleet.models.map { _ in [] }
         listing = fleet.machines.map { machine in
             fleet.models.filter { $0.size <= machine.memory }.map { ModelListing(name: $0.name, sizeBytes: $0.size * 5 / 6) }
@@ -130,6 +131,7 @@ public struct Simulation {
             switch order {
             case .send(let request, let machine, let context):
                 states[request] = .sent(machine: machine, at: view.now, firstToken: nil)
+                outcome.sent[machine] += 1
                 view.servers[machine].advance(to: view.now)
                 view.servers[machine].expireIdle(now: view.now)
                 view.servers[machine].arrive(ServerWork(view.trace[request], request: request, context: context), now: view.now)

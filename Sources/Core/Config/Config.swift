@@ -128,6 +128,7 @@ public struct Config: Sendable, Equatable {
         /// The entry says it, so that what the endpoint tells of its slots does not raise it.
         public var limitIsOwn = false
         public var weight: Double = 1
+        static let weights = 0.0...1000
         public var key: Secret?
         public var vramBytes: Int?
         public var context: ContextPolicy?

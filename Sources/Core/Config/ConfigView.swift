@@ -23,6 +23,9 @@ enum ConfigView {
         return settings
     }
 
+    /// Without a fraction where there is none.
+    static func number(_ value: Double) -> String { value == value.rounded() && abs(value) < 1e9 ? "\(Int(value))" : "\(value)" }
+
     /// As an entry of `endpoints` would say it.
     private static func text(_ endpoint: Config.EndpointConfig) -> String {
         var members = ["url: \(JSONText.quoted(endpoint.address.url))", "name: \(JSONText.quoted(endpoint.name))"]

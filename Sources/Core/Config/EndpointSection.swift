@@ -39,7 +39,7 @@ struct EndpointSection {
         if let node = members["max_concurrent_connections"], let value = reader.integer(node, 1...100_000) {
             (endpoint.limit, endpoint.limitIsOwn) = (value, true)
         }
-        if let node = members["weight"], let value = reader.number(node, 0.001...1000) { endpoint.weight = value }
+        if let node = members["weight"], let value = reader.number(node, Config.EndpointConfig.weights) { endpoint.weight = value }
         if let node = members["api_key"], !ValueReader.isNull(node) { endpoint.key = reader.secret(node) }
         if let node = members["vram"] { endpoint.vramBytes = reader.size(node, 0...(1 << 50)) }
         if let node = members["context"] { endpoint.context = reader.choice(node) }

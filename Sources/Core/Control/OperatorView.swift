@@ -74,6 +74,7 @@ struct OperatorView {
             let slots = info.loadedModels.reduce(0) { $0 + $1.slots } + others.count * endpoint.limit
             info.slots = slots > 0 ? slots : endpoint.limit
             info.vramBytes = endpoint.vramBytes
+            info.configuredWeight = endpoint.configuredWeight
             info.hasKey = endpoint.key != nil
             info.words = words(of: endpoint)
             info.setAside = books.setAside.map { row in
@@ -176,9 +177,11 @@ struct OperatorView {
         for row in rows { if let ticket = row.ticket { byTicket[ticket] = row.info } }
         return places.compactMap { place in
             guard let info = byTicket[place.ticket] else { return nil }
-            return WaiterInfo(
+            var waiter = WaiterInfo(
                 id: info.id, client: info.client, key: info.key, model: info.model, ageMs: max(0, (now - place.since).milliseconds),
                 position: place.position, behind: place.behind.compactMap { byTicket[$0]?.id }, blockedBy: place.blockedBy)
+            waiter.beginsInMs = place.beginsIn.map { Int((min($0, 1e6) * 1000).rounded()) }
+            return waiter
         }
     }
 

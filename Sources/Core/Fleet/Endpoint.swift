@@ -28,8 +28,10 @@ public struct Endpoint: Sendable, Equatable {
     public var limit: Int
     /// The endpoint's own entry says the limit: what it tells of its slots may lower it, and not raise it.
     public var limitIsOwn = false
-    /// Above 1 attracts more of the requests that could go to several equal endpoints.
+    /// In force: its share of what could go to several endpoints, beside theirs.
     public var weight: Double
+    /// What the configuration says, where an operator has set another weight; nil where none has.
+    public var configuredWeight: Double?
     /// Sent as `Authorization: Bearer` to this endpoint and nowhere else.
     public var key: Secret?
     /// Memory for models, bytes, where the operator told us; nil means unknown.

@@ -14,8 +14,6 @@ public final class Fleet: Sendable {
 
     struct Member {
         var endpoint: Endpoint
-        /// As the configuration says; an operator may have set another.
-        var configuredWeight: Double
         var report: EndpointReport
         let poller: Poller
     }
@@ -61,7 +59,7 @@ public final class Fleet: Sendable {
     // MARK: Configuration
 
     /// Makes these the endpoints of the fleet. One whose URL was there before keeps its id, its report, its operator's wish, and the
-    /// weight that an operator gave it unless the configured one has changed. Only one call at a time.
+    /// weight that an operator gave it. Only one call at a time.
     ///
     /// A new endpoint's first report, that it is starting, is in `reports` at once; the sink hears of what follows.
     ///
@@ -79,9 +77,8 @@ public final class Fleet: Sendable {
             for config in configured {
                 if let id = before.removeValue(forKey: config.address.url), var member = state.members[id] {
                     var endpoint = Endpoint(id: id, config)
-                    if config.weight == member.configuredWeight { endpoint.weight = member.endpoint.weight }
+                    if member.endpoint.configuredWeight != nil { endpoint.setWeight(member.endpoint.weight) }
                     member.endpoint = endpoint
-                    member.configuredWeight = config.weight
                     state.members[id] = member
                     endpoints.append(endpoint)
                     updated.append((member.poller, endpoint))
@@ -92,7 +89,7 @@ public final class Fleet: Sendable {
                     let poller = Poller(
                         endpoint: endpoint, client: client, polling: polling, logger: logger, initial: report,
                         downSink: { [weak self] in self?.noteDown($0, $1) }, sink: { [weak self] in self?.received($0, $1) })
-                    state.members[endpoint.id] = Member(endpoint: endpoint, configuredWeight: endpoint.weight, report: report, poller: poller)
+                    state.members[endpoint.id] = Member(endpoint: endpoint, report: report, poller: poller)
                     endpoints.append(endpoint)
                     started.append(poller)
                 }
@@ -176,12 +173,13 @@ public final class Fleet: Sendable {
     @discardableResult
     public func resume(_ id: EndpointID) async -> Bool { await wish(nil, id) }
 
-    /// Holds until a reload changes the configured weight.
+    /// Holds until the operator takes it back.
     ///
+    /// - Parameter weight: nil for the configured one.
     /// - Returns: all endpoints, for the scheduler.
-    func setWeight(_ weight: Double, of id: EndpointID) -> [Endpoint] {
+    func setWeight(_ weight: Double?, of id: EndpointID) -> [Endpoint] {
         state.withLockedValue { state in
-            state.members[id]?.endpoint.weight = weight
+            state.members[id]?.endpoint.setWeight(weight)
             return state.order.compactMap { state.members[$0]?.endpoint }
         }
     }
@@ -198,6 +196,13 @@ public final class Fleet: Sendable {
 }
 
 extension Endpoint {
+    /// - Parameter weight: an operator's; nil for the configured one.
+    fileprivate mutating func setWeight(_ weight: Double?) {
+        let configured = configuredWeight ?? self.weight
+        self.weight = weight ?? configured
+        configuredWeight = weight == nil ? nil : configured
+    }
+
     /// A configured endpoint gets its identity.
     init(id: EndpointID, _ config: Config.EndpointConfig) {
         self.init(

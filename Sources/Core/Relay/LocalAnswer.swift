@@ -26,9 +26,12 @@ struct LocalAnswer: Equatable {
         LocalAnswer(status: status, contentType: "text/plain; charset=utf-8", body: ByteBuffer(string: text))
     }
 
-    static func error(_ error: RouterError, _ dialect: Dialect) -> LocalAnswer {
+    /// - Parameter expectedWait: of a request that comes again, seconds; nil where that is not known.
+    static func error(_ error: RouterError, _ dialect: Dialect, expectedWait: Double? = nil) -> LocalAnswer {
         var extra: [(String, String)] = []
-        if let seconds = error.retryAfter { extra.append(("Retry-After", String(seconds))) }
+        let wait = expectedWait.map(RetryAfter.whole)
+        if let seconds = wait ?? error.retryAfter { extra.append(("Retry-After", String(seconds))) }
+        if let wait { extra.append(("X-Routerd-Expected-Wait", String(wait))) }
         if case .methodNotAllowed(_, _, let allow) = error { extra.append(("Allow", allow)) }
         if error == .missingKey { extra.append(("WWW-Authenticate", "Bearer")) }
         return LocalAnswer(

@@ -32,9 +32,28 @@ enum WallClock {
         var seconds = time_t(unixSeconds)
         var fields = tm()
         gmtime_r(&seconds, &fields)
-        let date = "\(padded(Int(fields.tm_year) + 1900, 4))-\(padded(Int(fields.tm_mon) + 1, 2))-\(padded(Int(fields.tm_mday), 2))"
-        let time = "\(padded(Int(fields.tm_hour), 2)):\(padded(Int(fields.tm_min), 2)):\(padded(Int(fields.tm_sec), 2))"
-        return "\(date)T\(time)\(nanoseconds.map { "." + padded($0, 9) } ?? "")Z"
+        // Digit by digit into the text itself: each line of a translated stream has a time.
+        return String(unsafeUninitializedCapacity: 30) { buffer in
+            var end = 0
+            func put(_ number: Int, _ width: Int, then mark: Unicode.Scalar) {
+                var rest = number
+                for index in stride(from: end + width - 1, through: end, by: -1) {
+                    buffer[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                buffer[end + width] = UInt8(ascii: mark)
+                end += width + 1
+            }
+            // There is no fifth digit for a year.
+            put(min(max(Int(fields.tm_year) + 1900, 0), 9999), 4, then: "-")
+            put(Int(fields.tm_mon) + 1, 2, then: "-")
+            put(Int(fields.tm_mday), 2, then: "T")
+            put(Int(fields.tm_hour), 2, then: ":")
+            put(Int(fields.tm_min), 2, then: ":")
+            put(Int(fields.tm_sec), 2, then: nanoseconds == nil ? "Z" : ".")
+            if let nanoseconds { put(min(max(nanoseconds, 0), 999_999_999), 9, then: "Z") }
+            return end
+        }
     }
 
     private static func padded(_ number: Int, _ width: Int) -> String {

@@ -192,7 +192,18 @@ extension Exchange {
         // Where endpoints were tried, what they did says more than that none is left.
         if retries.best != nil { return answerMostTelling() }
         if let chosenName, refusal == .allFailed { return answer(.notThere(endpoint: chosenName, model: facts?.model ?? "")) }
-        answer(.refused(refusal, model: facts?.model ?? "", path: HeadCheck.split(head.uri).path))
+        answer(.refused(refusal, model: facts?.model ?? "", path: HeadCheck.split(head.uri).path), expectedWait: expectedWait(after: refusal))
+    }
+
+    /// How long a request like this one is going to wait that comes now, seconds.
+    private func expectedWait(after refusal: Refusal) -> Double? {
+        switch refusal {
+        case .lineFull, .waitedTooLong:
+            guard case .forward(let operation) = route.action, let ask = ask(operation) else { return nil }
+            return worker.shared.scheduler.expectedWait(ask)
+        case .allBusy(let seconds): return seconds
+        case .unknownModel, .unsupportedRoute, .noEndpointUp, .allFailed: return nil
+        }
     }
 
     /// Asks for the next model that the configuration names instead of one that cannot be had.

@@ -9,10 +9,12 @@ import Protocol
 extension Exchange {
     // MARK: Answers of our own
 
-    /// - Parameter retryAfter: what the endpoint asked for, where the error is its own.
-    func answer(_ error: RouterError, retryAfter: String? = nil) {
+    /// - Parameters:
+    ///   - retryAfter: what the endpoint asked for, where the error is its own.
+    ///   - expectedWait: of a request that comes again, seconds; nil where that is not known.
+    func answer(_ error: RouterError, retryAfter: String? = nil, expectedWait: Double? = nil) {
         if case .stopping = error { client?.machine.endAfterThis() }
-        var local = LocalAnswer.error(error, route.dialect)
+        var local = LocalAnswer.error(error, route.dialect, expectedWait: expectedWait)
         if let retryAfter { local.extra.append(("Retry-After", retryAfter)) }
         answer(local, as: error.outcome, error)
     }

@@ -57,7 +57,8 @@ struct ExchangeLifecycle: Equatable {
 
     /// Why the head of an answer is held back.
     enum Hold: Equatable {
-        /// It looks well, and another endpoint could still serve the request if nothing followed it.
+        /// It looks well, and another endpoint could still serve the request if nothing followed it; or only its body tells whether it
+        /// is a stream.
         case untilFirstByte
         /// It is refused or failed there: its whole body is needed to judge what that means.
         case untilWhole

@@ -215,7 +215,7 @@ extension Refusal {
         switch self {
         case .noEndpointUp: 5
         case .lineFull, .waitedTooLong: 10
-        case .allBusy(let seconds): Self.whole(seconds)
+        case .allBusy(let seconds): RetryAfter.whole(seconds)
         case .unknownModel, .unsupportedRoute, .allFailed: nil
         }
     }
@@ -239,12 +239,9 @@ extension Refusal {
         case .allFailed:
             "every endpoint that has model '\(model)' has failed this request"
         case .allBusy(let seconds):
-            "server busy, please try again. Every endpoint that has model '\(model)' is busy for the next \(Self.whole(seconds)) s"
+            "server busy, please try again. Every endpoint that has model '\(model)' is busy for the next \(RetryAfter.whole(seconds)) s"
         }
     }
-
-    /// As `Retry-After` counts: whoever comes back after so many seconds is not too early.
-    private static func whole(_ seconds: Double) -> Int { Int(min(max(1, seconds.rounded(.up)), 86_400)) }
 
     private static let namesShown = 10
 

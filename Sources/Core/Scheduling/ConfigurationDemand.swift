@@ -51,6 +51,17 @@ struct ConfigurationDemand: Sendable {
         entries.reduce(0) { $0 + (isServed($1.options) ? $1.rate : 0) }
     }
 
+    /// What some request asks for, by how often each is asked for.
+    func some(using random: inout SplitMix64) -> RunnerOptions? {
+        guard !entries.isEmpty else { return nil }
+        var left = Double.random(in: 0..<1, using: &random) * entries.reduce(0) { $0 + $1.rate }
+        for entry in entries {
+            left -= entry.rate
+            if left < 0 { return entry.options == .unset ? nil : entry.options }
+        }
+        return nil
+    }
+
     /// What most requests ask for; nil where that is nothing.
     var commonest: RunnerOptions? {
         guard let most = entries.max(by: { $0.rate < $1.rate }), most.options != .unset else { return nil }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // SPDX-FileCopyrightText: The routerd authors
 
+import NIOCore
+
 /// The leases that are out: a slot map, in which each entry's generation makes an old name worthless.
 struct LeaseTable: Sendable {
     struct Record: Sendable {
@@ -11,6 +13,8 @@ struct LeaseTable: Sendable {
         /// What it asked for.
         var needs = RouteNeeds([])
         var options: RunnerOptions?
+        /// When it was given.
+        var since = NIODeadline.uptimeNanoseconds(0)
         /// `Pair.configurationNumber` as it was given.
         var configuration: UInt32 = 0
         /// The openings of the breakers that let it in.
@@ -97,6 +101,11 @@ struct LeaseTable: Sendable {
         let index = Int(UInt32(truncatingIfNeeded: lease.rawValue))
         guard index < entries.count, entries[index].generation == UInt32(truncatingIfNeeded: lease.rawValue >> 32) else { return nil }
         return entries[index].record
+    }
+
+    /// All that are out.
+    var out: [(LeaseID, Record)] {
+        entries.enumerated().compactMap { index, entry in entry.record.map { (Self.name(UInt32(index), entry.generation), $0) } }
     }
 
     private static func name(_ index: UInt32, _ generation: UInt32) -> LeaseID {

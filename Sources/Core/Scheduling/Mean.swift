@@ -10,6 +10,9 @@ struct Mean: Sendable, Equatable {
 
     init(_ prior: Double) { value = prior }
 
+    /// What it was made of was measured wrongly: new values count more than it.
+    mutating func distrust() { count = min(count, 3) }
+
     /// About the last fifty count.
     mutating func add(_ new: Double) {
         answers += 1

@@ -63,6 +63,13 @@ struct ModelBook: Sendable {
         if coldTokens > 0 { secondsPerToken.add(first * speed / Double(max(coldTokens, 32))) }
     }
 
+    /// The speed of an endpoint was far from what it was taken for, and so are the means of times at speed 1.
+    mutating func distrustTimes() {
+        service.distrust()
+        firstToken.distrust()
+        secondsPerToken.distrust()
+    }
+
     mutating func recordLoad(_ seconds: Double) {
         var mean = load ?? Mean(seconds)
         mean.add(seconds)

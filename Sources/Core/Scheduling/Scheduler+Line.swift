@@ -13,6 +13,8 @@ public struct LinePlace: Sendable, Equatable {
     public var behind: [TicketID]
     /// Each endpoint that could serve it, and why it does not now: `gpu1: 4 of 4 slots taken`.
     public var blockedBy: [String]
+    /// Seconds until it is expected to get its slot; nil where that is not known, or later than it waits for.
+    public var beginsIn: Double?
 }
 
 extension Scheduler {

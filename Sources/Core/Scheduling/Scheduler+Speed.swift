@@ -30,6 +30,8 @@ struct Paces: Sendable, Equatable {
 extension Scheduler {
     /// The part of the way for each answer.
     private static let step = 0.3
+    /// A speed that is off by more than that, in powers of two, has spoilt what was counted with it.
+    private static let far = 1.2
     /// Beyond that, in powers of two, it is a fault of the measurement.
     private static let most = 7.0
 
@@ -44,7 +46,9 @@ extension Scheduler {
         pace.excess = pace.rate.value - places[place].logSpeed
         books[book].paces.replace(old?.excess, by: pace.excess)
         if books[book].paces.count > 1 {
-            let speed = places[place].logSpeed + Self.step * (pace.excess - books[book].paces.mean)
+            let distance = pace.excess - books[book].paces.mean
+            if abs(distance) > Self.far { books[book].distrustTimes() }
+            let speed = places[place].logSpeed + Self.step * distance
             places[place].logSpeed = min(Self.most, max(-Self.most, speed))
             places[place].speedAnswers += 1
             let excess = pace.rate.value - places[place].logSpeed

@@ -8,8 +8,9 @@ import NIOCore
 ///
 /// This file has requests and slots, `Scheduler+Ends` how they end, `Scheduler+Fleet` what is told of the endpoints. `Scheduler+Resolve` finds
 /// which endpoints have a model, `Scheduler+Choose` has the rule that picks one of them or says "wait", `Scheduler+Cost` what it counts,
-/// `Scheduler+Breakers` and `Scheduler+Admit` leave out what fails, `Scheduler+Dispatch` gives slots to the line, `Scheduler+Preload` loads ahead
-/// of need. `WaitingLine` and `TenantTimes` keep the order; `ModelBook`, `Learned` and `Place` what was measured.
+/// `Scheduler+Weights` what weights mean, `Scheduler+Breakers` and `Scheduler+Admit` leave out what fails, `Scheduler+Dispatch` gives slots to
+/// the line, `Scheduler+Preload` loads ahead of need, `Scheduler+Forecast` plays through what is to come. `WaitingLine` and `TenantTimes` keep
+/// the order; `ModelBook`, `Learned` and `Place` what was measured.
 ///
 /// Invariants, checked by tests after every event:
 /// - a pair's `inFlight` is the number of leases out for it, and is above its limit only where a reload has lowered that or the
@@ -162,7 +163,7 @@ public struct Scheduler: Sendable {
         var grant = Grant(
             lease: leases.add(
                 LeaseTable.Record(
-                    pair: pair, load: load, coldTokens: cold, needs: ask.needs, options: options,
+                    pair: pair, load: load, coldTokens: cold, needs: ask.needs, options: options, since: now,
                     configuration: pairs[pair].configurationNumber, openings: openings),
                 kept: settings.affinity && (!ask.prefix.isEmpty || ask.session != nil)
                     ? LeaseTable.Kept(ask, warmTokens: choice.cost.warmTokens) : nil), endpoint: places[index].endpoint.id,

@@ -43,6 +43,7 @@ final class SchedulerBox: Sendable {
     private let clock: @Sendable () -> NIODeadline
     private let onLoad: LoadWish
     private let onBreaker: BreakerSink
+    let forecasts = NIOLockedValueBox(Forecasts())
 
     /// - Parameters:
     ///   - onLoad: told of models to load ahead of need; whoever carries it out answers with `loadEnded`.
@@ -112,11 +113,6 @@ final class SchedulerBox: Sendable {
         run { $0.expire(now: $1) }
     }
 
-    func queue() -> [LinePlace] {
-        let now = clock()
-        return state.withLockedValue { $0.scheduler.queue(now: now) }
-    }
-
     func whereTo(_ ask: Ask) -> Result<Placement, RefusalError> {
         let now = clock()
         return state.withLockedValue { $0.scheduler.whereTo(ask, now: now) }
@@ -131,6 +127,10 @@ final class SchedulerBox: Sendable {
     }
 
     func snapshot() -> SchedulerSnapshot { state.withLockedValue { $0.scheduler.snapshot() } }
+
+    var time: NIODeadline { clock() }
+
+    func scheduler<Value>(_ look: (inout Scheduler) -> Value) -> Value { state.withLockedValue { look(&$0.scheduler) } }
 
     private func run(_ event: (inout Scheduler, NIODeadline) -> [SchedulerAction]) {
         let now = clock()

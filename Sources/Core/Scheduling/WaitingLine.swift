@@ -69,7 +69,7 @@ struct WaitingLine: Sendable {
     private var numberOf: [Group: GroupIndex] = [:]
     private var places: [TicketID: (group: GroupIndex, tenant: Int)] = [:]
     private var tenants = TenantTimes()
-    private var nextTicket: UInt64 = 1
+    private(set) var nextTicket = TicketID(rawValue: 1)
     /// By number of the scheduler's book.
     private var books = Column<ModelBook, Book>()
     /// The books that anybody waits for, in no particular order.
@@ -97,8 +97,8 @@ struct WaitingLine: Sendable {
 
     /// - Returns: the ticket, and how many of the same group stand before it.
     mutating func add(_ ask: consuming Ask, book: BookIndex?, now: NIODeadline, timeout: TimeAmount) -> (TicketID, Int) {
-        let ticket = TicketID(rawValue: nextTicket)
-        nextTicket += 1
+        let ticket = nextTicket
+        nextTicket = TicketID(rawValue: ticket.rawValue + 1)
         let group = Group(ask, book: book)
         let number = numberOf[group] ?? open(group)
         let tenant = tenants.enter(ask.tenant)

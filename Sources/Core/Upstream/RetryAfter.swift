@@ -8,6 +8,9 @@ enum RetryAfter {
     /// Whoever asks for more gets this much: a typing error there must not shut an endpoint out for a day.
     static let limit = TimeAmount.minutes(10)
 
+    /// As the field counts: whoever comes back after so many seconds is not too early.
+    static func whole(_ seconds: Double) -> Int { Int(min(max(1, seconds.rounded(.up)), 86_400)) }
+
     /// - Returns: how long to wait, at most `limit`; nil for what is neither a number nor a date, and for a date that has passed.
     static func parse(_ field: String, unixNow: Int) -> TimeAmount? {
         let text = String(field[...].trimmingSpaces())

@@ -30,7 +30,8 @@ extension RequestInfo: WireRow {
 
 extension WaiterInfo: WireRow {
     static let fields: [WireField<WaiterInfo>] = [
-        WireField("age_ms", \.ageMs), WireField("behind", \.behind), WireField("blocked_by", \.blockedBy), WireField("client", \.client),
+        WireField("age_ms", \.ageMs), WireField("begins_in_ms", \.beginsInMs), WireField("behind", \.behind),
+        WireField("blocked_by", \.blockedBy), WireField("client", \.client),
         WireField("id", \.id), WireField("key", \.key), WireField("model", \.model), WireField("position", \.position),
     ]
 
@@ -117,6 +118,7 @@ extension EndpointInfo: WireRow {
     static let fields: [WireField<EndpointInfo>] = [
         WireField("aborts_total", \.abortsTotal), WireField("answer_p50_ms", \.answerP50Ms), WireField("answer_p95_ms", \.answerP95Ms),
         WireField("available", \.available), WireField("client_errors_total", \.clientErrorsTotal),
+        WireField("configured_weight", \.configuredWeight),
         WireField("embeddings_p50_ms", \.embeddingsP50Ms), WireField("embeddings_p95_ms", \.embeddingsP95Ms),
         WireField("failures_total", \.failuresTotal), WireField("has_key", \.hasKey), WireField("head_p50_ms", \.headP50Ms),
         WireField("head_p95_ms", \.headP95Ms), WireField("in_flight", \.inFlight),

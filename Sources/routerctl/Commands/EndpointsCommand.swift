@@ -27,6 +27,10 @@ struct EndpointsCommand: ParsableCommand {
                 found.endpoints.forEach { Self.print($0, on: page) }
             } else {
                 page.table(table)
+                guard page.isTerminal else { return }
+                for endpoint in found.endpoints where endpoint.configuredWeight != nil {
+                    page.line("\(endpoint.name) has the weight \(Self.weightInWords(endpoint)).")
+                }
             }
         }
     }
@@ -49,6 +53,7 @@ struct EndpointsCommand: ParsableCommand {
                 "LIMIT", "SINCE", "WEIGHT", "AVAILABLE", "REQUESTS", "TOKENS", "FAILURES", "RETRIES", "ABORTS", "REQUESTS PER SECOND",
                 "TOKENS PER SECOND",
                 "TTFT P50", "TTFT P95", "HEAD P50", "HEAD P95", "ANSWER P50", "ANSWER P95", "EMBEDDINGS P50", "EMBEDDINGS P95", "VRAM",
+                "CONFIGURED WEIGHT",
             ])
         table.rows = endpoints.map { endpoint in
             [
@@ -65,7 +70,7 @@ struct EndpointsCommand: ParsableCommand {
                 .init(milliseconds(endpoint.headP50Ms)), .init(milliseconds(endpoint.headP95Ms)),
                 .init(milliseconds(endpoint.answerP50Ms)), .init(milliseconds(endpoint.answerP95Ms)),
                 .init(milliseconds(endpoint.embeddingsP50Ms)), .init(milliseconds(endpoint.embeddingsP95Ms)),
-                .init(endpoint.vramBytes.map(Quantity.bytes) ?? "-"),
+                .init(endpoint.vramBytes.map(Quantity.bytes) ?? "-"), .init(weight(endpoint.configuredWeight ?? endpoint.weight)),
             ]
         }
         return table
@@ -85,7 +90,7 @@ struct EndpointsCommand: ParsableCommand {
             ("By model", byModel.isEmpty ? "-" : byModel.joined(separator: ", "), .plain),
             ("Limit", "\(endpoint.limit) for each model", .plain),
             ("Waiting", "\(endpoint.waiting)", .plain),
-            ("Weight", weight(endpoint.weight), .plain),
+            ("Weight", weightInWords(endpoint), endpoint.configuredWeight == nil ? .plain : .warning),
             ("Requests", "\(endpoint.requestsTotal), \(Quantity.rate(endpoint.requestsPerSecond)) a second", .plain),
             ("Tokens", "\(endpoint.tokensTotal), \(Quantity.rate(endpoint.tokensPerSecond)) a second", .plain),
             ("First token", times(endpoint.ttftP50Ms, endpoint.ttftP95Ms), .plain),
@@ -149,6 +154,12 @@ struct EndpointsCommand: ParsableCommand {
             ].compactMap { $0 }.filter { !$0.isEmpty }
             return facts.isEmpty ? name : "\(name) (\(facts.joined(separator: ", ")))"
         }.joined(separator: ", ")
+    }
+
+    /// With the configured one where an operator has set another.
+    static func weightInWords(_ endpoint: EndpointInfo) -> String {
+        guard let configured = endpoint.configuredWeight else { return weight(endpoint.weight) }
+        return "\(weight(endpoint.weight)), set by an operator; \(weight(configured)) by the configuration"
     }
 
     static func weight(_ value: Double) -> String {

@@ -34,12 +34,13 @@ struct QueueCommand: ParsableCommand {
             TableColumn("AHEAD", right: true, rank: 90),
             TableColumn("BEHIND", minimum: 8, rank: 20, hidesWhenEmpty: true),
             TableColumn("BLOCKED BY", minimum: 26, rank: 80),
+            TableColumn("BEGINS IN", right: true, rank: 85, hidesWhenEmpty: true),
         ])
         table.rows = waiting.map { waiter in
             [
                 .init(waiter.id, .dim), .init(waiter.key), .init(waiter.client), .init(waiter.model),
                 .init(Quantity.duration(ms: waiter.ageMs)), .init("\(waiter.position)"), .init(waiter.behind.joined(separator: ", ")),
-                .init(waiter.blockedBy.joined(separator: "; ")),
+                .init(waiter.blockedBy.joined(separator: "; ")), .init(waiter.beginsInMs.map { Quantity.duration(ms: $0) } ?? ""),
             ]
         }
         return table

@@ -39,12 +39,10 @@ struct ReloadCommand: ParsableCommand {
         guard page.isTerminal else {
             info.changes.forEach { page.line(["change", $0], separator: "\t") }
             info.needsRestart.forEach { page.line(["needs_restart", $0], separator: "\t") }
+            info.operators?.forEach { page.line(["operator", $0], separator: "\t") }
             return
         }
-        if info.changes.isEmpty, info.needsRestart.isEmpty {
-            page.line(dryRun ? "Nothing would change." : "Nothing changed.")
-            return
-        }
+        if info.changes.isEmpty, info.needsRestart.isEmpty { page.line(dryRun ? "Nothing would change." : "Nothing changed.") }
         if !info.changes.isEmpty {
             page.line(dryRun ? "Would change:" : "Changed:", .heading)
             info.changes.forEach { page.line("  \($0)") }
@@ -52,6 +50,10 @@ struct ReloadCommand: ParsableCommand {
         if !info.needsRestart.isEmpty {
             page.line("Needs a restart of routerd:", .warning)
             info.needsRestart.forEach { page.line("  \($0)") }
+        }
+        if let operators = info.operators, !operators.isEmpty {
+            page.line(dryRun ? "Would stay as an operator set it:" : "Stays as an operator set it:", .heading)
+            operators.forEach { page.line("  \($0)") }
         }
     }
 }

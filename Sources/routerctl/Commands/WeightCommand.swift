@@ -4,24 +4,28 @@
 import ArgumentParser
 import Protocol
 
-/// `routerctl weight NAME N`
+/// `routerctl weight NAME N`, `routerctl weight NAME default`
 struct WeightCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "weight",
-        abstract: "Set an endpoint's weight: how fast it is beside the others.",
-        discussion: "It holds until a reload changes the endpoint's weight, or routerd ends.")
+        abstract: "Set an endpoint's weight: its share of what could go to several endpoints.",
+        discussion: "It holds, reloads or not, until you give it back with \"default\", or routerd ends.")
 
     @Argument(help: ArgumentHelp("The endpoint.", valueName: "name"), completion: Completions.endpoints)
     var name: String
 
-    @Argument(help: ArgumentHelp("Above 0, at most 1000; 1 is the usual.", valueName: "weight"))
-    var weight: Double
+    @Argument(
+        help: ArgumentHelp(
+            "From 0 to 1000, 1 is the usual, 0 for what nobody else can serve; or \"default\", for that of the configuration.", valueName: "weight"),
+        completion: .list(["default"]), transform: Self.choice)
+    var weight: WeightChoice
 
     @OptionGroup var change: ChangeOptions
     @OptionGroup var options: GlobalOptions
 
-    func validate() throws {
-        guard weight > 0, weight <= 1000 else { throw ValidationError("a weight is above 0 and at most 1000") }
+    private static func choice(_ text: String) throws -> WeightChoice {
+        guard let choice = WeightChoice(text) else { throw ValidationError("a weight is a number from 0 to 1000, or default") }
+        return choice
     }
 
     func run() throws {
@@ -31,8 +35,7 @@ struct WeightCommand: ParsableCommand {
     }
 
     static func print(_ endpoint: EndpointInfo, on page: Page) {
-        let weight = EndpointsCommand.weight(endpoint.weight)
-        guard page.isTerminal else { return page.line([endpoint.name, weight], separator: "\t") }
-        page.line("\(endpoint.name) has the weight \(weight)")
+        guard page.isTerminal else { return page.line([endpoint.name, EndpointsCommand.weight(endpoint.weight)], separator: "\t") }
+        page.line("\(endpoint.name) has the weight \(EndpointsCommand.weightInWords(endpoint))")
     }
 }

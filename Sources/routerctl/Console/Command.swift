@@ -8,7 +8,7 @@ public enum Command: Equatable, Sendable {
     case drain(String)
     case maintenance(String)
     case resume(String)
-    case weight(String, Double)
+    case weight(String, WeightChoice)
     case cancel(String)
     /// `load`, `unload`, `pull`, `delete`, `copy` or `show`.
     case model(String, ModelActionParams)
@@ -26,7 +26,7 @@ public enum Command: Equatable, Sendable {
         case .drain(let name): return ["drain", name]
         case .maintenance(let name): return ["maintenance", name]
         case .resume(let name): return ["resume", name]
-        case .weight(let name, let weight): return ["weight", name, Quantity.plain(weight)]
+        case .weight(let name, let weight): return ["weight", name, weight.words]
         case .cancel(let id): return ["cancel", id]
         case .model(let action, let params):
             return [action, params.model] + [params.destination].compactMap { $0 } + (params.endpoint.map { ["--endpoint", $0] } ?? [])
@@ -66,6 +66,16 @@ public enum Command: Equatable, Sendable {
             }
         }
         return isPlain && !word.isEmpty ? word : "'\(word.replacing("'", with: "'\\''"))'"
+    }
+}
+
+extension WeightChoice {
+    /// As the command takes it.
+    var words: String {
+        switch self {
+        case .number(let number): Quantity.plain(number)
+        case .configured: "default"
+        }
     }
 }
 

@@ -91,6 +91,7 @@ enum DetailPage {
         [
             Fact("Model", waiter.model),
             Fact("Waited", Quantity.duration(ms: waiter.ageMs)),
+            Fact("Begins in", waiter.beginsInMs.map { "about \(Quantity.duration(ms: $0))" } ?? "-"),
             Fact("Client", waiter.client),
             Fact("Key", waiter.key.isEmpty ? "-" : waiter.key),
             Fact("Ahead", waiter.position == 0 ? "nobody: next to go" : "\(waiter.position): \(waiter.behind.joined(separator: ", "))"),

@@ -75,7 +75,7 @@ public struct Prompt: Equatable, Sendable {
         switch purpose {
         case .filter: "! inverts  Enter keep  Esc clear"
         case .search: "Down next  Enter done"
-        case .weight: "above 0 up to 1000  Enter  Esc"
+        case .weight: "0 to 1000, or default  Enter  Esc"
         case .model, .copy: names.isEmpty ? "Enter  Esc" : "Tab chooses  Enter  Esc"
         }
     }

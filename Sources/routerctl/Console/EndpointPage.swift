@@ -219,10 +219,15 @@ struct EndpointPage: Sendable {
             }
     }
 
+    private var weight: String {
+        let own = Latency.decimal(endpoint.weight)
+        return endpoint.configuredWeight.map { "\(own) by an operator (\(Latency.decimal($0)))" } ?? own
+    }
+
     private func settings(columns: Int, _ theme: Theme) -> [StyledLine] {
         let facts = [
             LabelledValue("url", endpoint.url), LabelledValue("kind", endpoint.kind), LabelledValue("version", endpoint.version),
-            LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", Latency.decimal(endpoint.weight)),
+            LabelledValue("limit", "\(endpoint.limit) a model"), LabelledValue("weight", weight),
             LabelledValue("speed", endpoint.loadedModels.lazy.compactMap(\.estimates).first?.shortSpeed ?? ""),
             LabelledValue("key", endpoint.hasKey ? "set" : "none"),
             LabelledValue("memory", endpoint.vramBytes.map { Quantity.bytes(max(0, $0)) } ?? ""),

@@ -75,6 +75,9 @@ enum QueueTable {
         .number("WAITED", width: 6, rank: 95, by: { Double($0.ageMs) }) { row, _ in
             ListCell(Quantity.duration(ms: row.ageMs), row.ageMs >= longMs ? .warning : .plain)
         },
+        .text("BEGINS IN", minimum: 6, rank: 93, hidesWhenEmpty: true) { row, _ in
+            ListCell(row.beginsInMs.map { Quantity.duration(ms: $0) } ?? "")
+        },
         .text("KEY", minimum: 6, rank: 40, hidesWhenEmpty: true, of: \.key) { row, _ in ListCell(row.key) },
         .text("CLIENT", minimum: 9, rank: 45, of: \.client) { row, context in
             ListCell(context.width >= 130 ? row.client : RequestTable.host(row.client))

@@ -106,12 +106,14 @@ extension Model {
         switch prompt.purpose {
         case .filter, .search: return []
         case .weight(let names):
-            guard let weight = Double(text), weight > 0, weight <= 1000 else {
-                refuse("A weight is a number above 0 and at most 1000, not \"\(text)\"")
+            guard let weight = WeightChoice(text) else {
+                refuse("A weight is a number from 0 to 1000, or default, not \"\(text)\"")
                 return []
             }
+            let what = weight == .configured ? "what the configuration says" : weight.words
             return ask(
-                names.map { .weight($0, weight) }, "Set the weight of \(Self.list(names)) to \(Quantity.plain(weight))", "until a reload changes it")
+                names.map { .weight($0, weight) }, "Set the weight of \(Self.list(names)) to \(what)",
+                weight == .configured ? "" : "until it is set to default")
         case .model(let action, let endpoint):
             guard !text.isEmpty else { return [] }
             return askModel(action, [text], endpoint: endpoint)

@@ -59,7 +59,7 @@ import Testing
         ),
         ("context_minimum: {m: 8k}", "c.yaml:1:22: expected a whole number from 4 to 100000000, not '8k'"),
         ("context: {m: all}", "c.yaml:1:14: expected as_asked or share, not 'all'"),
-        ("endpoints: [{url: http://a, weight: heavy}]", "c.yaml:1:37: expected a number from 0.001 to 1000, not 'heavy'"),
+        ("endpoints: [{url: http://a, weight: heavy}]", "c.yaml:1:37: expected a number from 0 to 1000, not 'heavy'"),
         ("endpoints: [{url: http://a, kind: vllm}]", "c.yaml:1:35: expected ollama, llama-server or openai, not 'vllm'"),
         (
             "llama_server_endpoints: [{url: http://a, kind: ollama}]",

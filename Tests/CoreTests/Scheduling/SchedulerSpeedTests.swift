@@ -90,8 +90,7 @@ import Testing
                 twins.end()
             }
             while !twins.held.isEmpty { twins.end() }
-            // The mean time to read a token remembers for longer what was made of it by speeds that were wrong by a factor of a hundred.
-            let errors = abs(start.0) + abs(start.1) < 3 ? twins.errors : [twins.errors[0]]
+            let errors = twins.errors
             #expect(errors.allSatisfy { (0.85...1.15).contains($0) }, "\(order), ratio \(ratio), start \(start): \(twins.errors)")
         }
     }

@@ -381,6 +381,9 @@ import Testing
         for operation in [Operation.messages, .responses, .chat] {
             let error = #expect(throws: TranslationError.self) { try translation.make(operation, body) }
             #expect(error?.field == "tools[0]" && error?.status == 400)
+            let nameless: JSONValue = ["messages": [], "input": "x", "tools": [["type": operation == .messages ? "custom" : "function"]]]
+            let fault = #expect(throws: TranslationError.self) { try translation.make(operation, nameless) }
+            #expect(fault?.field.hasSuffix(".name") ?? false, "a few bytes must not become many")
         }
     }
 

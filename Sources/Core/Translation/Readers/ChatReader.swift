@@ -81,8 +81,12 @@ enum ChatReader {
     // MARK: Tools and format
 
     private static func tools(_ body: JSONValue, _ conversation: inout Conversation) throws(TranslationError) {
-        for tool in try RequestReading.tools(body["tools"], "tools") { conversation.tools.append(function(tool["function"] ?? [:])) }
-        for tool in try RequestReading.tools(body["functions"], "functions") { conversation.tools.append(function(tool)) }
+        for (index, tool) in try RequestReading.tools(body["tools"], "tools").enumerated() {
+            conversation.tools.append(try function(tool["function"] ?? [:], "tools[\(index)].function"))
+        }
+        for (index, tool) in try RequestReading.tools(body["functions"], "functions").enumerated() {
+            conversation.tools.append(try function(tool, "functions[\(index)]"))
+        }
         conversation.allowsParallelCalls = body["parallel_tool_calls"].given?.bool
         switch (body["tool_choice"] ?? body["function_call"]).given {
         case nil: break
@@ -97,9 +101,10 @@ enum ChatReader {
         }
     }
 
-    private static func function(_ function: JSONValue) -> Tool {
+    private static func function(_ function: JSONValue, _ field: String) throws(TranslationError) -> Tool {
         Tool(
-            name: function["name"]?.string ?? "", description: function["description"].given?.string, parameters: function["parameters"].given,
+            name: try RequestReading.name(function, field), description: function["description"].given?.string,
+            parameters: function["parameters"].given,
             strict: function["strict"].given?.bool)
     }
 

@@ -43,7 +43,8 @@ enum MessagesReader {
             }
             conversation.tools.append(
                 Tool(
-                    name: tool["name"]?.string ?? "", description: tool["description"].given?.string ?? MessagesTools.description(type),
+                    name: try RequestReading.name(tool, "tools[\(index)]"),
+                    description: tool["description"].given?.string ?? MessagesTools.description(type),
                     parameters: tool["input_schema"].given ?? MessagesTools.schema(type) ?? ["type": "object"]))
         }
         guard let choice = body["tool_choice"].given else { return dropped }

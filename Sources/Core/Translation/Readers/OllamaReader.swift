@@ -19,11 +19,12 @@ enum OllamaReader {
         if list.isEmpty { return load(body) }
         for (index, message) in list.enumerated() { try OllamaMessage.read(message, index: index, into: &request.conversation) }
         request.conversation.connectResults()
-        for tool in try RequestReading.tools(body["tools"], "tools") {
+        for (index, tool) in try RequestReading.tools(body["tools"], "tools").enumerated() {
             let function = tool["function"] ?? [:]
             request.conversation.tools.append(
                 Tool(
-                    name: function["name"]?.string ?? "", description: function["description"].given?.string, parameters: function["parameters"].given
+                    name: try RequestReading.name(function, "tools[\(index)].function"), description: function["description"].given?.string,
+                    parameters: function["parameters"].given
                 ))
         }
         try finish(&request, body)

@@ -25,6 +25,12 @@ enum RequestReading {
         return tools
     }
 
+    /// A tool without a name cannot be called; and what takes three bytes to say must not become fifty.
+    static func name(_ tool: JSONValue?, _ field: String) throws(TranslationError) -> String {
+        guard let name = tool?["name"].given?.string, !name.isEmpty else { throw .malformed("\(field).name", "a tool needs a name") }
+        return name
+    }
+
     /// The names of these fields of sampling, which are the same in several dialects.
     static func sampling(_ body: JSONValue, _ parameters: [Sampling.Parameter]) -> [Sampling.Parameter: JSONValue] {
         var values: [Sampling.Parameter: JSONValue] = [:]

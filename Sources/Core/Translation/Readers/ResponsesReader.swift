@@ -85,19 +85,20 @@ struct ResponsesTools {
 
     mutating func read(_ value: JSONValue?, field: String, in namespace: String? = nil) throws(TranslationError) {
         for (index, tool) in try RequestReading.tools(value, field).enumerated() {
-            let name = tool["name"]?.string ?? ""
             switch tool["type"]?.string {
             case "function"?:
+                let name = try RequestReading.name(tool, "\(field)[\(index)]")
                 let flat = forms.add(ToolForms.Form(name: name, namespace: namespace))
                 tools.append(
                     Tool(
                         name: flat, description: tool["description"].given?.string, parameters: tool["parameters"].given,
                         strict: tool["strict"].given?.bool))
             case "custom"?:
+                let name = try RequestReading.name(tool, "\(field)[\(index)]")
                 let flat = forms.add(ToolForms.Form(name: name, namespace: namespace, takesText: true))
                 tools.append(Tool(name: flat, description: tool["description"].given?.string, parameters: Self.textSchema(tool["format"].given)))
             // It may not hold another one.
-            case "namespace"? where namespace == nil: try read(tool["tools"], field: "\(field)[\(index)].tools", in: name)
+            case "namespace"? where namespace == nil: try read(tool["tools"], field: "\(field)[\(index)].tools", in: tool["name"]?.string)
             case let type?:
                 if !dropped.contains(type) { dropped.append(type) }
             case nil: throw .malformed("\(field)[\(index)].type", "a tool needs a type")

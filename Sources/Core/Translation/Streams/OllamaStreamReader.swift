@@ -92,8 +92,8 @@ enum OllamaLine {
                     found = value.range
                 } else if cursor.isKey(key, "done") {
                     if cursor.bool(value) != false { isMore = true }
-                } else if !cursor.isKey(key, "model"), !cursor.isKey(key, "created_at"), value.kind != .null {
-                    isMore = true
+                } else if value.kind != .null {
+                    for name in ["error", "logprobs", "thinking", "tool_calls"] as [StaticString] where cursor.isKey(key, name) { isMore = true }
                 }
             }
         } catch {

@@ -2,13 +2,15 @@
 // SPDX-FileCopyrightText: The routerd authors
 
 /// What happens next, a binary heap. Events of the same time come in the order in which they were added.
-struct EventQueue<Event> {
+package struct EventQueue<Event> {
     private var heap: [(at: Double, number: Int, event: Event)] = []
     private var number = 0
 
-    var isEmpty: Bool { heap.isEmpty }
+    package init() {}
 
-    mutating func add(_ event: Event, at: Double) {
+    package var isEmpty: Bool { heap.isEmpty }
+
+    package mutating func add(_ event: Event, at: Double) {
         heap.append((at, number, event))
         number += 1
         var child = heap.count - 1
@@ -20,7 +22,7 @@ struct EventQueue<Event> {
         }
     }
 
-    mutating func next() -> (at: Double, event: Event)? {
+    package mutating func next() -> (at: Double, event: Event)? {
         guard let first = heap.first else { return nil }
         let last = heap.removeLast()
         if !heap.isEmpty {
