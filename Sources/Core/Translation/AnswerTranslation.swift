@@ -4,7 +4,7 @@
 import JSON
 
 /// The way back of a translated request.
-enum AnswerTranslation: Sendable {
+enum AnswerTranslation {
     /// What a model says: read as events, and written as the client wants them.
     case conversation(any ConversationTranslating)
     /// One JSON text of another kind, as another one.
@@ -17,23 +17,25 @@ protocol BodyTranslation: Sendable {
 }
 
 /// A reader and a writer, put together. Without their types, so that whoever divides the stream need not know them.
-protocol ConversationTranslating: Sendable {
+///
+/// An object, as it is asked several things for every token, and is too large to be copied for that.
+protocol ConversationTranslating: AnyObject {
     /// The client wants a stream.
     var wantsStream: Bool { get }
     /// How the endpoint was asked to divide its stream.
     var endpointFraming: StreamFraming { get }
     var clientFraming: StreamFraming { get }
 
-    mutating func read(_ item: UnsafeRawBufferPointer, isError: Bool, _ time: () -> AnswerTime)
-    mutating func read(whole body: JSONValue, _ time: AnswerTime)
-    mutating func end(_ time: AnswerTime)
-    mutating func fail(_ error: AnswerError, _ time: AnswerTime)
+    func read(_ item: UnsafeRawBufferPointer, isError: Bool, _ time: () -> AnswerTime)
+    func read(whole body: JSONValue, _ time: AnswerTime)
+    func end(_ time: AnswerTime)
+    func fail(_ error: AnswerError, _ time: AnswerTime)
 
     /// Writes what a client gets that wants no stream.
-    mutating func writeWhole(_ time: AnswerTime)
+    func writeWhole(_ time: AnswerTime)
 
     /// What has been written since the last time.
-    mutating func takeOutput() -> [UInt8]
+    func takeOutput() -> [UInt8]
 
     var failure: AnswerError? { get }
     var thinkingWord: ThinkingWord? { get }
@@ -41,7 +43,7 @@ protocol ConversationTranslating: Sendable {
     var gatheredSize: Int { get }
 }
 
-struct ConversationTranslation<Reader: AnswerEventReader, Writer: AnswerEventWriter>: ConversationTranslating {
+final class ConversationTranslation<Reader: AnswerEventReader, Writer: AnswerEventWriter>: ConversationTranslating {
     private var reader: Reader
     private var writer: Writer
     let wantsStream: Bool
@@ -60,36 +62,36 @@ struct ConversationTranslation<Reader: AnswerEventReader, Writer: AnswerEventWri
     var thinkingWord: ThinkingWord? { reader.thinkingWord }
     var gatheredSize: Int { whole.size }
 
-    mutating func read(_ item: UnsafeRawBufferPointer, isError: Bool, _ time: () -> AnswerTime) {
+    func read(_ item: UnsafeRawBufferPointer, isError: Bool, _ time: () -> AnswerTime) {
         guard wantsStream else { return reader.read(item, isError: isError, into: &whole) }
         if Writer.tellsTime { writer.time = time() }
         reader.read(item, isError: isError, into: &writer)
     }
 
-    mutating func read(whole body: JSONValue, _ time: AnswerTime) {
+    func read(whole body: JSONValue, _ time: AnswerTime) {
         guard wantsStream else { return reader.read(whole: body, into: &whole) }
         writer.time = time
         reader.read(whole: body, into: &writer)
     }
 
-    mutating func end(_ time: AnswerTime) {
+    func end(_ time: AnswerTime) {
         guard wantsStream else { return reader.end(into: &whole) }
         writer.time = time
         reader.end(into: &writer)
     }
 
-    mutating func fail(_ error: AnswerError, _ time: AnswerTime) {
+    func fail(_ error: AnswerError, _ time: AnswerTime) {
         guard wantsStream else { return reader.fail(error, into: &whole) }
         writer.time = time
         reader.fail(error, into: &writer)
     }
 
-    mutating func writeWhole(_ time: AnswerTime) {
+    func writeWhole(_ time: AnswerTime) {
         writer.time = time
         writer.write(whole: whole)
     }
 
-    mutating func takeOutput() -> [UInt8] {
+    func takeOutput() -> [UInt8] {
         guard !writer.out.bytes.isEmpty else { return [] }
         defer { writer.out.removeAll() }
         return writer.out.bytes

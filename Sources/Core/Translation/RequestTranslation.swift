@@ -4,7 +4,7 @@
 import JSON
 
 /// A request as an endpoint of another dialect gets it.
-struct TranslatedRequest: Sendable {
+struct TranslatedRequest {
     /// With the usual `/v1`; the endpoint's address puts its own in its place.
     var path: String
     var body: JSONValue
@@ -16,7 +16,7 @@ struct TranslatedRequest: Sendable {
 }
 
 /// What becomes of a request that an endpoint cannot take as it is.
-enum TranslatedCall: Sendable {
+enum TranslatedCall {
     case request(TranslatedRequest)
     /// The router knows the answer itself: a load where nothing has to be loaded.
     case immediate(JSONValue)

@@ -34,8 +34,9 @@ final class TranslatedAnswer {
     /// An answer that is gathered may be as large as this; embeddings of a large batch are.
     static let bodyLimit = 64 * 1024 * 1024
 
-    private var conversation: (any ConversationTranslating)?
+    private let conversation: (any ConversationTranslating)?
     private let body: (any BodyTranslation)?
+    private let wantsStream: Bool
     private var arrival = Arrival.unknown
     private var gathered: [UInt8] = []
     private var isTooLarge = false
@@ -49,11 +50,10 @@ final class TranslatedAnswer {
         case .conversation(let conversation): (self.conversation, body) = (conversation, nil)
         case .body(let body): (conversation, self.body) = (nil, body)
         }
+        wantsStream = conversation?.wantsStream ?? false
     }
 
     // MARK: The head
-
-    private var wantsStream: Bool { conversation?.wantsStream ?? false }
 
     /// How the client's stream is divided; nil where it gets none.
     var streamFraming: StreamFraming? { wantsStream ? conversation?.clientFraming : nil }
@@ -127,8 +127,9 @@ final class TranslatedAnswer {
             while let line = lines.next(&bytes) { take(line, time) }
             arrival = .lines(lines)
         }
+        if wantsStream { return conversation?.takeOutput() ?? [] }
         if conversation?.gatheredSize ?? 0 > Self.bodyLimit { isTooLarge = true }
-        return wantsStream ? conversation?.takeOutput() ?? [] : []
+        return []
     }
 
     private func take(_ item: EventReader.Item, _ time: (Bool) -> AnswerTime) {
