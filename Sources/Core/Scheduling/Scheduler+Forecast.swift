@@ -42,6 +42,22 @@ extension Scheduler {
         return forecast
     }
 
+    /// With more in line than that, the line's mean speed tells enough, and to play it through would take a tenth of a second.
+    private static let playedLine = 100
+
+    /// How long a request would wait that comes now, seconds; nil where that is not known, or longer than requests wait.
+    ///
+    /// Refused requests ask for it on their event loop: it takes some milliseconds at most.
+    func expectedWait(_ newcomer: Ask, now: NIODeadline) -> Double? {
+        guard line.count > Self.playedLine else { return forecast(newcomer: newcomer, now: now).newcomer }
+        var copy = self
+        let resolution = copy.resolve(newcomer.model, needs: newcomer.needs, excluding: newcomer.excluding, unlisted: newcomer.unlisted)
+        guard case .candidates(let target) = resolution else { return nil }
+        let before = target.book.map { copy.waiting(for: $0, as: newcomer) } ?? 0
+        guard let wait = copy.costOfLine(target, newcomer, before: before, now: now)?.expected else { return nil }
+        return wait < settings.queueTimeout.seconds ? wait : nil
+    }
+
     /// Those courses in which it did not begin count as later than all others.
     private static func usual(_ values: [Double], of count: Int) -> Double? {
         let sorted = values.sorted()

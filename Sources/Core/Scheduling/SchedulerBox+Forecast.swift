@@ -61,7 +61,7 @@ extension SchedulerBox {
         ask.since = nil
         ask.deadline = nil
         ask.excluding = []
-        let wait = scheduler { $0 }.forecast(newcomer: ask, now: now).newcomer
+        let wait = scheduler { $0 }.expectedWait(ask, now: now)
         forecasts.withLockedValue { $0.keep(wait, of: ask.model, now: now) }
         return wait
     }

@@ -93,6 +93,18 @@ import Testing
         #expect(idle.scheduler.forecast(newcomer: unknown, now: idle.now).newcomer == nil)
     }
 
+    /// A long line is not played through for each refused request: its mean speed tells.
+    @Test func inALongLineOneMoreWaitsForItsLength() throws {
+        let bench = try Self.busy(queueTimeout: .hours(2))
+        for _ in 0..<150 { _ = bench.submit("m") }
+        let ask = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"))
+        let wait = try #require(bench.scheduler.expectedWait(ask, now: bench.now))
+        #expect(wait > 1500 / 1.5 && wait < 1500 * 1.5)
+        let impatient = try Self.busy(queueTimeout: .minutes(5))
+        for _ in 0..<150 { _ = impatient.submit("m") }
+        #expect(impatient.scheduler.expectedWait(ask, now: impatient.now) == nil)
+    }
+
     /// To look changes nothing, and the same look sees the same.
     @Test func aForecastChangesNothing() throws {
         let bench = try Self.busy()
