@@ -129,6 +129,21 @@ import Testing
         }
     }
 
+    /// Breaks when a refusal that is put into another dialect loses what it says of the service's limits.
+    @Test(arguments: ["/api/chat", "/v1/messages", "/v1/responses"]) func whatIsLeftSurvivesTranslation(_ path: String) throws {
+        let fields = ["Retry-After": "77", "x-ratelimit-remaining-requests": "0", "X-RateLimit-Reset-Tokens": "6m0s"]
+        let service = try FakeEndpoint("service", kind: .openAI, available: ["m"]) { connection, _ in
+            connection.answer(
+                #"{"error":{"message":"slow down"}}"#, status: "429 Too Many Requests", headers: fields.map { "\($0.key): \($0.value)" })
+        }
+        try RunningDaemon.run([service], "retries: 0\nqueue_timeout: 2s\n") { daemon in
+            let body = #"{"model":"m","max_tokens":5,"stream":false,"messages":[{"role":"user","content":"hi"}],"input":"hi"}"#
+            let answer = try RawClient.post(port: daemon.port, path, path == "/v1/responses" ? #"{"model":"m","input":"hi"}"# : body)
+            #expect(answer.head.firstLine.hasPrefix("HTTP/1.1 429 ") && answer.text.contains("slow down"), "\(answer.text)")
+            for (name, value) in fields { #expect(answer.head[name.lowercased()] == value, "\(name)") }
+        }
+    }
+
     /// Who has waited for as long as the line allows gets what the endpoint last said.
     @Test func theLinesOwnLimitHolds() throws {
         let endpoint = try FakeEndpoint("only", then: .busy(retryAfter: "1"))

@@ -35,8 +35,8 @@ final class Attempt {
     var load: LoadLog.Load?
     var tap: ResponseTap?
     var held: HeldAnswer?
-    /// The field of a refusal, as it came: what is put into other words must not lose it.
-    var retryAfter: String?
+    /// What a refusal says of the endpoint's limits, as it came: what is put into other words must not lose it.
+    var limitFields: [(name: String, value: String)] = []
     /// What was held back has been judged.
     var verdict: Verdict?
 

@@ -152,7 +152,7 @@ extension Exchange: UpstreamDelegate {
     func beginForwarded(_ answer: ResponseHead) {
         status = answer.status
         if status < 400, existingSideWork?.lesson != nil { keepLesson() }
-        if status >= 400 { attempt?.retryAfter = answer.withField("retry-after") { String(decoding: $0, as: UTF8.self) } }
+        if status >= 400 { attempt?.limitFields = answer.limitFields }
         let manner = attempt?.path.begin(answer) ?? .asItCame
         beginRecording(answer, manner)
         switch manner {
@@ -193,7 +193,7 @@ extension Exchange: UpstreamDelegate {
         case .error(let error)?:
             // An answer that says something else than its status.
             if attempt?.verdict == nil, tryElsewhere(.broken, error.message, .error(error)) { return }
-            answer(error, retryAfter: attempt?.retryAfter)
+            answer(error, limitFields: attempt?.limitFields ?? [])
         case nil: end(.failed)
         }
     }

@@ -10,12 +10,12 @@ extension Exchange {
     // MARK: Answers of our own
 
     /// - Parameters:
-    ///   - retryAfter: what the endpoint asked for, where the error is its own.
+    ///   - limitFields: what the endpoint said of its limits, where the error is its own.
     ///   - expectedWait: of a request that comes again, seconds; nil where that is not known.
-    func answer(_ error: RouterError, retryAfter: String? = nil, expectedWait: Double? = nil) {
+    func answer(_ error: RouterError, limitFields: [(name: String, value: String)] = [], expectedWait: Double? = nil) {
         if case .stopping = error { client?.machine.endAfterThis() }
         var local = LocalAnswer.error(error, route.dialect, expectedWait: expectedWait)
-        if let retryAfter { local.extra.append(("Retry-After", retryAfter)) }
+        for field in limitFields { local.extra.append((field.name, field.value)) }
         answer(local, as: error.outcome, error)
     }
 

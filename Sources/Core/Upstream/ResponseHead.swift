@@ -166,6 +166,20 @@ struct ResponseHead {
         }
     }
 
+    /// What services say of their limits: `Retry-After`, and how much is left until when.
+    var limitFields: [(name: String, value: String)] {
+        var found: [(String, String)] = []
+        bytes.withUnsafeReadableBytes { bytes in
+            try? FieldLines.forEach(bytes, from: statusLineLength) { name, value, _ in
+                let isOfLimits =
+                    name.equalsIgnoringCase("retry-after") || name.equalsIgnoringCase("retry-after-ms")
+                    || ["x-ratelimit-", "ratelimit", "anthropic-ratelimit-"].contains { name.hasPrefixIgnoringCase($0) }
+                if isOfLimits { found.append((String(decoding: name, as: UTF8.self), String(decoding: value, as: UTF8.self))) }
+            }
+        }
+        return found
+    }
+
     // MARK: Passing on
 
     /// `HTTP/1.1 200 OK`, with the endpoint's own words.
