@@ -78,6 +78,8 @@ enum AnswerJudge {
         if begin.hasPrefix("data:") {
             begin = UnsafeRawBufferPointer(rebasing: begin.dropFirst(5))
             if begin.first == UInt8(ascii: " ") { begin = UnsafeRawBufferPointer(rebasing: begin.dropFirst()) }
+            // An end with nothing before it.
+            if begin.hasPrefix("[DONE]") { return true }
         }
         if begin.hasPrefix("{\"type\":\"error\"") { return true }
         return begin.hasPrefix("{\"error\":") && !begin.hasPrefix("{\"error\":null")

@@ -58,9 +58,9 @@ final class ConversationTranslation<Reader: AnswerEventReader, Writer: AnswerEve
     }
 
     var clientFraming: StreamFraming { Writer.framing }
-    var failure: AnswerError? { reader.failure }
+    var failure: AnswerError? { reader.failure ?? (wantsStream ? nil : writer.fault(of: whole)) }
     var thinkingWord: ThinkingWord? { reader.thinkingWord }
-    var gatheredSize: Int { whole.size }
+    var gatheredSize: Int { whole.size + writer.keptSize + reader.keptSize }
 
     func read(_ item: UnsafeRawBufferPointer, isError: Bool, _ time: () -> AnswerTime) {
         guard wantsStream else { return reader.read(item, isError: isError, into: &whole) }

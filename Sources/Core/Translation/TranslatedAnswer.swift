@@ -33,6 +33,8 @@ final class TranslatedAnswer {
 
     /// An answer that is gathered may be as large as this; embeddings of a large batch are.
     static let bodyLimit = 64 * 1024 * 1024
+    /// What a stream may leave to be kept for its end: some dialects say all of it once more there.
+    static let streamLimit = 16 * 1024 * 1024
 
     private let conversation: (any ConversationTranslating)?
     private let body: (any BodyTranslation)?
@@ -127,7 +129,13 @@ final class TranslatedAnswer {
             while let line = lines.next(&bytes) { take(line, time) }
             arrival = .lines(lines)
         }
-        if wantsStream { return conversation?.takeOutput() ?? [] }
+        if wantsStream {
+            if conversation?.gatheredSize ?? 0 > Self.streamLimit {
+                conversation?.fail(
+                    AnswerError(message: "the endpoint's answer is larger than \(Self.streamLimit) bytes", status: 502), time(false))
+            }
+            return conversation?.takeOutput() ?? []
+        }
         if conversation?.gatheredSize ?? 0 > Self.bodyLimit { isTooLarge = true }
         return []
     }

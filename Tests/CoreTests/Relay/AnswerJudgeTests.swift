@@ -38,6 +38,7 @@ import Testing
         Case(status: "200 OK", body: #"{"error": "unexpected EOF"}"#, verdict: .broken),
         Case(status: "200 OK", body: "data: {\"error\":{\"message\":\"engine died\"}}\n\n", verdict: .broken),
         Case(status: "200 OK", body: "event: error\ndata: {}\n\n", verdict: .broken),
+        Case(status: "200 OK", body: "data: [DONE]\n\n", verdict: .broken),
         // The client's fault.
         Case(status: "400 Bad Request", body: #"{"error":"invalid options"}"#, verdict: .refused),
         Case(status: "400 Bad Request", body: #"{"error":"\"m\" does not support chat"}"#, verdict: .refused),

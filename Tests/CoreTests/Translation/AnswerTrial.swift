@@ -91,6 +91,7 @@ struct AnswerTrial {
         case .responses:
             guard stream else { return try response(try JSONValue(unchecked: out)) }
             let last = try #require(Self.events(out).last)
+            try checkItems(Self.events(out))
             return try response(try JSONValue(unchecked: last.data)["response"] ?? [:])
         }
     }
@@ -161,6 +162,24 @@ struct AnswerTrial {
         }
         told.calls = told.calls.map { $0.hasSuffix("(") ? $0 + "{})" : $0 + ")" }
         return told
+    }
+
+    /// Events are numbered, and all that are about one item call it by one id, from its beginning to the response that holds it.
+    private func checkItems(_ events: [(name: String, data: String)]) throws {
+        var ids: [Int: String] = [:]
+        for (number, event) in events.enumerated() {
+            let data = try JSONValue(unchecked: event.data)
+            #expect(data["type"]?.string == event.name && data["sequence_number"]?.integer == number)
+            for (index, item) in (data["response"]?["output"]?.array ?? []).enumerated() { #expect(item["id"]?.string == ids[index], "\(event)") }
+            guard let index = data["output_index"]?.integer else { continue }
+            let id = data["item_id"]?.string ?? data["item"]?["id"]?.string
+            if event.name == "response.output_item.added" {
+                #expect(ids[index] == nil && index == ids.count, "\(event)")
+                ids[index] = id
+            }
+            #expect(id != nil && id == ids[index], "\(event)")
+        }
+        #expect(Set(ids.values).count == ids.count)
     }
 
     private func response(_ response: JSONValue) throws -> Told {

@@ -81,6 +81,26 @@ import Testing
                 piece(0, id: "a", name: "f", #"{"x""#), piece(1, id: "b", name: "g", ""), piece(1, "{}"), piece(0, ":1}"), toolEnd,
             ], calls: [#"f({"x":1})"#, "g({})"], end: "calls"),
         Row(
+            name: "two calls with one id, by their indices",
+            items: [
+                piece(0, id: "a", name: "f", #"{"x":"#), piece(0, "1}"), piece(1, id: "a", name: "g", #"{"y":"#), piece(1, "2}"), toolEnd,
+            ], calls: [#"f({"x":1})"#, #"g({"y":2})"#], end: "calls"),
+        Row(
+            name: "text between the pieces of a call",
+            items: [
+                piece(0, id: "a", name: "f", #"{"x""#), delta(#"{"content":"well"}"#), piece(0, ":1}"), delta(#"{"reasoning":"hm"}"#), toolEnd,
+            ], text: "well", thinking: "hm", calls: [#"f({"x":1})"#], end: "calls"),
+        Row(
+            name: "text between two calls",
+            items: [
+                piece(0, id: "a", name: "f", #"{"x":1}"#), delta(#"{"content":"and"}"#), piece(1, id: "b", name: "g", "{}"), toolEnd,
+            ], text: "and", calls: [#"f({"x":1})"#, "g({})"], end: "calls"),
+        Row(
+            name: "thoughts, text and a call",
+            items: [
+                delta(#"{"reasoning_content":"hm"}"#), delta(#"{"content":"so"}"#), piece(0, id: "a", name: "f", "{}"), toolEnd,
+            ], text: "so", thinking: "hm", calls: ["f({})"], end: "calls"),
+        Row(
             name: "a call that ends with stop", items: [piece(0, id: "a", name: "f", "{}"), stop],
             whole: message(#"{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"}}]}"#), calls: ["f({})"], end: "calls"),
         Row(
@@ -206,6 +226,44 @@ import Testing
         // What is cut off is no call, whatever the dialect makes of it.
         if row.end == "length" { #expect(told.end != "calls", how) } else { #expect(told.calls == row.calls, how) }
         if row.end != "refusal" { #expect(told.end == row.end, how) }
+    }
+
+    /// Breaks when a tool is run with what the model did not say. Where arguments are an object, what is none is an error; a text goes on as
+    /// it is.
+    @Test(arguments: [
+        #"{"x":"ab"#, #"{"x":1,}"#, #"{"x":1}{"y":2}"#, #"{"x":1} and so on"#, "[1]", "1", "f(x)",
+    ])
+    func argumentsThatAreNoObjectMakeNoCall(_ arguments: String) throws {
+        let whole = Self.message(
+            #"{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":\#(JSONText.quoted(arguments))}}]}"#,
+            #","finish_reason":"tool_calls""#)
+        for (client, stream) in [(AnswerTrial.Client.ollama, true), (.ollama, false), (.messages, false)] {
+            let told = try AnswerTrial(client: client, stream: stream).told(Array(whole.utf8), framing: nil)
+            #expect(told.end == "failed: the model called f with arguments that are no JSON object" && told.calls.isEmpty, "\(client) \(stream)")
+        }
+        let told = try AnswerTrial(client: .responses, stream: false).told(Array(whole.utf8), framing: nil)
+        #expect(told.calls == ["f(\(arguments))"])
+    }
+
+    @Test(arguments: [("null", "{}"), (#""{\"x\":1}""#, #"{"x":1}"#), ("  ", "{}")])
+    func argumentsThatMeanAnObjectAreOne(_ arguments: String, _ object: String) throws {
+        let whole = Self.message(
+            #"{"content":null,"tool_calls":[{"id":"a","function":{"name":"f","arguments":\#(JSONText.quoted(arguments))}}]}"#,
+            #","finish_reason":"tool_calls""#)
+        for client in [AnswerTrial.Client.ollama, .messages] {
+            #expect(try AnswerTrial(client: client, stream: false).told(Array(whole.utf8), framing: nil).calls == ["f(\(object))"], "\(client)")
+        }
+    }
+
+    /// A stream whose end says all of it once more must not grow without an end.
+    @Test func aStreamThatNeverEndsIsEnded() throws {
+        let item = Array("data: \(Self.delta(#"{"content":"\#(String(repeating: "x", count: 8000))"}"#))\n\n".utf8)
+        let answer = try AnswerTrial(client: .responses, stream: true).answer(framing: .serverSentEvents)
+        var out = ""
+        for _ in 0..<2200 where !out.contains("response.failed") {
+            out = String(decoding: item.withUnsafeBytes { answer.feed($0) { _ in AnswerTrial.time } }.suffix(2000), as: UTF8.self)
+        }
+        #expect(out.contains("larger than 16777216 bytes"))
     }
 
     /// However the network cuts a stream, the client gets the same.

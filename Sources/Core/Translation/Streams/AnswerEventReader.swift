@@ -27,4 +27,11 @@ protocol AnswerEventReader: Sendable {
 
     /// The word in which the endpoint gives its thoughts; nil if it has given none.
     var thinkingWord: ThinkingWord? { get }
+
+    /// Bytes that are kept until the end.
+    var keptSize: Int { get }
+}
+
+extension AnswerEventReader {
+    var keptSize: Int { 0 }
 }

@@ -19,6 +19,17 @@ protocol AnswerEventWriter: AnswerSink, Sendable {
 
     /// An answer that is no stream.
     mutating func write(whole answer: GatheredAnswer)
+
+    /// Why an answer that is no stream cannot be said in the dialect; nil where it can.
+    func fault(of answer: GatheredAnswer) -> AnswerError?
+
+    /// Bytes that are kept until the end of a stream.
+    var keptSize: Int { get }
+}
+
+extension AnswerEventWriter {
+    func fault(of answer: GatheredAnswer) -> AnswerError? { nil }
+    var keptSize: Int { 0 }
 }
 
 extension StreamFraming {
@@ -87,6 +98,20 @@ struct GatheredAnswer: AnswerSink, Sendable {
     }
 
     var text: [UInt8] { items.flatMap { if case .text(let text) = $0 { text } else if case .refusal(let text) = $0 { text } else { [UInt8]() } } }
+
+    /// A call whose arguments were cut off is none: clients would make it.
+    func isCutCall(_ item: Item) -> Bool {
+        if reason == .length, case .call(_, _, let arguments) = item { return CallArguments.object(arguments) == nil }
+        return false
+    }
+
+    /// For dialects in which arguments are an object.
+    var callFault: AnswerError? {
+        for case .call(_, let name, let arguments) in items where reason != .length && CallArguments.object(arguments) == nil {
+            return CallArguments.fault(name)
+        }
+        return nil
+    }
 
     var thinking: [UInt8] { items.flatMap { if case .thinking(let text) = $0 { text } else { [UInt8]() } } }
 }

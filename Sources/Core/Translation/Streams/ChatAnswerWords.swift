@@ -70,8 +70,9 @@ enum ChatAnswerWords {
         }
         let choice = json["choices"]?.array?.first
         guard let usage = json["usage"].given ?? choice?["usage"].given else { return result }
-        result.prompt = usage["prompt_tokens"]?.integer ?? result.prompt
-        result.completion = usage["completion_tokens"]?.integer ?? result.completion
+        // No server has used less than nothing.
+        result.prompt = usage["prompt_tokens"]?.integer.map { max(0, $0) } ?? result.prompt
+        result.completion = usage["completion_tokens"]?.integer.map { max(0, $0) } ?? result.completion
         result.cached = (usage["prompt_tokens_details"]?["cached_tokens"] ?? usage["prompt_cache_hit_tokens"])?.integer
         result.reasoning = usage["completion_tokens_details"]?["reasoning_tokens"]?.integer
         return result

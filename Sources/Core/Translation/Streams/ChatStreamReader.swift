@@ -8,9 +8,19 @@ struct ChatStreamReader: AnswerEventReader {
     private var calls: ToolCallPieces
     private var reason: FinishReason?
     private var hasSaidAnything = false
+    /// What came while a call was being given out that is not whole: it is told after the calls.
+    private var late: [Late] = []
+    private var lateSize = 0
     private(set) var hasEnded = false
     private(set) var failure: AnswerError?
     private(set) var thinkingWord: ThinkingWord?
+
+    private enum Late: Sendable {
+        case text([UInt8])
+        case thinking([UInt8], ThinkingWord)
+    }
+
+    var keptSize: Int { calls.keptSize + lateSize }
 
     /// - Parameter id: unique to the request, for the ids of calls that come without one.
     init(id: String) { calls = ToolCallPieces(idPrefix: "call_\(id)") }
@@ -22,9 +32,7 @@ struct ChatStreamReader: AnswerEventReader {
         // Nearly every item is a piece of text and nothing else.
         if !isError {
             switch ChatDelta.glance(item) {
-            case .text(let range):
-                hasSaidAnything = true
-                return sink.take(.text(EscapedText(.inPlace(UnsafeRawBufferPointer(rebasing: item[range])))))
+            case .text(let range): return say(EscapedText(.inPlace(UnsafeRawBufferPointer(rebasing: item[range]))), into: &sink)
             case .thinking(let range, let word):
                 return think(EscapedText(.inPlace(UnsafeRawBufferPointer(rebasing: item[range]))), word, into: &sink)
             case .nothing: return
@@ -65,6 +73,13 @@ struct ChatStreamReader: AnswerEventReader {
         hasEnded = true
         let areWhole = calls.areWhole
         let count = calls.finish(into: &sink)
+        for piece in late {
+            switch piece {
+            case .text(let text): sink.take(.text(EscapedText(.gathered(text))))
+            case .thinking(let text, let word): sink.take(.thinking(EscapedText(.gathered(text)), word))
+            }
+        }
+        late = []
         var reason = reason ?? .stop
         // Whatever the reason says: a model that has called tools waits for their results.
         if count > 0, areWhole || reason == .stop { reason = .calls }
@@ -101,12 +116,13 @@ struct ChatStreamReader: AnswerEventReader {
         if let tokens = choice["logprobs"].given?["content"].given?.array, !tokens.isEmpty { sink.take(.logprobs(tokens)) }
         for part in ChatAnswerWords.content(message["content"].given ?? choice["text"].given) {
             switch part {
-            case .text(let text): say(.text(EscapedText(escaping: text)), into: &sink)
+            case .text(let text): say(EscapedText(escaping: text), into: &sink)
             case .thinking(let text): think(EscapedText(escaping: text), .reasoningContent, into: &sink)
             }
         }
         if let refusal = message["refusal"].given?.string, !refusal.isEmpty {
-            say(.refusal(EscapedText(escaping: refusal)), into: &sink)
+            hasSaidAnything = true
+            sink.take(.refusal(EscapedText(escaping: refusal)))
             if reason == nil, isWhole { reason = .refusal }
         }
         let list = message["tool_calls"].given?.array ?? []
@@ -116,15 +132,19 @@ struct ChatStreamReader: AnswerEventReader {
         if let text = choice["finish_reason"].given?.string, let reason = ChatAnswerWords.reason(text) { self.reason = reason }
     }
 
-    private mutating func say(_ event: AnswerEvent, into sink: inout some AnswerSink) {
+    private mutating func say(_ text: EscapedText, into sink: inout some AnswerSink) {
         hasSaidAnything = true
-        sink.take(event)
+        if calls.isEmpty || calls.makesWay(into: &sink) { return sink.take(.text(text)) }
+        lateSize += text.bytes.count
+        late.append(.text(text.bytes.copy))
     }
 
     private mutating func think(_ text: EscapedText, _ word: ThinkingWord, into sink: inout some AnswerSink) {
         hasSaidAnything = true
         thinkingWord = word
-        sink.take(.thinking(text, word))
+        if calls.isEmpty || calls.makesWay(into: &sink) { return sink.take(.thinking(text, word)) }
+        lateSize += text.bytes.count
+        late.append(.thinking(text.bytes.copy, word))
     }
 
     /// An error that only the choice tells of.

@@ -107,7 +107,7 @@ struct MessagesStreamWriter: AnswerEventWriter {
         out.raw(",\"type\":\"message\",\"role\":\"assistant\",\"model\":")
         out.text(model)
         out.raw(",\"content\":[")
-        for item in answer.items {
+        for item in answer.items where !answer.isCutCall(item) {
             out.separate()
             write(item)
         }
@@ -133,11 +133,12 @@ struct MessagesStreamWriter: AnswerEventWriter {
             out.raw(",\"name\":")
             out.text(name)
             out.raw(",\"input\":")
-            let input = try? JSONValue(parsing: EscapedText.decoded(arguments).utf8)
-            out.value(input?.object == nil ? [:] : input ?? [:])
+            out.value(CallArguments.object(arguments) ?? [:])
         }
         out.byte(UInt8(ascii: "}"))
     }
+
+    func fault(of answer: GatheredAnswer) -> AnswerError? { answer.callFault }
 
     // MARK: Words
 

@@ -24,6 +24,9 @@ struct OllamaStreamWriter: AnswerEventWriter {
     private let begin: [UInt8]
     private var logprobs: [JSONValue] = []
     private var calls: [(id: String, name: String, arguments: [UInt8])] = []
+    /// Calls that have been written.
+    private var writtenCalls = 0
+    private(set) var keptSize = 0
     private var usage = AnswerUsage()
     /// From the first item to the last one that had text.
     private var generation: Int?
@@ -62,12 +65,16 @@ struct OllamaStreamWriter: AnswerEventWriter {
         case .callBegins(let id, let name): calls.append((id, name, []))
         case .arguments(let piece):
             guard let last = calls.indices.last else { return }
+            keptSize += piece.bytes.count
             piece.bytes.withBytes { calls[last].arguments.append(contentsOf: $0) }
         case .callEnds: break
         case .logprobs(let tokens): logprobs += tokens
         case .usage(let more): usage.add(more)
         case .finish(let reason):
             dropCutCalls(reason)
+            if let wrong = calls.first(where: { CallArguments.object($0.arguments) == nil }) {
+                return take(.failed(CallArguments.fault(wrong.name)))
+            }
             if !calls.isEmpty {
                 beginLine()
                 writeMessage()
@@ -114,8 +121,12 @@ struct OllamaStreamWriter: AnswerEventWriter {
 
     private mutating func writeCalls() {
         let calls = calls.enumerated().map { index, call -> JSONValue in
-            ["id": .string(call.id), "function": ["index": .integer(index), "name": .string(call.name), "arguments": Self.object(call.arguments)]]
+            let arguments = CallArguments.object(call.arguments) ?? [:]
+            return [
+                "id": .string(call.id), "function": ["index": .integer(writtenCalls + index), "name": .string(call.name), "arguments": arguments],
+            ]
         }
+        writtenCalls += calls.count
         out.raw(",\"tool_calls\":")
         out.value(.array(calls))
         self.calls = []
@@ -123,15 +134,7 @@ struct OllamaStreamWriter: AnswerEventWriter {
 
     /// A call whose arguments were cut off is none: clients would make it.
     private mutating func dropCutCalls(_ reason: FinishReason) {
-        if reason == .length { calls.removeAll { Self.object($0.arguments).object == nil } }
-    }
-
-    /// Arguments are an object there. What the model wrote instead of one is passed on as the text that it is.
-    private static func object(_ escaped: [UInt8]) -> JSONValue {
-        let text = EscapedText.decoded(escaped)
-        if text.isEmpty { return [:] }
-        guard let value = try? JSONValue(parsing: text.utf8), value.object != nil else { return .string(text) }
-        return value
+        if reason == .length { calls.removeAll { CallArguments.object($0.arguments) == nil } }
     }
 
     /// The end of the last line, or of the only one.
@@ -153,6 +156,8 @@ struct OllamaStreamWriter: AnswerEventWriter {
     }
 
     // MARK: Whole answers
+
+    func fault(of answer: GatheredAnswer) -> AnswerError? { answer.callFault }
 
     mutating func write(whole answer: GatheredAnswer) {
         logprobs = answer.logprobs

@@ -72,13 +72,26 @@ struct ResponseFrame: Sendable {
 
 /// The items of a response. Texts come escaped.
 enum ResponseItem {
-    static func reasoning(_ id: String, _ text: [UInt8], isDone: Bool) -> JSONValue {
-        let content: JSONValue = isDone ? [["type": "reasoning_text", "text": .string(EscapedText.decoded(text))]] : []
-        return ["id": .string(id), "type": "reasoning", "summary": [], "content": content, "status": status(isDone)]
+    enum Stage: String {
+        case begun = "in_progress"
+        case whole = "completed"
+        /// Nothing more comes, though there should.
+        case cut = "incomplete"
     }
 
-    static func message(_ id: String, _ part: JSONValue?, isDone: Bool) -> JSONValue {
-        ["id": .string(id), "type": "message", "role": "assistant", "status": status(isDone), "content": .array(part.map { [$0] } ?? [])]
+    /// Of a call that has ended: no object was left half said.
+    static func stage(ofCall arguments: [UInt8]) -> Stage { CallArguments.object(arguments) == nil ? .cut : .whole }
+
+    static func reasoning(_ id: String, _ text: [UInt8], _ stage: Stage) -> JSONValue {
+        let content: JSONValue = stage != .begun ? [["type": "reasoning_text", "text": .string(EscapedText.decoded(text))]] : []
+        return ["id": .string(id), "type": "reasoning", "summary": [], "content": content, "status": .string(stage.rawValue)]
+    }
+
+    static func message(_ id: String, _ part: JSONValue?, _ stage: Stage) -> JSONValue {
+        [
+            "id": .string(id), "type": "message", "role": "assistant", "status": .string(stage.rawValue),
+            "content": .array(part.map { [$0] } ?? []),
+        ]
     }
 
     static func textPart(_ text: [UInt8], _ logprobs: [JSONValue]) -> JSONValue {
@@ -88,20 +101,18 @@ enum ResponseItem {
     static func refusalPart(_ text: [UInt8]) -> JSONValue { ["type": "refusal", "refusal": .string(EscapedText.decoded(text))] }
 
     /// - Parameter arguments: all of them; none of a call that has only begun.
-    static func call(_ id: String, _ callID: String, _ form: ToolForms.Form, arguments: [UInt8], isDone: Bool) -> JSONValue {
+    static func call(_ id: String, _ callID: String, _ form: ToolForms.Form, arguments: [UInt8], _ stage: Stage) -> JSONValue {
         let text = EscapedText.decoded(arguments)
         if form.takesText {
             return [
-                "id": .string(id), "type": "custom_tool_call", "status": status(isDone), "call_id": .string(callID),
+                "id": .string(id), "type": "custom_tool_call", "status": .string(stage.rawValue), "call_id": .string(callID),
                 "name": .string(form.name), "namespace": form.namespace.map(JSONValue.string),
-                "input": .string(isDone ? ToolForms.text(of: text) : ""),
+                "input": .string(stage == .begun ? "" : ToolForms.text(of: text)),
             ]
         }
         return [
-            "id": .string(id), "type": "function_call", "status": status(isDone), "call_id": .string(callID), "name": .string(form.name),
+            "id": .string(id), "type": "function_call", "status": .string(stage.rawValue), "call_id": .string(callID), "name": .string(form.name),
             "namespace": form.namespace.map(JSONValue.string), "arguments": .string(text),
         ]
     }
-
-    private static func status(_ isDone: Bool) -> JSONValue { isDone ? "completed" : "in_progress" }
 }

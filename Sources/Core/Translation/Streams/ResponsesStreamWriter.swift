@@ -28,6 +28,8 @@ struct ResponsesStreamWriter: AnswerEventWriter {
     /// Of the next piece.
     private var nextLogprobs: [JSONValue] = []
     private var usage = AnswerUsage()
+    /// The last event holds the whole answer.
+    private(set) var keptSize = 0
 
     init(_ frame: ResponseFrame, forms: ToolForms = ToolForms()) {
         self.frame = frame
@@ -42,8 +44,7 @@ struct ResponsesStreamWriter: AnswerEventWriter {
         case .thinking(let piece, _): if !piece.isEmpty { reasoning(piece) }
         case .refusal(let piece): if !piece.isEmpty { refusal(piece) }
         case .callBegins(let id, let name):
-            let form = forms[name]
-            enter(.call(id: id, form), ResponseItem.call(itemID("fc"), id, form, arguments: [], isDone: false))
+            enter(.call(id: id, forms[name]))
         case .arguments(let piece): arguments(piece)
         case .callEnds: close()
         case .logprobs(let tokens): nextLogprobs += tokens
@@ -108,7 +109,7 @@ struct ResponsesStreamWriter: AnswerEventWriter {
 
     private mutating func finish(_ reason: FinishReason) {
         start()
-        close()
+        close(reason == .length ? .cut : .whole)
         switch reason {
         case .stop, .calls: end("response.completed", status: "completed")
         case .length, .refusal: end("response.incomplete", status: "incomplete", reason: reason)
@@ -117,17 +118,24 @@ struct ResponsesStreamWriter: AnswerEventWriter {
 
     // MARK: Items
 
-    private mutating func enter(_ item: Open, _ added: JSONValue) {
+    private mutating func enter(_ item: Open) {
         start()
+        // Before anything is said of the new one: its id counts those that are whole.
         close()
         open = item
+        let added: JSONValue
+        switch item {
+        case .reasoning: added = ResponseItem.reasoning(itemID("rs"), [], .begun)
+        case .message, .refusal: added = ResponseItem.message(itemID("msg"), nil, .begun)
         // A tool of plain text is told of when its text is known.
-        if case .call(_, let form) = item, form.takesText { return }
+        case .call(_, let form) where form.takesText: return
+        case .call(let id, let form): added = ResponseItem.call(itemID("fc"), id, form, arguments: [], .begun)
+        }
         event("response.output_item.added", ["output_index": .integer(output.count), "item": added])
     }
 
     private mutating func reasoning(_ piece: EscapedText) {
-        if case .reasoning? = open {} else { enter(.reasoning, ResponseItem.reasoning(itemID("rs"), [], isDone: false)) }
+        if case .reasoning? = open {} else { enter(.reasoning) }
         append(piece)
         itemEvent("response.reasoning_text.delta", "rs")
         out.raw(",\"delta\":")
@@ -138,7 +146,7 @@ struct ResponsesStreamWriter: AnswerEventWriter {
     private mutating func message(_ piece: EscapedText) {
         if case .message? = open {
         } else {
-            enter(.message, ResponseItem.message(itemID("msg"), nil, isDone: false))
+            enter(.message)
             itemEvent("response.content_part.added", "msg")
             out.raw(",\"part\":{\"type\":\"output_text\",\"text\":\"\",\"annotations\":[],\"logprobs\":[]}")
             endEvent()
@@ -157,7 +165,7 @@ struct ResponsesStreamWriter: AnswerEventWriter {
     private mutating func refusal(_ piece: EscapedText) {
         if case .refusal? = open {
         } else {
-            enter(.refusal, ResponseItem.message(itemID("msg"), nil, isDone: false))
+            enter(.refusal)
             itemEvent("response.content_part.added", "msg")
             out.raw(",\"part\":{\"type\":\"refusal\",\"refusal\":\"\"}")
             endEvent()
@@ -179,22 +187,25 @@ struct ResponsesStreamWriter: AnswerEventWriter {
         endEvent()
     }
 
-    private mutating func append(_ piece: EscapedText) { piece.bytes.withBytes { text.append(contentsOf: $0) } }
+    private mutating func append(_ piece: EscapedText) {
+        keptSize += piece.bytes.count
+        piece.bytes.withBytes { text.append(contentsOf: $0) }
+    }
 
-    /// The item at hand is whole.
-    private mutating func close() {
+    /// Nothing more comes of the item at hand.
+    private mutating func close(_ stage: ResponseItem.Stage = .whole) {
         guard let item = open else { return }
         let done: JSONValue
         switch item {
         case .reasoning:
-            done = ResponseItem.reasoning(itemID("rs"), text, isDone: true)
+            done = ResponseItem.reasoning(itemID("rs"), text, stage)
             itemEvent("response.reasoning_text.done", "rs")
             out.raw(",\"text\":")
             out.escaped(text)
             endEvent()
         case .message:
             let part = ResponseItem.textPart(text, logprobs)
-            done = ResponseItem.message(itemID("msg"), part, isDone: true)
+            done = ResponseItem.message(itemID("msg"), part, stage)
             itemEvent("response.output_text.done", "msg")
             out.raw(",\"text\":")
             out.escaped(text)
@@ -204,7 +215,7 @@ struct ResponsesStreamWriter: AnswerEventWriter {
             closePart(part)
         case .refusal:
             let part = ResponseItem.refusalPart(text)
-            done = ResponseItem.message(itemID("msg"), part, isDone: true)
+            done = ResponseItem.message(itemID("msg"), part, stage)
             itemEvent("response.refusal.done", "msg")
             out.raw(",\"refusal\":")
             out.escaped(text)
@@ -213,7 +224,9 @@ struct ResponsesStreamWriter: AnswerEventWriter {
         case .call(let id, let form): done = closeCall(id, form)
         }
         event("response.output_item.done", ["output_index": .integer(output.count), "item": done])
-        output.append(done.bytes)
+        let bytes = done.bytes
+        keptSize += bytes.count
+        output.append(bytes)
         open = nil
         (text, logprobs) = ([], [])
     }
@@ -226,9 +239,10 @@ struct ResponsesStreamWriter: AnswerEventWriter {
     }
 
     private mutating func closeCall(_ id: String, _ form: ToolForms.Form) -> JSONValue {
-        if text.isEmpty, !form.takesText { text = Array("{}".utf8) }
+        // Whoever adds up the pieces shall have an object, too.
+        if text.isEmpty, !form.takesText { arguments(EscapedText(escaping: "{}")) }
         let prefix = form.takesText ? "ctc" : "fc"
-        let done = ResponseItem.call(itemID(prefix), id, form, arguments: text, isDone: true)
+        let done = ResponseItem.call(itemID(prefix), id, form, arguments: text, ResponseItem.stage(ofCall: text))
         guard form.takesText else {
             itemEvent("response.function_call_arguments.done", prefix, hasParts: false)
             out.raw(",\"name\":")
@@ -241,7 +255,7 @@ struct ResponsesStreamWriter: AnswerEventWriter {
         let input = done["input"] ?? ""
         event(
             "response.output_item.added",
-            ["output_index": .integer(output.count), "item": ResponseItem.call(itemID(prefix), id, form, arguments: [], isDone: false)])
+            ["output_index": .integer(output.count), "item": ResponseItem.call(itemID(prefix), id, form, arguments: [], .begun)])
         for (name, key) in [("response.custom_tool_call_input.delta", "delta"), ("response.custom_tool_call_input.done", "input")]
             as [(StaticString, String)]
         {
@@ -256,16 +270,17 @@ struct ResponsesStreamWriter: AnswerEventWriter {
 
     mutating func write(whole answer: GatheredAnswer) {
         usage = answer.usage
-        for item in answer.items {
+        for (index, item) in answer.items.enumerated() {
             let done: JSONValue
+            let stage: ResponseItem.Stage = answer.reason == .length && index == answer.items.count - 1 ? .cut : .whole
             switch item {
-            case .thinking(let text): done = ResponseItem.reasoning(itemID("rs"), text, isDone: true)
-            case .text(let text): done = ResponseItem.message(itemID("msg"), ResponseItem.textPart(text, answer.logprobs), isDone: true)
-            case .refusal(let text): done = ResponseItem.message(itemID("msg"), ResponseItem.refusalPart(text), isDone: true)
+            case .thinking(let text): done = ResponseItem.reasoning(itemID("rs"), text, stage)
+            case .text(let text): done = ResponseItem.message(itemID("msg"), ResponseItem.textPart(text, answer.logprobs), stage)
+            case .refusal(let text): done = ResponseItem.message(itemID("msg"), ResponseItem.refusalPart(text), stage)
             case .call(let id, let name, let arguments):
                 let form = forms[name]
                 let text = arguments.isEmpty && !form.takesText ? Array("{}".utf8) : arguments
-                done = ResponseItem.call(itemID(form.takesText ? "ctc" : "fc"), id, form, arguments: text, isDone: true)
+                done = ResponseItem.call(itemID(form.takesText ? "ctc" : "fc"), id, form, arguments: text, ResponseItem.stage(ofCall: text))
             }
             output.append(done.bytes)
         }

@@ -8,7 +8,7 @@ import JSON
 ///
 /// | a piece has | it belongs to |
 /// |---|---|
-/// | the id of a call | that call |
+/// | the id of a call | that call, unless it has a name and another index: then a call of its own |
 /// | a new id | the call at its index, if that one has no id and no arguments yet; else a new one |
 /// | no id, an index that is known | the last call that began there |
 /// | no id, an index that is new, a name | a new call |
@@ -24,9 +24,12 @@ struct ToolCallPieces: Sendable {
         /// What of them has been given out.
         var given = 0
         var hasBegun = false
+        var hasEnded = false
     }
 
     private var calls: [Call] = []
+    /// Bytes of all arguments.
+    private(set) var keptSize = 0
     /// The call to which the last piece belonged.
     private var current: Int?
     /// Begins the ids of calls that come without one.
@@ -56,7 +59,10 @@ struct ToolCallPieces: Sendable {
         let position = place(id: delta["id"].given?.string ?? "", index: delta["index"].given?.integer, name: name)
         current = position
         join(name, at: position)
-        if let arguments = Self.escaped(function["arguments"] ?? function["input"]) { calls[position].arguments += arguments }
+        if let arguments = Self.escaped(function["arguments"] ?? function["input"]) {
+            keptSize += arguments.count
+            calls[position].arguments += arguments
+        }
         if position == 0 { giveFirst(into: &sink) }
     }
 
@@ -71,7 +77,11 @@ struct ToolCallPieces: Sendable {
 
     private mutating func place(id: String, index: Int?, name: String) -> Int {
         if !id.isEmpty {
-            if let known = calls.firstIndex(where: { $0.isIDGiven && $0.id == id }) { return known }
+            if let known = calls.firstIndex(where: { $0.isIDGiven && $0.id == id }) {
+                guard !name.isEmpty, let index, let other = calls[known].index, other != index else { return known }
+                if let own = calls.lastIndex(where: { $0.index == index }) { return own }
+                return begin(Call(index: index, id: "\(idPrefix)_\(calls.count)"))
+            }
             if let index, let open = calls.lastIndex(where: { $0.index == index && !$0.isIDGiven && $0.arguments.isEmpty && !$0.hasBegun }) {
                 calls[open].id = id
                 calls[open].isIDGiven = true
@@ -109,7 +119,7 @@ struct ToolCallPieces: Sendable {
 
     /// The name is whole with the first piece of the arguments.
     private mutating func giveFirst(into sink: inout some AnswerSink) {
-        guard !calls[0].arguments.isEmpty, !calls[0].name.isEmpty else { return }
+        guard !calls[0].arguments.isEmpty, !calls[0].name.isEmpty, !calls[0].hasEnded else { return }
         give(0, into: &sink)
     }
 
@@ -124,6 +134,17 @@ struct ToolCallPieces: Sendable {
         sink.take(.arguments(EscapedText(.gathered(Array(rest)))))
     }
 
+    /// Something else is to be told, which would end the call that is being given out.
+    ///
+    /// - Returns: false where more of that call is to come, so that the other thing must wait.
+    mutating func makesWay(into sink: inout some AnswerSink) -> Bool {
+        guard let first = calls.first, first.hasBegun, !first.hasEnded else { return true }
+        guard CallArguments.object(first.arguments) != nil else { return false }
+        calls[0].hasEnded = true
+        sink.take(.callEnds)
+        return true
+    }
+
     /// The rest, call by call. A call without a name cannot be made.
     ///
     /// - Returns: how many calls there were in all.
@@ -131,6 +152,7 @@ struct ToolCallPieces: Sendable {
         var count = 0
         for position in calls.indices where calls[position].hasBegun || !calls[position].name.isEmpty {
             count += 1
+            if calls[position].hasEnded { continue }
             give(position, into: &sink)
             sink.take(.callEnds)
         }
