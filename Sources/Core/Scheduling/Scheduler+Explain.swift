@@ -64,7 +64,8 @@ extension Scheduler {
             option.words = option.obstacle
             return option
         }
-        option.cost = cost
+        let factor = costFactor(pair.place)
+        option.cost = cost * factor
         option.expected = choice.cost.expected
         option.parts = parts(choice.cost, candidate.pair, ask)
         option.why = choice.why
@@ -72,6 +73,7 @@ extension Scheduler {
         option.words = option.parts.map { part in
             "\(Self.text(part)) \(words(part.name, choice, again: isUsable(candidate.pair)))"
         }.joined(separator: ", ")
+        if factor != 1 { option.words += ", counted \((factor * 10).rounded() / 10) times by its weight" }
         if serves(candidate.pair, ask), let context = contextToAskFor(candidate.pair, ask) {
             option.words += ", with num_ctx \(context) as it is loaded"
         } else if ask.isRaised, hasConfigurations(candidate.pair), let context = ask.options?.contextLength {

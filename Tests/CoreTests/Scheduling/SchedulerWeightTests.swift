@@ -61,6 +61,18 @@ import Testing
         }
     }
 
+    /// Breaks when what is shown is not what is compared: the dearer one stands first, and gets the request.
+    @Test func whatIsExplainedCountsTheWeight() throws {
+        let bench = Self.bench([7, 1], loaded: false)
+        let ask = Ask(model: "m", needs: RouteNeeds(.ollamaAPI), tenant: Tenant("t"))
+        let explained = bench.scheduler.explain(ask, now: bench.now)
+        let costs = explained.options.compactMap(\.cost)
+        #expect(explained.chosen == explained.options.first && explained.chosen?.endpointName == "e0")
+        let (least, most) = (try #require(costs.first), try #require(costs.last))
+        #expect(abs(most / least - 7) < 0.1, "\(costs)")
+        #expect(explained.options.last?.words.contains("counted 7.0 times by its weight") ?? false)
+    }
+
     @Test func equalWeightsMeanNothing() {
         func picks(_ weight: Double) -> [Int] {
             let bench = Self.bench([weight, weight, weight])
