@@ -88,7 +88,7 @@ struct RequestTranslation {
         let speaksOllama = words.kind == .ollama
         let written =
             try speaksOllama
-            ? OllamaWriter.write(read.conversation, model: model) : ChatWriter.write(read.conversation, model: model, words: words)
+            ? OllamaWriter.write(read.conversation, model: model, words: words) : ChatWriter.write(read.conversation, model: model, words: words)
         return .request(
             TranslatedRequest(
                 path: written.path, body: written.body, answer: answer(writer, to: read, speaksOllama: speaksOllama), said: written.said,

@@ -317,6 +317,15 @@ import Testing
                 #"/api/chat {"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"w","images":["QQ=="]},{"role":"assistant","content":"","thinking":"t","tool_calls":[{"id":"c","function":{"name":"f","arguments":{"x":1}}}]},{"role":"tool","content":"1","tool_name":"f","tool_call_id":"c"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"stream":true,"options":{"num_predict":9},"think":true} | tool_choice"#,
             operation: .messages, kind: .ollama),
         Row(
+            name: "a model of Ollama's that cannot think is not told to",
+            body: #"{"messages":[],"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}"#,
+            wanted: #"/api/chat {"model":"m","messages":[],"stream":false}"#, operation: .messages, kind: .ollama,
+            words: WordSettings(refused: [.think])),
+        Row(
+            name: "but is told not to", body: #"{"messages":[],"thinking":{"type":"disabled"}}"#,
+            wanted: #"/api/chat {"model":"m","messages":[],"stream":false,"think":false}"#, operation: .messages, kind: .ollama,
+            words: WordSettings(refused: [.think])),
+        Row(
             name: "chat completions, read and written again",
             body:
                 #"{"messages":[{"role":"developer","content":"d"},{"role":"user","content":[{"type":"text","text":"w"}]},{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}},{"role":"function","name":"f","content":"1"}],"functions":[{"name":"f"}],"function_call":"auto","max_completion_tokens":3,"n":1,"logit_bias":{"5":1},"store":true}"#,
