@@ -65,9 +65,10 @@ import Testing
             for round in 1...2 {
                 let answer = try RawClient.post(port: daemon.port, "/v1/messages", messages)
                 #expect(answer.status == 200 && answer.text.contains(#""type":"message""#), "round \(round): \(answer.text)")
+                #expect(answer.head["x-routerd-note"] == "left out: thinking", "round \(round)")
             }
             let responses = try RawClient.post(port: daemon.port, "/v1/responses", #"{"model":"m","input":"x","reasoning":{"effort":"low"}}"#)
-            #expect(responses.status == 200, "\(responses.text)")
+            #expect(responses.status == 200 && responses.head["x-routerd-note"] == "left out: reasoning.effort", "\(responses.head)")
             #expect(posted(endpoint, "/api/chat").count == 4, "only the first was sent twice")
             try #expect(daemon.endpoint("ollama").words?.contains("for m: refuses: [think]") == true)
             // What a client says itself goes on as it is.

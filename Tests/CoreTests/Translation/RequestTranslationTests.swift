@@ -300,8 +300,33 @@ import Testing
             body:
                 #"{"messages":[],"stream":true,"output_config":{"effort":"low"},"metadata":{"user_id":"u"},"tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}"#,
             wanted:
-                #"/v1/chat/completions {"model":"m","messages":[],"stream":true,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto"}"#,
+                #"/v1/chat/completions {"model":"m","messages":[],"stream":true,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto"} | output_config.effort, tool_choice.disable_parallel_tool_use"#,
             operation: .messages, words: WordSettings(refused: [.streamOptions, .reasoningEffort, .user, .parallelCalls])),
+        Row(
+            name: "what changes an answer is told when it is left unsaid, and nothing else",
+            body:
+                #"{"input":"x","stream":true,"user":"u","prompt_cache_key":"k","reasoning":{"effort":"low"},"parallel_tool_calls":false,"tools":[{"type":"function","name":"f","strict":true}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,"tools":[{"type":"function","function":{"name":"f"}}]} | reasoning.effort, parallel_tool_calls, strict"#,
+            operation: .responses, words: WordSettings(refused: Set(OptionalField.allCases))),
+        Row(
+            name: "what asks for nothing is left unsaid in silence",
+            body: #"{"input":"x","parallel_tool_calls":true,"tools":[{"type":"function","name":"f","strict":false}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"user","content":"x"}],"stream":false,"tools":[{"type":"function","function":{"name":"f"}}]}"#,
+            operation: .responses, words: WordSettings(refused: Set(OptionalField.allCases))),
+        Row(
+            name: "a tool of an agent that is strict stays so",
+            body: #"{"messages":[],"tools":[{"name":"f","input_schema":{"type":"object"},"strict":true}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[],"stream":false,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}]}"#,
+            operation: .messages),
+        Row(
+            name: "Ollama has no words for these",
+            body: #"{"input":"x","parallel_tool_calls":false,"tools":[{"type":"function","name":"f","strict":true}]}"#,
+            wanted:
+                #"/api/chat {"model":"m","messages":[{"role":"user","content":"x"}],"stream":false,"tools":[{"type":"function","function":{"name":"f"}}]} | parallel_tool_calls, strict"#,
+            operation: .responses, kind: .ollama),
         Row(
             name: "a long user becomes a digest",
             body:
@@ -319,7 +344,7 @@ import Testing
         Row(
             name: "a model of Ollama's that cannot think is not told to",
             body: #"{"messages":[],"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}"#,
-            wanted: #"/api/chat {"model":"m","messages":[],"stream":false}"#, operation: .messages, kind: .ollama,
+            wanted: #"/api/chat {"model":"m","messages":[],"stream":false} | thinking"#, operation: .messages, kind: .ollama,
             words: WordSettings(refused: [.think])),
         Row(
             name: "but is told not to", body: #"{"messages":[],"thinking":{"type":"disabled"}}"#,

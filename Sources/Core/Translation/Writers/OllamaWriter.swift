@@ -12,6 +12,7 @@ enum OllamaWriter {
         var body: JSONValue = ["model": .string(model)]
         var dropped: [String] = []
         var said = SaidFields()
+        var unsaid: Set<OptionalField> = []
         if let prompt = conversation.prompt {
             body["prompt"] = .string(prompt.text)
             body["suffix"] = prompt.suffix.map(JSONValue.string)
@@ -19,6 +20,9 @@ enum OllamaWriter {
         } else {
             body["messages"] = .array(try messages(conversation.turns))
             dropped = writeTools(conversation, into: &body)
+            // It has no words for these.
+            if body["tools"] != nil, conversation.allowsParallelCalls == false { unsaid.insert(.parallelCalls) }
+            if conversation.tools.contains(where: { $0.strict == true }) { unsaid.insert(.strict) }
         }
         body["stream"] = .bool(conversation.wants.stream)
         body["options"] = OllamaOptions.write(conversation.sampling)
@@ -33,13 +37,15 @@ enum OllamaWriter {
             } else if !words.refused.contains(.think) {
                 body["think"] = think
                 said.optional.insert(.think)
+            } else {
+                unsaid.insert(.think)
             }
         }
         if let top = conversation.wants.logprobs {
             body["logprobs"] = true
             if top > 0 { body["top_logprobs"] = .integer(top) }
         }
-        return WrittenRequest(path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped)
+        return WrittenRequest(path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped, unsaid: unsaid)
     }
 
     private static func think(_ wish: Conversation.ThinkingWish) -> JSONValue? {
