@@ -50,7 +50,7 @@ extension RealModelSuites {
         @Test func whatAKindCannotDoIsTold() throws {
             try Self.fleet { daemon, _ in
                 let rerank = try RawClient.post(port: daemon.port, "/v1/rerank", #"{"model":"mistral:7b","query":"a","documents":["b"]}"#)
-                #expect(rerank.status == 501 && rerank.text.contains("two, which does not speak /v1/rerank"), "\(rerank.text)")
+                #expect(rerank.status == 404 && rerank.text.contains("two, which does not speak /v1/rerank"), "\(rerank.text)")
                 let option = try RawClient.post(
                     port: daemon.port, "/api/chat", #"{"model":"gpt-far","messages":[{"role":"user","content":"x"}],"options":{"odd":1}}"#)
                 #expect(option.status == 200 && option.head["x-routerd-note"] == "left out: options.odd", "\(option.head)")

@@ -48,6 +48,37 @@ import Testing
         }
     }
 
+    /// Ollama's own routes for agents drop the wish; its route for chat refuses it.
+    @Test func anOllamaModelThatCannotThinkAnswersAgentsAllTheSame() throws {
+        let endpoint = try FakeEndpoint("ollama", kind: .ollama, available: ["m"]) { connection, request in
+            if request.path == "/api/chat", let think = request.json["think"], think as? Bool != false {
+                connection.answer(#"{"error":"\"m\" does not support thinking"}"#, status: "400 Bad Request")
+            } else {
+                FakeModelServer().answer(request, on: connection)
+            }
+        }
+        defer { endpoint.die() }
+        let entry =
+            "endpoints:\n  - {url: \"\(endpoint.url)\", name: ollama, words: {messages: translated, responses: translated}}\n"
+        try RunningDaemon.run(entry, up: 1) { daemon in
+            let messages = #"{"model":"m","max_tokens":9,"thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"x"}]}"#
+            for round in 1...2 {
+                let answer = try RawClient.post(port: daemon.port, "/v1/messages", messages)
+                #expect(answer.status == 200 && answer.text.contains(#""type":"message""#), "round \(round): \(answer.text)")
+                #expect(answer.head["x-routerd-note"] == "left out: thinking", "round \(round)")
+            }
+            let responses = try RawClient.post(port: daemon.port, "/v1/responses", #"{"model":"m","input":"x","reasoning":{"effort":"low"}}"#)
+            #expect(responses.status == 200 && responses.head["x-routerd-note"] == "left out: reasoning.effort", "\(responses.head)")
+            #expect(posted(endpoint, "/api/chat").count == 4, "only the first was sent twice")
+            try #expect(daemon.endpoint("ollama").words?.contains("for m: refuses: [think]") == true)
+            // What a client says itself goes on as it is.
+            let own = #"{"model":"m","think":true,"stream":false,"messages":[{"role":"user","content":"x"}]}"#
+            let native = try RawClient.post(port: daemon.port, "/api/chat", own)
+            #expect(native.status == 400 && native.text.contains("does not support thinking"))
+            #expect(posted(endpoint, "/api/chat").count == 5)
+        }
+    }
+
     /// The client's own words are its own: what they are refused for is the client's answer.
     @Test func whatTheClientSaidItselfIsNotTakenBack() throws {
         let endpoint = try Self.service { connection, request in

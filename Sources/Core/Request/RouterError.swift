@@ -204,8 +204,8 @@ extension Refusal {
 
     var status: HTTPResponseStatus {
         switch self {
-        case .unknownModel: .notFound
-        case .unsupportedRoute: .notImplemented
+        // Agents retry what has a status of 500 or more, and do without a route that is not there.
+        case .unknownModel, .unsupportedRoute: .notFound
         case .noEndpointUp, .lineFull, .waitedTooLong, .allBusy: .serviceUnavailable
         case .allFailed: .badGateway
         }

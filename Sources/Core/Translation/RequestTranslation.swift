@@ -36,20 +36,20 @@ struct RequestTranslation {
 
     func make(_ operation: Operation, _ body: JSONValue) throws(TranslationError) -> TranslatedCall {
         switch operation {
-        case .ollamaChat: return try ollama(try OllamaReader.chat(body), .chat)
-        case .ollamaGenerate: return try ollama(try OllamaReader.generate(body), .generate)
+        case .ollamaChat: return try ollama(try OllamaReader.chat(body), operation, .chat)
+        case .ollamaGenerate: return try ollama(try OllamaReader.generate(body), operation, .generate)
         case .ollamaEmbed: return try OllamaEmbeddings.embed(body, model: model)
         case .ollamaEmbeddings: return try OllamaEmbeddings.embeddings(body, model: model)
         case .messages:
             let read = try MessagesReader.read(body)
-            return try conversation(read, MessagesStreamWriter(id: "msg_\(id)", model: read.model ?? model))
+            return try conversation(read, operation, MessagesStreamWriter(id: "msg_\(id)", model: read.model ?? model))
         case .responses:
             let read = try ResponsesReader.read(body)
             let frame = ResponseFrame(id: id, created: unixSeconds, model: read.model ?? model, request: body)
-            return try conversation(read, ResponsesStreamWriter(frame, forms: read.toolForms))
+            return try conversation(read, operation, ResponsesStreamWriter(frame, forms: read.toolForms))
         case .chat, .completions:
             let read = try operation == .chat ? ChatReader.read(body) : CompletionsReader.read(body)
-            return try conversation(read, chatWriter(read, operation == .chat ? .chat : .completions))
+            return try conversation(read, operation, chatWriter(read, operation == .chat ? .chat : .completions))
         default: throw .unsupported("model", "\(operation.rawValue) has no translation")
         }
     }
@@ -69,7 +69,9 @@ struct RequestTranslation {
             id: id, created: unixSeconds, model: read.model ?? model, route: route, tellsUsage: read.conversation.wants.usage, spent: spent)
     }
 
-    private func ollama(_ reading: OllamaReader.Reading, _ route: OllamaStreamWriter.Route) throws(TranslationError) -> TranslatedCall {
+    private func ollama(
+        _ reading: OllamaReader.Reading, _ operation: Operation, _ route: OllamaStreamWriter.Route
+    ) throws(TranslationError) -> TranslatedCall {
         switch reading {
         case .load(let asked, let isUnload):
             let answer = LoadAnswer(model: asked ?? model, route: route, reason: isUnload ? "unload" : "load")
@@ -80,19 +82,21 @@ struct RequestTranslation {
             // Where the endpoint cannot be told not to think, what it thinks is kept from the client.
             let hidesThinking = read.conversation.thinking.isWanted == false && !words.templateArguments
             return try conversation(
-                read, OllamaStreamWriter(model: read.model ?? model, route: route, hidesThinking: hidesThinking, spent: spent))
+                read, operation, OllamaStreamWriter(model: read.model ?? model, route: route, hidesThinking: hidesThinking, spent: spent))
         }
     }
 
-    private func conversation(_ read: ReadRequest, _ writer: some AnswerEventWriter) throws(TranslationError) -> TranslatedCall {
+    private func conversation(
+        _ read: ReadRequest, _ operation: Operation, _ writer: some AnswerEventWriter
+    ) throws(TranslationError) -> TranslatedCall {
         let speaksOllama = words.kind == .ollama
         let written =
             try speaksOllama
-            ? OllamaWriter.write(read.conversation, model: model) : ChatWriter.write(read.conversation, model: model, words: words)
+            ? OllamaWriter.write(read.conversation, model: model, words: words) : ChatWriter.write(read.conversation, model: model, words: words)
         return .request(
             TranslatedRequest(
                 path: written.path, body: written.body, answer: answer(writer, to: read, speaksOllama: speaksOllama), said: written.said,
-                dropped: read.dropped + written.dropped))
+                dropped: read.dropped + written.dropped + FieldNote.names(written.unsaid, in: operation)))
     }
 
     private func answer(_ writer: some AnswerEventWriter, to read: ReadRequest, speaksOllama: Bool) -> AnswerTranslation {

@@ -23,6 +23,15 @@ import Testing
         #expect(text.hasSuffix(#""type":"not_found_error","param":"model","code":"unknown_model"}}"#))
     }
 
+    /// Agents retry what has a status of 500 or more; without the route they count tokens themselves.
+    @Test func aRouteThatNobodySpeaksIsNotThere() {
+        let error = RouterError.refused(.unsupportedRoute(endpoints: ["a"]), model: "m", path: "/v1/messages/count_tokens")
+        #expect(error.status == .notFound && error.retryAfter == nil)
+        #expect(
+            ErrorBody.body(error, .anthropic)
+                == #"{"type":"error","error":{"type":"not_found_error","message":"model 'm' is on a, which does not speak /v1/messages/count_tokens"}}"#)
+    }
+
     @Test func onlyTheFirstNamesAreListed() {
         let error = RouterError.refused(.unknownModel(known: (1...13).map { "m\($0)" }, unreachable: []), model: "x", path: "")
         #expect(error.message.hasSuffix("m9, m10 and 3 more"))

@@ -48,7 +48,7 @@ enum ConversationDialect: CaseIterable {
     func write(_ conversation: Conversation) throws -> JSONValue {
         switch self {
         case .chat: return try ChatWriter.write(conversation, model: "m", words: EndpointWords(.llamaServer)).body
-        case .ollama: return try OllamaWriter.write(conversation, model: "m").body
+        case .ollama: return try OllamaWriter.write(conversation, model: "m", words: EndpointWords(.ollama)).body
         case .messages: return Self.messages(conversation)
         case .responses: return Self.responses(conversation)
         }

@@ -300,8 +300,33 @@ import Testing
             body:
                 #"{"messages":[],"stream":true,"output_config":{"effort":"low"},"metadata":{"user_id":"u"},"tools":[{"name":"f","input_schema":{}}],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}}"#,
             wanted:
-                #"/v1/chat/completions {"model":"m","messages":[],"stream":true,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto"}"#,
+                #"/v1/chat/completions {"model":"m","messages":[],"stream":true,"tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto"} | output_config.effort, tool_choice.disable_parallel_tool_use"#,
             operation: .messages, words: WordSettings(refused: [.streamOptions, .reasoningEffort, .user, .parallelCalls])),
+        Row(
+            name: "what changes an answer is told when it is left unsaid, and nothing else",
+            body:
+                #"{"input":"x","stream":true,"user":"u","prompt_cache_key":"k","reasoning":{"effort":"low"},"parallel_tool_calls":false,"tools":[{"type":"function","name":"f","strict":true}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"user","content":"x"}],"stream":true,"tools":[{"type":"function","function":{"name":"f"}}]} | reasoning.effort, parallel_tool_calls, strict"#,
+            operation: .responses, words: WordSettings(refused: Set(OptionalField.allCases))),
+        Row(
+            name: "what asks for nothing is left unsaid in silence",
+            body: #"{"input":"x","parallel_tool_calls":true,"tools":[{"type":"function","name":"f","strict":false}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"user","content":"x"}],"stream":false,"tools":[{"type":"function","function":{"name":"f"}}]}"#,
+            operation: .responses, words: WordSettings(refused: Set(OptionalField.allCases))),
+        Row(
+            name: "a tool of an agent that is strict stays so",
+            body: #"{"messages":[],"tools":[{"name":"f","input_schema":{"type":"object"},"strict":true}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[],"stream":false,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}]}"#,
+            operation: .messages),
+        Row(
+            name: "Ollama has no words for these",
+            body: #"{"input":"x","parallel_tool_calls":false,"tools":[{"type":"function","name":"f","strict":true}]}"#,
+            wanted:
+                #"/api/chat {"model":"m","messages":[{"role":"user","content":"x"}],"stream":false,"tools":[{"type":"function","function":{"name":"f"}}]} | parallel_tool_calls, strict"#,
+            operation: .responses, kind: .ollama),
         Row(
             name: "a long user becomes a digest",
             body:
@@ -316,6 +341,15 @@ import Testing
             wanted:
                 #"/api/chat {"model":"m","messages":[{"role":"system","content":"s"},{"role":"user","content":"w","images":["QQ=="]},{"role":"assistant","content":"","thinking":"t","tool_calls":[{"id":"c","function":{"name":"f","arguments":{"x":1}}}]},{"role":"tool","content":"1","tool_name":"f","tool_call_id":"c"}],"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"}}}],"stream":true,"options":{"num_predict":9},"think":true} | tool_choice"#,
             operation: .messages, kind: .ollama),
+        Row(
+            name: "a model of Ollama's that cannot think is not told to",
+            body: #"{"messages":[],"thinking":{"type":"adaptive"},"output_config":{"effort":"high"}}"#,
+            wanted: #"/api/chat {"model":"m","messages":[],"stream":false} | thinking"#, operation: .messages, kind: .ollama,
+            words: WordSettings(refused: [.think])),
+        Row(
+            name: "but is told not to", body: #"{"messages":[],"thinking":{"type":"disabled"}}"#,
+            wanted: #"/api/chat {"model":"m","messages":[],"stream":false,"think":false}"#, operation: .messages, kind: .ollama,
+            words: WordSettings(refused: [.think])),
         Row(
             name: "chat completions, read and written again",
             body:

@@ -37,6 +37,8 @@ import Testing
             400, #"{"error":{"message":"The reasoning_content in the thinking mode must be passed back to the API."}}"#,
             WordSettings(thinking: .demanded(.reasoningContent))
         ),
+        (400, #"{"error":"\"m\" does not support thinking"}"#, WordSettings(refused: [.think])),
+        (400, #"{"error":"think value \"low\" is not supported for this model"}"#, WordSettings(refused: [.think])),
     ])
     func aRefusalThatNamesAWordTeaches(_ status: Int, _ body: String, _ wanted: WordSettings) {
         #expect(lesson(status, body) == wanted)

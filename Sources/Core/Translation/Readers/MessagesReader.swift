@@ -45,7 +45,8 @@ enum MessagesReader {
                 Tool(
                     name: try RequestReading.name(tool, "tools[\(index)]"),
                     description: tool["description"].given?.string ?? MessagesTools.description(type),
-                    parameters: tool["input_schema"].given ?? MessagesTools.schema(type) ?? ["type": "object"]))
+                    parameters: tool["input_schema"].given ?? MessagesTools.schema(type) ?? ["type": "object"],
+                    strict: tool["strict"].given?.bool))
         }
         guard let choice = body["tool_choice"].given else { return dropped }
         switch choice["type"]?.string {

@@ -159,4 +159,6 @@ enum OptionalField: String, Sendable, CaseIterable {
     case cacheKey = "prompt_cache_key"
     case parallelCalls = "parallel_tool_calls"
     case strict
+    /// Ollama's. That a model shall not think is said to every model, as none refuses it.
+    case think
 }

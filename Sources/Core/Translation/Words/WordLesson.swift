@@ -53,8 +53,12 @@ enum WordLesson {
             if said.thinking == word { return WordSettings(thinking: .leftOut) }
             if said.thinking == nil, word == .reasoningContent { return WordSettings(thinking: .demanded(word)) }
         }
+        // Ollama names the model and not the field: `"m" does not support thinking`, `think value "low" is not supported for this model`.
+        if said.optional.contains(.think), complaint.text.contains("does not support thinking") || complaint.text.contains("think value") {
+            return WordSettings(refused: [.think])
+        }
         // Validators name all that they do not know at once.
-        let refused = said.optional.filter { complaint.names($0.rawValue, isCommon: $0 == .user || $0 == .strict) }
+        let refused = said.optional.filter { complaint.names($0.rawValue, isCommon: [.user, .strict, .think].contains($0)) }
         return refused.isEmpty ? nil : WordSettings(refused: refused)
     }
 }

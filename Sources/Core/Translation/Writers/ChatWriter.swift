@@ -12,6 +12,8 @@ struct WrittenRequest: Sendable, Equatable {
     var said = SaidFields()
     /// What is left out because the endpoint has no word for it.
     var dropped: [String] = []
+    /// What is left unsaid although the answer may be another one without it: the endpoint does not want to hear it.
+    var unsaid: Set<OptionalField> = []
 }
 
 /// Says a conversation in OpenAI's `/v1/chat/completions`, or a raw prompt in `/v1/completions`. Pure.
@@ -20,6 +22,7 @@ struct ChatWriter {
     private let words: EndpointWords
     private var body: JSONValue
     private var said = SaidFields()
+    private var unsaid: Set<OptionalField> = []
 
     /// - Parameter model: as the endpoint spells it.
     static func write(_ conversation: Conversation, model: String, words: EndpointWords) throws(TranslationError) -> WrittenRequest {
@@ -41,7 +44,7 @@ struct ChatWriter {
             body["logprobs"] = true
             if top > 0 { body["top_logprobs"] = .integer(top) }
         }
-        return WrittenRequest(path: "/v1/chat/completions", body: body, said: said)
+        return WrittenRequest(path: "/v1/chat/completions", body: body, said: said, unsaid: unsaid)
     }
 
     private mutating func write(_ prompt: Conversation.RawPrompt) throws(TranslationError) -> WrittenRequest {
@@ -59,9 +62,22 @@ struct ChatWriter {
 
     /// What may be left unsaid, unless the endpoint has refused it before.
     private mutating func say(_ field: OptionalField, _ value: JSONValue?) {
-        guard let value, !words.refused.contains(field) else { return }
+        guard let value else { return }
+        guard !words.refused.contains(field) else {
+            if Self.mayChangeAnswer(field, value) { unsaid.insert(field) }
+            return
+        }
         body[field.rawValue] = value
         said.optional.insert(field)
+    }
+
+    private static func mayChangeAnswer(_ field: OptionalField, _ value: JSONValue) -> Bool {
+        switch field {
+        case .reasoningEffort, .templateArguments, .think: true
+        case .parallelCalls: value == false
+        case .strict: value == true
+        case .streamOptions, .user, .cacheKey: false
+        }
     }
 
     private mutating func writeStream() {
@@ -88,6 +104,7 @@ struct ChatWriter {
             body["tools"] = .array(
                 conversation.tools.map { tool in
                     if tool.strict != nil, saysStrict { said.optional.insert(.strict) }
+                    if tool.strict == true, !saysStrict { unsaid.insert(.strict) }
                     return [
                         "type": "function",
                         "function": [
@@ -126,7 +143,7 @@ struct ChatWriter {
         // The strongest that every service knows.
         let effort = conversation.thinking.effort.map { ["max", "xhigh"].contains($0) ? "high" : $0 }
         say(.reasoningEffort, effort.map(JSONValue.string))
-        if let isWanted = conversation.thinking.isWanted, words.templateArguments {
+        if let isWanted = conversation.thinking.isWanted, words.kind == .llamaServer {
             say(.templateArguments, ["enable_thinking": .bool(isWanted)])
         }
     }

@@ -8,9 +8,11 @@ import JSON
 /// Used for Ollama servers that do not speak the client's dialect. Unlike their `/v1` routes, these tell why a stream ended early.
 enum OllamaWriter {
     /// - Parameter model: as the endpoint spells it.
-    static func write(_ conversation: Conversation, model: String) throws(TranslationError) -> WrittenRequest {
+    static func write(_ conversation: Conversation, model: String, words: EndpointWords) throws(TranslationError) -> WrittenRequest {
         var body: JSONValue = ["model": .string(model)]
         var dropped: [String] = []
+        var said = SaidFields()
+        var unsaid: Set<OptionalField> = []
         if let prompt = conversation.prompt {
             body["prompt"] = .string(prompt.text)
             body["suffix"] = prompt.suffix.map(JSONValue.string)
@@ -18,6 +20,9 @@ enum OllamaWriter {
         } else {
             body["messages"] = .array(try messages(conversation.turns))
             dropped = writeTools(conversation, into: &body)
+            // It has no words for these.
+            if body["tools"] != nil, conversation.allowsParallelCalls == false { unsaid.insert(.parallelCalls) }
+            if conversation.tools.contains(where: { $0.strict == true }) { unsaid.insert(.strict) }
         }
         body["stream"] = .bool(conversation.wants.stream)
         body["options"] = OllamaOptions.write(conversation.sampling)
@@ -26,17 +31,28 @@ enum OllamaWriter {
         case .json?: body["format"] = "json"
         case .schema(_, let schema, _)?: body["format"] = schema
         }
-        if let isWanted = conversation.thinking.isWanted { body["think"] = .bool(isWanted) }
-        if let effort = conversation.thinking.effort, conversation.thinking.isWanted != false {
-            // What it does not know, it refuses.
-            let known: JSONValue? = ["low", "medium", "high"].contains(effort) ? .string(effort) : effort == "none" ? false : nil
-            body["think"] = known ?? body["think"]
+        if let think = think(conversation.thinking) {
+            if think == false {
+                body["think"] = think
+            } else if !words.refused.contains(.think) {
+                body["think"] = think
+                said.optional.insert(.think)
+            } else {
+                unsaid.insert(.think)
+            }
         }
         if let top = conversation.wants.logprobs {
             body["logprobs"] = true
             if top > 0 { body["top_logprobs"] = .integer(top) }
         }
-        return WrittenRequest(path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, dropped: dropped)
+        return WrittenRequest(path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped, unsaid: unsaid)
+    }
+
+    private static func think(_ wish: Conversation.ThinkingWish) -> JSONValue? {
+        let isWanted = wish.isWanted.map(JSONValue.bool)
+        guard let effort = wish.effort, wish.isWanted != false else { return isWanted }
+        // What it does not know, it refuses.
+        return ["low", "medium", "high"].contains(effort) ? .string(effort) : effort == "none" ? false : isWanted
     }
 
     /// There is no word for a choice: the model chooses among what it is offered. Ollama's own `/v1` routes ignore it, too.
