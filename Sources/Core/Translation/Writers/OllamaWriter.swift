@@ -45,7 +45,8 @@ enum OllamaWriter {
             body["logprobs"] = true
             if top > 0 { body["top_logprobs"] = .integer(top) }
         }
-        return WrittenRequest(path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped, unsaid: unsaid)
+        return WrittenRequest(
+            path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped, unsaid: unsaid)
     }
 
     private static func think(_ wish: Conversation.ThinkingWish) -> JSONValue? {
