@@ -165,7 +165,7 @@ final class TranslatedAnswer {
     /// The endpoint's answer has ended by its framing.
     func finish(_ time: AnswerTime) -> Ending {
         if case .refusal(let status) = arrival {
-            return .error(status: status, message: AnswerError.message(ofBody: gathered) ?? "the endpoint answered with status \(status)")
+            return .error(status: status, message: RefusalMessage.text(status: status, gathered))
         }
         if isTooLarge { return .error(status: 502, message: "the endpoint's answer is larger than \(Self.bodyLimit) bytes") }
         if let body { return finish(body, time) }
