@@ -97,7 +97,9 @@ struct MoeRun: Sendable {
             end.reason = answer.status == 200 ? "no answer in its body" : "\(answer.status)"
             let status = answer.status == 200 ? 502 : answer.status
             let message = answer.status == 200 ? AnswerError.message(ofBody: answer.body) : RefusalMessage.text(status: status, answer.body)
-            throw RouterError.endpointRefused(status: status, message: message ?? "endpoint \(endpoint.name) gave no answer")
+            let said = message ?? "endpoint \(endpoint.name) gave no answer"
+            let told = endpoint.key?.masked(in: said) ?? said
+            throw RouterError.endpointRefused(status: status, message: told)
         }
         end.outcome = .completed
         end.teaches = true

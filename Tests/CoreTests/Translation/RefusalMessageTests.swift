@@ -20,4 +20,22 @@ import Testing
     func aValidatorsPlacesAreTold(_ body: String, _ wanted: String) {
         #expect(RefusalMessage.text(status: 422, Array(body.utf8)) == wanted)
     }
+
+    /// Services repeat the key that they do not take.
+    @Test func anEndpointsKeyIsNotTold() throws {
+        let error = #"{"error":{"message":"Incorrect API key provided: SECRETKEY. Get a SECRETKEYS","code":401}}"#
+        for client in AnswerTrial.Client.allCases {
+            for stream in [true, false] {
+                let answer = try AnswerTrial(client: client, stream: stream).answer(status: 401, key: Secret("SECRETKEY"))
+                _ = Array(error.utf8).withUnsafeBytes { answer.feed($0) { _ in AnswerTrial.time } }
+                #expect(answer.finish(AnswerTrial.time) == .error(status: 401, message: "Incorrect API key provided: ***. Get a ***S"))
+            }
+            let answer = try AnswerTrial(client: client, stream: true).answer(framing: .serverSentEvents, key: Secret("SECRETKEY"))
+            let text = #"data: {"choices":[{"delta":{"content":"a"}}]}"# + "\n\ndata: \(error)\n\n"
+            var out = Array(text.utf8).withUnsafeBytes { answer.feed($0) { _ in AnswerTrial.time } }
+            if case .stream(let rest, _) = answer.finish(AnswerTrial.time) { out += rest }
+            let told = String(decoding: out, as: UTF8.self)
+            #expect(told.contains("provided: ***") && !told.contains("SECRETKEY"), "\(client): \(told)")
+        }
+    }
 }
