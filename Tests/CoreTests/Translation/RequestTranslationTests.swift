@@ -322,6 +322,19 @@ import Testing
                 #"/v1/chat/completions {"model":"m","messages":[],"stream":false,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}]}"#,
             operation: .messages),
         Row(
+            name: "arguments that are no object become one for Ollama",
+            body:
+                #"{"input":[{"type":"function_call","call_id":"a","name":"f","arguments":""},{"type":"function_call","call_id":"b","name":"f","arguments":"{\"x\":"},{"type":"function_call","call_id":"c","name":"f","arguments":"[1]"}]}"#,
+            wanted:
+                #"/api/chat {"model":"m","messages":[{"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"name":"f","arguments":{}}},{"id":"b","function":{"name":"f","arguments":{"input":"{\"x\":"}}},{"id":"c","function":{"name":"f","arguments":{"input":"[1]"}}}]}],"stream":false}"#,
+            operation: .responses, kind: .ollama),
+        Row(
+            name: "no arguments are an empty object",
+            body: #"{"input":[{"type":"function_call","call_id":"a","name":"f","arguments":" "}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]}],"stream":false}"#,
+            operation: .responses),
+        Row(
             name: "Ollama has no words for these",
             body: #"{"input":"x","parallel_tool_calls":false,"tools":[{"type":"function","name":"f","strict":true}]}"#,
             wanted:
