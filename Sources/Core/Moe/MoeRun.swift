@@ -96,8 +96,10 @@ struct MoeRun: Sendable {
             end.outcome = (400..<500).contains(answer.status) ? .refused : .failed
             end.reason = answer.status == 200 ? "no answer in its body" : "\(answer.status)"
             let status = answer.status == 200 ? 502 : answer.status
-            throw RouterError.endpointRefused(
-                status: status, message: AnswerError.message(ofBody: answer.body) ?? "endpoint \(endpoint.name) gave no answer")
+            let message = answer.status == 200 ? AnswerError.message(ofBody: answer.body) : RefusalMessage.text(status: status, answer.body)
+            let said = message ?? "endpoint \(endpoint.name) gave no answer"
+            let told = endpoint.key?.masked(in: said) ?? said
+            throw RouterError.endpointRefused(status: status, message: told)
         }
         end.outcome = .completed
         end.teaches = true

@@ -124,7 +124,8 @@ extension Exchange {
         case .request(let request):
             attempt.rewritten = (request.path, ByteBuffer(bytes: request.body.bytes))
             (attempt.words, attempt.said, attempt.leftOut) = (words, request.said, request.dropped)
-            attempt.path = .translated(TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes))
+            attempt.path = .translated(
+                TranslatedAnswer(request.answer, lineLimit: worker.settings.limits.maxLineBytes, key: attempt.endpoint.key))
             return true
         }
     }

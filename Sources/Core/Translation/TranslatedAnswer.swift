@@ -43,11 +43,14 @@ final class TranslatedAnswer {
     private var gathered: [UInt8] = []
     private var isTooLarge = false
     private let lineLimit: Int
+    /// The endpoint's own key: errors that repeat it must not tell it to clients.
+    private let key: Secret?
     /// The client has the head of a stream.
     private(set) var hasBegun = false
 
-    init(_ translation: AnswerTranslation, lineLimit: Int) {
+    init(_ translation: AnswerTranslation, lineLimit: Int, key: Secret? = nil) {
         self.lineLimit = lineLimit
+        self.key = key
         switch translation {
         case .conversation(let conversation): (self.conversation, body) = (conversation, nil)
         case .body(let body): (conversation, self.body) = (nil, body)
@@ -134,7 +137,7 @@ final class TranslatedAnswer {
                 conversation?.fail(
                     AnswerError(message: "the endpoint's answer is larger than \(Self.streamLimit) bytes", status: 502), time(false))
             }
-            return conversation?.takeOutput() ?? []
+            return output()
         }
         if conversation?.gatheredSize ?? 0 > Self.bodyLimit { isTooLarge = true }
         return []
@@ -167,13 +170,25 @@ final class TranslatedAnswer {
     /// The stream cannot go on: its end for the client, once.
     func fail(_ message: String, status: Int) -> [UInt8] {
         conversation?.fail(AnswerError(message: message, status: status), .unknown)
-        return conversation?.takeOutput() ?? []
+        return output()
+    }
+
+    private func output() -> [UInt8] {
+        let bytes = conversation?.takeOutput() ?? []
+        guard let key, conversation?.failure != nil else { return bytes }
+        return key.masked(in: bytes)
     }
 
     /// The endpoint's answer has ended by its framing.
     func finish(_ time: AnswerTime) -> Ending {
+        let ending = ending(time)
+        guard let key, case .error(let status, let message) = ending else { return ending }
+        return .error(status: status, message: key.masked(in: message))
+    }
+
+    private func ending(_ time: AnswerTime) -> Ending {
         if case .refusal(let status) = arrival {
-            return .error(status: status, message: AnswerError.message(ofBody: gathered) ?? "the endpoint answered with status \(status)")
+            return .error(status: status, message: RefusalMessage.text(status: status, gathered))
         }
         if isTooLarge { return .error(status: 502, message: "the endpoint's answer is larger than \(Self.bodyLimit) bytes") }
         if let body { return finish(body, time) }
@@ -192,7 +207,7 @@ final class TranslatedAnswer {
             conversation?.end(time)
         }
         let failure = conversation?.failure
-        if hasBegun { return .stream(conversation?.takeOutput() ?? [], isWhole: failure == nil) }
+        if hasBegun { return .stream(output(), isWhole: failure == nil) }
         if let failure { return .error(status: failure.status, message: failure.message) }
         guard let framing = streamFraming else {
             conversation?.writeWhole(time)

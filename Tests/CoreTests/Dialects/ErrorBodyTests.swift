@@ -29,7 +29,8 @@ import Testing
         #expect(error.status == .notFound && error.retryAfter == nil)
         #expect(
             ErrorBody.body(error, .anthropic)
-                == #"{"type":"error","error":{"type":"not_found_error","message":"model 'm' is on a, which does not speak /v1/messages/count_tokens"}}"#)
+                == #"{"type":"error","error":{"type":"not_found_error","message":"model 'm' is on a, which does not speak /v1/messages/count_tokens"}}"#
+        )
     }
 
     @Test func onlyTheFirstNamesAreListed() {

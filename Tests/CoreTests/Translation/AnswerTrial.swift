@@ -47,11 +47,11 @@ struct AnswerTrial {
     /// Members of the request.
     var more = ""
 
-    func answer(status: Int = 200, framing: StreamFraming? = nil) throws -> TranslatedAnswer {
+    func answer(status: Int = 200, framing: StreamFraming? = nil, key: Secret? = nil) throws -> TranslatedAnswer {
         let translation = RequestTranslation(model: "m", words: EndpointWords(kind), id: "1", unixSeconds: 5)
         let body = try JSONValue(unchecked: client.request(stream: stream, more: more))
         guard case .request(let request) = try translation.make(client.operation, body) else { throw TranslationError.malformed("", "no request") }
-        let answer = TranslatedAnswer(request.answer, lineLimit: 10_000)
+        let answer = TranslatedAnswer(request.answer, lineLimit: 10_000, key: key)
         answer.begin(status: status, framing: framing)
         return answer
     }

@@ -322,6 +322,26 @@ import Testing
                 #"/v1/chat/completions {"model":"m","messages":[],"stream":false,"tools":[{"type":"function","function":{"name":"f","parameters":{"type":"object"},"strict":true}}]}"#,
             operation: .messages),
         Row(
+            name: "arguments that are no object become one for Ollama",
+            body:
+                #"{"input":[{"type":"function_call","call_id":"a","name":"f","arguments":""},{"type":"function_call","call_id":"b","name":"f","arguments":"{\"x\":"},{"type":"function_call","call_id":"c","name":"f","arguments":"[1]"}]}"#,
+            wanted:
+                #"/api/chat {"model":"m","messages":[{"role":"assistant","content":"","tool_calls":[{"id":"a","function":{"name":"f","arguments":{}}},{"id":"b","function":{"name":"f","arguments":{"input":"{\"x\":"}}},{"id":"c","function":{"name":"f","arguments":{"input":"[1]"}}}]}],"stream":false}"#,
+            operation: .responses, kind: .ollama),
+        Row(
+            name: "no arguments are an empty object",
+            body: #"{"input":[{"type":"function_call","call_id":"a","name":"f","arguments":" "}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]}],"stream":false}"#,
+            operation: .responses),
+        Row(
+            name: "a result follows its call, whatever was said between",
+            body:
+                #"{"input":[{"type":"function_call","call_id":"a","name":"f","arguments":"{}"},{"role":"user","content":"wait"},{"type":"function_call","call_id":"b","name":"g","arguments":"{}"},{"type":"function_call_output","call_id":"a","output":"1"},{"type":"function_call_output","call_id":"b","output":"2"},{"type":"function_call_output","call_id":"gone","output":"3"}]}"#,
+            wanted:
+                #"/v1/chat/completions {"model":"m","messages":[{"role":"assistant","content":null,"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"a","content":"1"},{"role":"user","content":"wait"},{"role":"assistant","content":null,"tool_calls":[{"id":"b","type":"function","function":{"name":"g","arguments":"{}"}}]},{"role":"tool","tool_call_id":"b","content":"2"},{"role":"tool","tool_call_id":"gone","content":"3"}],"stream":false}"#,
+            operation: .responses),
+        Row(
             name: "Ollama has no words for these",
             body: #"{"input":"x","parallel_tool_calls":false,"tools":[{"type":"function","name":"f","strict":true}]}"#,
             wanted:

@@ -27,6 +27,14 @@ import Testing
             WordSettings(refused: [.streamOptions, .cacheKey])
         ),
         (400, #"{"error":{"message":"Unknown parameter: 'user'.","param":"user"}}"#, WordSettings(refused: [.user])),
+        (400, #"{"error":{"message":"Unrecognized request argument supplied: user"}}"#, WordSettings(refused: [.user])),
+        (400, #"{"error":{"message":"Unrecognized request arguments supplied: strict, user"}}"#, WordSettings(refused: [.user, .strict])),
+        (400, #"{"error":{"message":"Unsupported parameter: user."}}"#, WordSettings(refused: [.user])),
+        (400, #"{"error":{"message":"user: Extra inputs are not permitted"}}"#, WordSettings(refused: [.user])),
+        (400, #"{"error":{"message":"tools.0.function.strict: Extra inputs are not permitted"}}"#, WordSettings(refused: [.strict])),
+        (
+            400, #"{"error":{"message":"1 validation error for Request\nuser\n  Extra inputs are not permitted"}}"#, WordSettings(refused: [.user])
+        ),
         (400, #"{"error":{"message":"Unrecognized request argument supplied: reasoning_effort"}}"#, WordSettings(refused: [.reasoningEffort])),
         (
             400,
@@ -58,7 +66,9 @@ import Testing
     }
 
     @Test(arguments: [
-        (400, #"{"error":{"message":"the user message is too long"}}"#), (400, #"{"error":{"message":"bad image"}}"#), (400, ""),
+        (400, #"{"error":{"message":"the user message is too long"}}"#), (400, #"{"error":{"message":"user: the quota is used up"}}"#),
+        (400, #"{"error":{"message":"Invalid parameter: messages must begin with a user turn"}}"#), (400, #"{"error":{"message":"bad image"}}"#),
+        (400, ""),
         (404, #"{"error":{"message":"stream_options"}}"#), (500, #"{"error":{"message":"stream_options"}}"#),
         (422, #"{"detail":[{"loc":["body","messages"],"msg":"field required","input":{"stream_options":{}}}]}"#),
     ])

@@ -20,6 +20,28 @@ extension Conversation {
         }
     }
 
+    /// Puts the results of tools behind their calls: services refuse what stands between, such as what a user said meanwhile.
+    mutating func placeResults() {
+        var callers: [String: Int] = [:]
+        var results: [Int: [ToolResult]] = [:]
+        var others = turns
+        for index in turns.indices {
+            for call in turns[index].calls where !call.id.isEmpty { callers[call.id] = index }
+            guard turns[index].role == .tool else { continue }
+            others[index].parts.removeAll { part in
+                guard case .result(let result) = part, let caller = callers[result.callID] else { return false }
+                results[caller, default: []].append(result)
+                return true
+            }
+        }
+        guard !results.isEmpty else { return }
+        turns = []
+        for (index, turn) in others.enumerated() where turn.role != .tool || !turn.parts.isEmpty {
+            turns.append(turn)
+            for result in results[index] ?? [] { append(result) }
+        }
+    }
+
     /// Gives tool results that name no call the ids of the calls before them: by the function's name, else in order.
     mutating func connectResults() {
         var open: [ToolCall] = []

@@ -43,9 +43,10 @@ enum RequestReading {
         .schema(name: value?["name"]?.string, value?["schema"].given ?? [:], strict: value?["strict"].given?.bool)
     }
 
-    /// Arguments as the text that they are on the wire of most dialects.
+    /// Arguments as the text that they are on the wire of most dialects. Those of a call without any may be an empty text.
     static func arguments(_ value: JSONValue?) -> String {
         guard let value = value.given else { return "{}" }
-        return value.string ?? value.text
+        let text = value.string ?? value.text
+        return text.allSatisfy(\.isWhitespace) ? "{}" : text
     }
 }

@@ -17,6 +17,7 @@ enum ResponsesReader {
             var reading = ResponsesItems(conversation: request.conversation, tools: tools)
             for (index, item) in items.enumerated() { try reading.read(item, field: "input[\(index)]") }
             (request.conversation, tools) = (reading.conversation, reading.tools)
+            request.conversation.placeResults()
             request.dropped += reading.dropped
         default: throw .malformed("input", "input must be a string or an array of items")
         }

@@ -93,10 +93,38 @@ private struct Complaint {
         text = texts.joined(separator: "\n").lowercased()
     }
 
-    /// - Parameter isCommon: the name is a word of everyday language: it must stand in quotes, or be the place itself.
+    /// - Parameter isCommon: the name is a word of everyday language: it must stand in quotes, be the place itself, or be
+    ///   listed as a field.
     func names(_ field: String, isCommon: Bool = false) -> Bool {
         if places.contains(where: { $0 == field || $0.hasSuffix("." + field) }) { return true }
-        if isCommon { return ["'", "\"", "`"].contains { text.contains($0 + field + $0) } }
+        if isCommon { return ["'", "\"", "`"].contains { text.contains($0 + field + $0) } || lists(field) }
         return text.contains(field)
     }
+
+    /// After such a word come the names of fields.
+    private static let labels: Set<Substring> = [
+        "supplied:", "parameter:", "parameters:", "argument:", "arguments:", "field:", "fields:", "input:", "inputs:", "key:", "keys:",
+        "property:", "properties:", "permitted:",
+    ]
+
+    /// What is said of a field that is not wanted.
+    private static let refusals = ["not permitted", "not allowed", "not supported", "unsupported", "unknown", "unrecognized", "unexpected"]
+
+    /// `Unrecognized request arguments supplied: user, strict`, `user: Extra inputs are not permitted`, and the name on a line of its own.
+    private func lists(_ field: String) -> Bool {
+        text.split { $0 == "\n" || $0 == ";" }.contains { line in
+            let words = line.split(separator: " ")
+            guard let first = words.first else { return false }
+            if words.count == 1 { return Self.ends(first, with: field) }
+            if first.last == ":", Self.ends(first.dropLast(), with: field), Self.refusals.contains(where: line.contains) { return true }
+            guard let label = words.firstIndex(where: Self.labels.contains) else { return false }
+            for word in words[(label + 1)...] {
+                if Self.ends(word.last == "," || word.last == "." ? word.dropLast() : word, with: field) { return true }
+                if word.last != "," { break }
+            }
+            return false
+        }
+    }
+
+    private static func ends(_ path: Substring, with field: String) -> Bool { path == field || path.hasSuffix("." + field) }
 }

@@ -45,7 +45,8 @@ enum OllamaWriter {
             body["logprobs"] = true
             if top > 0 { body["top_logprobs"] = .integer(top) }
         }
-        return WrittenRequest(path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped, unsaid: unsaid)
+        return WrittenRequest(
+            path: conversation.prompt == nil ? "/api/chat" : "/api/generate", body: body, said: said, dropped: dropped, unsaid: unsaid)
     }
 
     private static func think(_ wish: Conversation.ThinkingWish) -> JSONValue? {
@@ -130,10 +131,11 @@ enum OllamaWriter {
     }
 
     private static func written(_ call: ToolCall) -> JSONValue {
+        // A map is all that it decodes: what a model has written instead, or what was cut, is an argument of its own.
         let arguments = (try? JSONValue(parsing: call.arguments.utf8)).flatMap { $0.object == nil ? nil : $0 }
         return [
             "id": call.id.isEmpty ? nil : .string(call.id),
-            "function": ["name": .string(call.name), "arguments": arguments ?? .string(call.arguments)],
+            "function": ["name": .string(call.name), "arguments": arguments ?? [ToolForms.textArgument: .string(call.arguments)]],
         ]
     }
 }
