@@ -16,7 +16,9 @@ enum CallArguments {
         // What some servers write where there are none.
         case .null: return [:]
         // Some encode them twice.
-        case .string(let inner): return whole(inner).flatMap { $0.object == nil ? nil : $0 }
+        case .string(let inner):
+            guard let object = whole(inner), object.object != nil else { return nil }
+            return object
         default: return nil
         }
     }

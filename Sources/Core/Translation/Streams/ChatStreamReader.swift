@@ -150,10 +150,10 @@ struct ChatStreamReader: AnswerEventReader {
     /// An error that only the choice tells of.
     private mutating func fails(_ choice: JSONValue, into sink: inout some AnswerSink) -> Bool {
         let reason = choice["finish_reason"].given?.string ?? ""
-        let error = choice["error"].given.flatMap { $0 == [:] || $0 == false ? nil : $0 }
+        let told = choice["error"].given
+        let error = told == [:] || told == false ? Optional.none : told
         guard error != nil || ChatAnswerWords.isError(reason) else { return false }
-        let told = error.flatMap { AnswerError(["error": $0]) }
-        fail(told ?? AnswerError(message: "the endpoint failed in the middle of its answer (finish_reason \(reason))", status: 502), into: &sink)
+        fail(error.flatMap { AnswerError(["error": $0]) } ?? AnswerError(message: "the endpoint failed in the middle of its answer (finish_reason \(reason))", status: 502), into: &sink)
         return true
     }
 
