@@ -36,6 +36,8 @@ enum OllamaOptions {
         for parameter in parameters { options[parameter.rawValue] = sampling.values[parameter] }
         if let stop = sampling.stop { options["stop"] = stop.string == nil ? stop : [stop] }
         options["num_predict"] = sampling.maxTokens
-        return options == [:] ? nil : options
+        // Not as one expression: its nil would be a null of JSON.
+        if options == [:] { return nil }
+        return options
     }
 }
