@@ -168,7 +168,7 @@ import Testing
 
     @Test(arguments: [
         (#"{"error":{"message":"too long","code":400}}"#, 400, "too long"), (#"{"error":"nope"}"#, 404, "nope"), (#"{"detail":"d"}"#, 422, "d"),
-        (#"{"detail":[{"loc":["body","x"],"msg":"not permitted"}]}"#, 422, "not permitted"), ("plain", 500, "plain"),
+        (#"{"detail":[{"loc":["body","x"],"msg":"not permitted"}]}"#, 422, "x: not permitted"), ("plain", 500, "plain"),
         ("<html>", 502, "the endpoint answered with status 502"), ("", 503, "the endpoint answered with status 503"),
     ])
     func refusalsKeepTheirStatusAndWords(_ body: String, _ status: Int, _ message: String) throws {
