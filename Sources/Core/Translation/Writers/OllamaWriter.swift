@@ -132,10 +132,11 @@ enum OllamaWriter {
 
     private static func written(_ call: ToolCall) -> JSONValue {
         // A map is all that it decodes: what a model has written instead, or what was cut, is an argument of its own.
-        let arguments = (try? JSONValue(parsing: call.arguments.utf8)).flatMap { $0.object == nil ? nil : $0 }
+        var arguments: JSONValue = [ToolForms.textArgument: .string(call.arguments)]
+        if let read = try? JSONValue(parsing: call.arguments.utf8), read.object != nil { arguments = read }
         return [
             "id": call.id.isEmpty ? nil : .string(call.id),
-            "function": ["name": .string(call.name), "arguments": arguments ?? [ToolForms.textArgument: .string(call.arguments)]],
+            "function": ["name": .string(call.name), "arguments": arguments],
         ]
     }
 }
