@@ -70,7 +70,7 @@ import Testing
             let responses = try RawClient.post(port: daemon.port, "/v1/responses", #"{"model":"m","input":"x","reasoning":{"effort":"low"}}"#)
             #expect(responses.status == 200 && responses.head["x-routerd-note"] == "left out: reasoning.effort", "\(responses.head)")
             #expect(posted(endpoint, "/api/chat").count == 4, "only the first was sent twice")
-            try #expect(daemon.endpoint("ollama").words?.contains("for m: refuses: [think]") == true)
+            try #expect(daemon.endpoint("ollama").words?.contains("refuses: [think]") == true)
             // What a client says itself goes on as it is.
             let own = #"{"model":"m","think":true,"stream":false,"messages":[{"role":"user","content":"x"}]}"#
             let native = try RawClient.post(port: daemon.port, "/api/chat", own)

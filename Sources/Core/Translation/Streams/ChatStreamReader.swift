@@ -153,7 +153,8 @@ struct ChatStreamReader: AnswerEventReader {
         let told = choice["error"].given
         let error = told == [:] || told == false ? Optional.none : told
         guard error != nil || ChatAnswerWords.isError(reason) else { return false }
-        fail(error.flatMap { AnswerError(["error": $0]) } ?? AnswerError(message: "the endpoint failed in the middle of its answer (finish_reason \(reason))", status: 502), into: &sink)
+        let words = "the endpoint failed in the middle of its answer (finish_reason \(reason))"
+        fail(error.flatMap { AnswerError(["error": $0]) } ?? AnswerError(message: words, status: 502), into: &sink)
         return true
     }
 
