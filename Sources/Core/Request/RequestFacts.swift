@@ -25,6 +25,8 @@ struct RequestFacts: Equatable {
     var isForm = false
     /// Of a request on one of Ollama's own routes; nil where it sets none.
     var runnerOptions: RunnerOptions?
+    /// It has nothing to say, and wants its model to leave memory.
+    var isUnload = false
     /// Where another `num_ctx` would stand; nil where the body has no `options`, or the route knows no such thing.
     var contextPlace: ContextPlace?
 
@@ -34,7 +36,7 @@ struct RequestFacts: Equatable {
         guard let body, body.readableBytes > 0 else { throw .missingBody }
         let result = body.withUnsafeReadableBytes { bytes -> Result<RequestFacts, RouterError> in
             do throws(RouterError) {
-                return .success(try read(bytes, takesOptions: operation?.takesRunnerOptions ?? false))
+                return .success(try read(bytes, for: operation))
             } catch {
                 return .failure(error)
             }
@@ -42,8 +44,10 @@ struct RequestFacts: Equatable {
         return try result.get()
     }
 
-    private static func read(_ bytes: UnsafeRawBufferPointer, takesOptions: Bool) throws(RouterError) -> RequestFacts {
+    private static func read(_ bytes: UnsafeRawBufferPointer, for operation: Operation?) throws(RouterError) -> RequestFacts {
         let cursor = JSONCursor(bytes)
+        let takesOptions = operation?.takesRunnerOptions ?? false
+        var unload = operation.flatMap(UnloadReading.init)
         var model: JSONCursor.Value?
         var name: JSONCursor.Value?
         var stream: Bool?
@@ -65,6 +69,7 @@ struct RequestFacts: Equatable {
                     contextPlace = ContextPlace(options: member.value.range, value: all.read(cursor, member.value))
                     options = all
                 }
+                unload?.read(cursor, member)
                 guard member.value.kind != .null else { continue }
                 if cursor.keyMatches(member, "model") {
                     model = member.value
@@ -87,6 +92,7 @@ struct RequestFacts: Equatable {
                     model: text, modelRange: value.range, stream: stream, usageEdit: usage, hasRouterMember: hasRouterMember)
                 if let options, options != .unset { facts.runnerOptions = options }
                 facts.contextPlace = contextPlace
+                facts.isUnload = unload?.isUnload ?? false
                 return facts
             }
         }
