@@ -86,11 +86,15 @@ public struct RunnerOptions: Hashable, Sendable {
         }
     }
 
+    /// Ollama's own `num_batch` (`DefaultOptions` in its `api/types.go`) for as long as it was a constant. Where the server chooses it, nobody
+    /// tells what it chose, nor from which version on: then this is taken to be the same as nothing, too.
+    private static let usualBatch: Int32 = 512
+
     /// A value that is the server's own wherever no model's file says otherwise is as good as none.
     private mutating func set(_ name: Name, _ value: Int32) {
         switch name {
         case .contextLength: contextLength = value
-        case .batchSize: batchSize = value
+        case .batchSize: batchSize = value == Self.usualBatch ? nil : value
         // Below zero the server decides.
         case .gpuLayers: gpuLayers = value < 0 ? nil : value
         case .mainGPU: mainGPU = value == 0 ? nil : value
@@ -210,7 +214,8 @@ public struct LoadedConfiguration: Equatable, Sendable {
     /// - `num_ctx`: at least 4, and at most what the model was trained with, on both sides. Where neither request says one, nor the model's
     ///   file, nor the environment, both are automatic and the same, whatever the server chose. Where one of them does, its value is compared
     ///   with what the server chose for the other.
-    /// - `num_batch`: both automatic is the same. A value that is said is compared with what the server chose, which nobody tells.
+    /// - `num_batch`: both automatic is the same. A value that is said is compared with what the server chose, which nobody tells; 512, which
+    ///   was every server's own before, is taken to be that.
     /// - `use_mmap`: where the server chose for the loaded one, a request that does not say is content. Where the loaded one was told, it is not.
     /// - `num_gpu`: below zero, as it is where nothing is said, any is right. A number that is said has to be the one that was said.
     /// - `main_gpu`, `num_thread` and `draft_num_predict` are compared as they are. Zero is the default of the first two.
