@@ -124,6 +124,8 @@ import Testing
                 "/v1/chat/completions", #"{"model":"m","messages":[],"options":{"num_ctx":1}}"#,
                 #"{"model":"m","messages":[],"options":{"num_ctx":1}}"#
             ),
+            // Its server refuses it, and the client shall hear of that.
+            ("/api/generate", #"{"model":"m","options":{"num_ctx":"8192"}}"#, #"{"model":"m","options":{"num_ctx":"8192"}}"#),
         ]
         let endpoint = try FakeEndpoint("gpu", available: ["m"])
         try RunningDaemon.run([endpoint], preamble: RunningDaemon.preamble + more) { daemon in

@@ -160,7 +160,7 @@ extension Exchange {
         let limit = worker.settings.limits.requestTimeout
         if limit > .zero { ask.deadline = started + limit }
         ask.options = facts?.runnerOptions
-        ask.takesContext = operation.takesRunnerOptions && existingSideWork?.mixture == nil
+        ask.takesContext = operation.takesRunnerOptions && existingSideWork?.mixture == nil && facts?.contextPlace?.isRefused != true
         // A request that loads nothing has nothing to do with a slot, nor with the books.
         ask.isUnload = facts?.isUnload ?? false
         // Whoever comes back to the line has waited already.

@@ -66,7 +66,7 @@ struct RequestFacts: Equatable {
                 if takesOptions, cursor.keyMatches(member, "options") {
                     // Of several Go takes each into the same map, and `null` empties it.
                     var all = member.value.kind == .null ? .unset : options ?? .unset
-                    contextPlace = ContextPlace(options: member.value.range, value: all.read(cursor, member.value))
+                    contextPlace = ContextPlace(options: member.value, value: all.read(cursor, member.value), before: contextPlace)
                     options = all
                 }
                 unload?.read(cursor, member)
@@ -127,27 +127,36 @@ struct RequestFacts: Equatable {
 struct ContextPlace: Equatable {
     /// The last `options` of the body.
     private var options: Range<Int>
-    /// The value of the `num_ctx` in it that is in force; nil where it has none.
-    private var value: Range<Int>?
+    /// The value of the `num_ctx` in it that is in force.
+    private var value: RunnerOptions.ContextValue
 
-    fileprivate init(options: Range<Int>, value: Range<Int>?) {
-        self.options = options
-        self.value = value
+    /// The server is going to refuse the request for what it says: nothing is put in its place.
+    var isRefused: Bool { value == .refused }
+
+    /// - Parameter before: of the `options` before these, which are in force where these say nothing. What was refused stays refused.
+    fileprivate init(options: JSONCursor.Value, value: RunnerOptions.ContextValue, before: ContextPlace?) {
+        self.options = options.range
+        let staysRefused = before?.isRefused ?? false && value == .absent && options.kind == .object
+        self.value = staysRefused ? .refused : value
     }
 
     /// What makes the request ask for this context, and for all else as before.
     ///
     /// - Parameters:
     ///   - place: as the facts of the request have it; nil for a body without `options`.
-    /// - Returns: nil for a body that is no object.
+    /// - Returns: nil for a body that is no object, and for one that is refused as it is.
     static func edit(_ place: ContextPlace?, _ body: ByteBuffer, context: Int32) -> BodyEdit? {
         body.withUnsafeReadableBytes { bytes in
-            if let value = place?.value { return BodyEdit(range: value, text: "\(context)") }
+            switch place?.value {
+            case .at(let value)?: return BodyEdit(range: value, text: "\(context)")
+            case .refused?: return nil
+            case .absent?, nil: break
+            }
             guard let place else {
                 guard let brace = bytes.firstIndex(of: UInt8(ascii: "{")) else { return nil }
                 return BodyEdit(range: brace + 1..<brace + 1, text: #""options":{"num_ctx":\#(context)},"#)
             }
-            // `options` may be null, or a value that its server refuses.
+            // `options` may be null.
             guard var members = try? JSONCursor(bytes, at: place.options.lowerBound).members() else {
                 return BodyEdit(range: place.options, text: #"{"num_ctx":\#(context)}"#)
             }

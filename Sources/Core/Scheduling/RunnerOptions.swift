@@ -34,21 +34,34 @@ public struct RunnerOptions: Hashable, Sendable {
     ///
     /// Ollama knows the names in this very spelling only, and refuses values of another kind: its answer is then the client's.
     ///
-    /// - Returns: where the value of `num_ctx` stands that is in force; nil where there is none.
-    mutating func read(_ cursor: JSONCursor, _ options: JSONCursor.Value) -> Range<Int>? {
-        guard options.kind == .object, var members = try? cursor.members(of: options) else { return nil }
-        var place: Range<Int>?
+    /// Of several members with one name the last counts, and `null` as the last one leaves the option unset: all of them are one map.
+    ///
+    /// - Returns: the value of `num_ctx` that is in force.
+    mutating func read(_ cursor: JSONCursor, _ options: JSONCursor.Value) -> ContextValue {
+        guard options.kind == .object, var members = try? cursor.members(of: options) else { return options.kind == .null ? .absent : .refused }
+        var context = ContextValue.absent
         while let member = try? members.next() {
             guard let name = Name(cursor, member) else { continue }
             let value = member.value
+            if name == .contextLength { context = value.kind == .number || value.kind == .null ? .at(value.range) : .refused }
             if let number = cursor.double(value), number.magnitude < Double(Int32.max) {
                 set(name, Int32(number))
-                if name == .contextLength { place = value.range }
             } else if let flag = cursor.bool(value) {
                 set(name, flag)
+            } else {
+                unset(name)
             }
         }
-        return place
+        return context
+    }
+
+    /// What the `options` of a request say of `num_ctx`.
+    enum ContextValue: Equatable {
+        case absent
+        /// Where its value stands, which may be `null`.
+        case at(Range<Int>)
+        /// A value of another kind than Ollama takes, for `num_ctx` or for all options.
+        case refused
     }
 
     /// The names that these options have in a request.
@@ -112,6 +125,21 @@ public struct RunnerOptions: Hashable, Sendable {
         case .savesGPUMemory: savesGPUMemory = value ? true : nil
         case .usesNUMA: usesNUMA = value ? true : nil
         case .contextLength, .batchSize, .gpuLayers, .mainGPU, .threads, .draftTokens: break
+        }
+    }
+
+    private mutating func unset(_ name: Name) {
+        switch name {
+        case .contextLength: contextLength = nil
+        case .batchSize: batchSize = nil
+        case .gpuLayers: gpuLayers = nil
+        case .mainGPU: mainGPU = nil
+        case .threads: threads = nil
+        case .draftTokens: draftTokens = nil
+        case .usesMemoryMap: usesMemoryMap = nil
+        case .locksMemory: locksMemory = nil
+        case .savesGPUMemory: savesGPUMemory = nil
+        case .usesNUMA: usesNUMA = nil
         }
     }
 
