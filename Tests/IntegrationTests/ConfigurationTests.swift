@@ -78,6 +78,21 @@ import Testing
         }
     }
 
+    /// It asks for no load, though its options are not those that the model is there with.
+    @Test(arguments: [("/api/generate", ""), ("/api/chat", #","messages":[]"#)])
+    func anUnloadGoesWhereTheModelIsAndCountsAsNoLoad(_ path: String, _ more: String) throws {
+        try Self.fleet(["one", "two"]) { daemon, endpoints in
+            try #expect(RawClient.post(port: daemon.port, "/api/chat", Self.body(8192, "hi")).status == 200)
+            let holder = Self.loads(endpoints[0]) == 1 ? "one" : "two"
+            let answer = try RawClient.post(port: daemon.port, path, #"{"model":"llama3.2:3b","keep_alive":0\#(more)}"#)
+            #expect(answer.status == 200 && answer.text.contains("unload") && answer.head["x-routerd-endpoint"] == holder, "\(answer.text)")
+            #expect(endpoints.map(Self.loads).reduce(0, +) == 1)
+            let control = try daemon.control()
+            #expect(try control.events().events.count { $0.message == "model load began" } == 1)
+            try eventually("it has left memory") { try control.endpoints(holder).endpoints.first?.loadedModels.isEmpty ?? false }
+        }
+    }
+
     /// What an operator is told is a guess until answers have come, and then with how many.
     @Test func whatIsMeasuredIsToldApartFromGuesses() throws {
         try Self.fleet(["one"]) { daemon, _ in
@@ -109,6 +124,8 @@ import Testing
                 "/v1/chat/completions", #"{"model":"m","messages":[],"options":{"num_ctx":1}}"#,
                 #"{"model":"m","messages":[],"options":{"num_ctx":1}}"#
             ),
+            // Its server refuses it, and the client shall hear of that.
+            ("/api/generate", #"{"model":"m","options":{"num_ctx":"8192"}}"#, #"{"model":"m","options":{"num_ctx":"8192"}}"#),
         ]
         let endpoint = try FakeEndpoint("gpu", available: ["m"])
         try RunningDaemon.run([endpoint], preamble: RunningDaemon.preamble + more) { daemon in

@@ -120,10 +120,8 @@ extension Exchange: UpstreamDelegate {
         noteToken(now)
         // A stream that has begun and says nothing yet is still waited for.
         if attempt.tap?.framing == nil { enter(.streaming, now: now) }
-        if let lease = attempt.lease, !lease.grant.wasLoaded {
-            // What is in memory there has changed.
-            worker.shared.fleet.pollSoon(lease.grant.endpoint)
-        }
+        // What is in memory there has changed.
+        if attempt.lease.map({ !$0.grant.wasLoaded }) ?? (facts?.isUnload ?? false) { worker.shared.fleet.pollSoon(attempt.endpoint.id) }
     }
 
     private func noteToken(_ time: NIODeadline? = nil) {

@@ -73,7 +73,7 @@ extension Exchange {
             }
             chosen = endpoint.id
         }
-        if asksCache(operation) { return }
+        if facts?.isUnload != true, asksCache(operation) { return }
         if isMixture(operation) { return mix(operation) }
         schedule()
     }
@@ -130,7 +130,7 @@ extension Exchange {
         life.queue()
         let now = NIODeadline.now()
         enter(.waiting, now: now)
-        guard operation.takesSlot else {
+        guard operation.takesSlot, !ask.isUnload else {
             switch worker.shared.scheduler.locate(ask) {
             case .success(let placement): return located(placement, now)
             case .failure(let error): return refused(error.refusal)
@@ -160,10 +160,12 @@ extension Exchange {
         let limit = worker.settings.limits.requestTimeout
         if limit > .zero { ask.deadline = started + limit }
         ask.options = facts?.runnerOptions
-        ask.takesContext = operation.takesRunnerOptions && existingSideWork?.mixture == nil
+        ask.takesContext = operation.takesRunnerOptions && existingSideWork?.mixture == nil && facts?.contextPlace?.isRefused != true
+        // A request that loads nothing has nothing to do with a slot, nor with the books.
+        ask.isUnload = facts?.isUnload ?? false
         // Whoever comes back to the line has waited already.
         if retries.best != nil { ask.since = started }
-        guard operation.takesSlot, worker.settings.usesAffinity, let body else { return ask }
+        guard operation.takesSlot, !ask.isUnload, worker.settings.usesAffinity, let body else { return ask }
         let seed = worker.shared.bootID
         // Read once: a request that is tried again has the same.
         let prompt = self.prompt ?? PromptReading(operation, body: body, model: model, seed: seed)

@@ -78,7 +78,7 @@ extension Exchange {
     }
 
     private var takesSlot: Bool {
-        if case .forward(let operation) = route.action { return operation.takesSlot }
+        if case .forward(let operation) = route.action { return operation.takesSlot && facts?.isUnload != true }
         return false
     }
 

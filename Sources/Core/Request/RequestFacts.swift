@@ -25,6 +25,8 @@ struct RequestFacts: Equatable {
     var isForm = false
     /// Of a request on one of Ollama's own routes; nil where it sets none.
     var runnerOptions: RunnerOptions?
+    /// It has nothing to say, and wants its model to leave memory.
+    var isUnload = false
     /// Where another `num_ctx` would stand; nil where the body has no `options`, or the route knows no such thing.
     var contextPlace: ContextPlace?
 
@@ -34,7 +36,7 @@ struct RequestFacts: Equatable {
         guard let body, body.readableBytes > 0 else { throw .missingBody }
         let result = body.withUnsafeReadableBytes { bytes -> Result<RequestFacts, RouterError> in
             do throws(RouterError) {
-                return .success(try read(bytes, takesOptions: operation?.takesRunnerOptions ?? false))
+                return .success(try read(bytes, for: operation))
             } catch {
                 return .failure(error)
             }
@@ -42,8 +44,10 @@ struct RequestFacts: Equatable {
         return try result.get()
     }
 
-    private static func read(_ bytes: UnsafeRawBufferPointer, takesOptions: Bool) throws(RouterError) -> RequestFacts {
+    private static func read(_ bytes: UnsafeRawBufferPointer, for operation: Operation?) throws(RouterError) -> RequestFacts {
         let cursor = JSONCursor(bytes)
+        let takesOptions = operation?.takesRunnerOptions ?? false
+        var unload = operation.flatMap(UnloadReading.init)
         var model: JSONCursor.Value?
         var name: JSONCursor.Value?
         var stream: Bool?
@@ -62,9 +66,10 @@ struct RequestFacts: Equatable {
                 if takesOptions, cursor.keyMatches(member, "options") {
                     // Of several Go takes each into the same map, and `null` empties it.
                     var all = member.value.kind == .null ? .unset : options ?? .unset
-                    contextPlace = ContextPlace(options: member.value.range, value: all.read(cursor, member.value))
+                    contextPlace = ContextPlace(options: member.value, value: all.read(cursor, member.value), before: contextPlace)
                     options = all
                 }
+                unload?.read(cursor, member)
                 guard member.value.kind != .null else { continue }
                 if cursor.keyMatches(member, "model") {
                     model = member.value
@@ -87,6 +92,7 @@ struct RequestFacts: Equatable {
                     model: text, modelRange: value.range, stream: stream, usageEdit: usage, hasRouterMember: hasRouterMember)
                 if let options, options != .unset { facts.runnerOptions = options }
                 facts.contextPlace = contextPlace
+                facts.isUnload = unload?.isUnload ?? false
                 return facts
             }
         }
@@ -121,27 +127,36 @@ struct RequestFacts: Equatable {
 struct ContextPlace: Equatable {
     /// The last `options` of the body.
     private var options: Range<Int>
-    /// The value of the `num_ctx` in it that is in force; nil where it has none.
-    private var value: Range<Int>?
+    /// The value of the `num_ctx` in it that is in force.
+    private var value: RunnerOptions.ContextValue
 
-    fileprivate init(options: Range<Int>, value: Range<Int>?) {
-        self.options = options
-        self.value = value
+    /// The server is going to refuse the request for what it says: nothing is put in its place.
+    var isRefused: Bool { value == .refused }
+
+    /// - Parameter before: of the `options` before these, which are in force where these say nothing. What was refused stays refused.
+    fileprivate init(options: JSONCursor.Value, value: RunnerOptions.ContextValue, before: ContextPlace?) {
+        self.options = options.range
+        let staysRefused = before?.isRefused ?? false && value == .absent && options.kind == .object
+        self.value = staysRefused ? .refused : value
     }
 
     /// What makes the request ask for this context, and for all else as before.
     ///
     /// - Parameters:
     ///   - place: as the facts of the request have it; nil for a body without `options`.
-    /// - Returns: nil for a body that is no object.
+    /// - Returns: nil for a body that is no object, and for one that is refused as it is.
     static func edit(_ place: ContextPlace?, _ body: ByteBuffer, context: Int32) -> BodyEdit? {
         body.withUnsafeReadableBytes { bytes in
-            if let value = place?.value { return BodyEdit(range: value, text: "\(context)") }
+            switch place?.value {
+            case .at(let value)?: return BodyEdit(range: value, text: "\(context)")
+            case .refused?: return nil
+            case .absent?, nil: break
+            }
             guard let place else {
                 guard let brace = bytes.firstIndex(of: UInt8(ascii: "{")) else { return nil }
                 return BodyEdit(range: brace + 1..<brace + 1, text: #""options":{"num_ctx":\#(context)},"#)
             }
-            // `options` may be null, or a value that its server refuses.
+            // `options` may be null.
             guard var members = try? JSONCursor(bytes, at: place.options.lowerBound).members() else {
                 return BodyEdit(range: place.options, text: #"{"num_ctx":\#(context)}"#)
             }

@@ -34,21 +34,34 @@ public struct RunnerOptions: Hashable, Sendable {
     ///
     /// Ollama knows the names in this very spelling only, and refuses values of another kind: its answer is then the client's.
     ///
-    /// - Returns: where the value of `num_ctx` stands that is in force; nil where there is none.
-    mutating func read(_ cursor: JSONCursor, _ options: JSONCursor.Value) -> Range<Int>? {
-        guard options.kind == .object, var members = try? cursor.members(of: options) else { return nil }
-        var place: Range<Int>?
+    /// Of several members with one name the last counts, and `null` as the last one leaves the option unset: all of them are one map.
+    ///
+    /// - Returns: the value of `num_ctx` that is in force.
+    mutating func read(_ cursor: JSONCursor, _ options: JSONCursor.Value) -> ContextValue {
+        guard options.kind == .object, var members = try? cursor.members(of: options) else { return options.kind == .null ? .absent : .refused }
+        var context = ContextValue.absent
         while let member = try? members.next() {
             guard let name = Name(cursor, member) else { continue }
             let value = member.value
+            if name == .contextLength { context = value.kind == .number || value.kind == .null ? .at(value.range) : .refused }
             if let number = cursor.double(value), number.magnitude < Double(Int32.max) {
                 set(name, Int32(number))
-                if name == .contextLength { place = value.range }
             } else if let flag = cursor.bool(value) {
                 set(name, flag)
+            } else {
+                unset(name)
             }
         }
-        return place
+        return context
+    }
+
+    /// What the `options` of a request say of `num_ctx`.
+    enum ContextValue: Equatable {
+        case absent
+        /// Where its value stands, which may be `null`.
+        case at(Range<Int>)
+        /// A value of another kind than Ollama takes, for `num_ctx` or for all options.
+        case refused
     }
 
     /// The names that these options have in a request.
@@ -86,11 +99,15 @@ public struct RunnerOptions: Hashable, Sendable {
         }
     }
 
+    /// Ollama's own `num_batch` (`DefaultOptions` in its `api/types.go`) for as long as it was a constant. Where the server chooses it, nobody
+    /// tells what it chose, nor from which version on: then this is taken to be the same as nothing, too.
+    private static let usualBatch: Int32 = 512
+
     /// A value that is the server's own wherever no model's file says otherwise is as good as none.
     private mutating func set(_ name: Name, _ value: Int32) {
         switch name {
         case .contextLength: contextLength = value
-        case .batchSize: batchSize = value
+        case .batchSize: batchSize = value == Self.usualBatch ? nil : value
         // Below zero the server decides.
         case .gpuLayers: gpuLayers = value < 0 ? nil : value
         case .mainGPU: mainGPU = value == 0 ? nil : value
@@ -108,6 +125,21 @@ public struct RunnerOptions: Hashable, Sendable {
         case .savesGPUMemory: savesGPUMemory = value ? true : nil
         case .usesNUMA: usesNUMA = value ? true : nil
         case .contextLength, .batchSize, .gpuLayers, .mainGPU, .threads, .draftTokens: break
+        }
+    }
+
+    private mutating func unset(_ name: Name) {
+        switch name {
+        case .contextLength: contextLength = nil
+        case .batchSize: batchSize = nil
+        case .gpuLayers: gpuLayers = nil
+        case .mainGPU: mainGPU = nil
+        case .threads: threads = nil
+        case .draftTokens: draftTokens = nil
+        case .usesMemoryMap: usesMemoryMap = nil
+        case .locksMemory: locksMemory = nil
+        case .savesGPUMemory: savesGPUMemory = nil
+        case .usesNUMA: usesNUMA = nil
         }
     }
 
@@ -210,7 +242,8 @@ public struct LoadedConfiguration: Equatable, Sendable {
     /// - `num_ctx`: at least 4, and at most what the model was trained with, on both sides. Where neither request says one, nor the model's
     ///   file, nor the environment, both are automatic and the same, whatever the server chose. Where one of them does, its value is compared
     ///   with what the server chose for the other.
-    /// - `num_batch`: both automatic is the same. A value that is said is compared with what the server chose, which nobody tells.
+    /// - `num_batch`: both automatic is the same. A value that is said is compared with what the server chose, which nobody tells; 512, which
+    ///   was every server's own before, is taken to be that.
     /// - `use_mmap`: where the server chose for the loaded one, a request that does not say is content. Where the loaded one was told, it is not.
     /// - `num_gpu`: below zero, as it is where nothing is said, any is right. A number that is said has to be the one that was said.
     /// - `main_gpu`, `num_thread` and `draft_num_predict` are compared as they are. Zero is the default of the first two.

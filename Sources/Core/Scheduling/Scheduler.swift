@@ -98,7 +98,7 @@ public struct Scheduler: Sendable {
         line.number(of: WaitingLine.Group(ask, book: book)) != nil
     }
 
-    /// For requests that cost next to nothing and take no slot (`/api/show`, `/tokenize`): an endpoint that has the model, rather one
+    /// For requests that cost next to nothing and take no slot (`/api/show`, `/tokenize`, an unload): an endpoint that has the model, rather one
     /// that is in order, speaks the route and has the model in memory.
     public mutating func locate(_ ask: Ask) -> Result<Placement, RefusalError> {
         switch resolve(ask.model, needs: ask.needs, excluding: ask.excluding, unlisted: ask.unlisted) {
@@ -110,8 +110,11 @@ public struct Scheduler: Sendable {
                 let pair = pairs[candidate.pair]
                 let place = places[pair.place]
                 guard place.takesWork, let fit = ask.needs.fit(of: place.capabilities), !ask.excluding.contains(place.endpoint.id) else { continue }
+                // What is to leave memory can leave it only where it is.
+                let isAmiss = ask.isUnload && !pair.isUsable
                 let rank =
-                    (pair.isSetAside ? 8 : 0) + (place.endpoint.weight == 0 ? 4 : 0) + (fit == .native ? 0 : 2) + (pair.isUsable ? 0 : 1)
+                    (isAmiss ? 16 : 0) + (pair.isSetAside ? 8 : 0) + (place.endpoint.weight == 0 ? 4 : 0) + (fit == .native ? 0 : 2)
+                    + (pair.isUsable ? 0 : 1)
                 guard best.map({ rank < $0.rank }) ?? true else { continue }
                 let placement = Placement(
                     endpoint: place.endpoint.id, model: candidate.otherName ?? pair.name,
@@ -180,6 +183,7 @@ public struct Scheduler: Sendable {
     ///
     /// - Parameter options: with which it is loaded; nil for the server's own.
     mutating func beginLoad(_ pair: PairIndex, _ options: RunnerOptions?, _ cause: LoadCause, after seconds: Double, now: NIODeadline) {
+        pairs[pair].replaced = cause == .configuration ? ReplacedConfiguration(pairs[pair]) : nil
         let room = makeRoom(for: pair)
         pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {

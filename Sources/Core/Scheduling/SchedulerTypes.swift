@@ -25,6 +25,8 @@ public struct Ask: Sendable {
     public var options: RunnerOptions?
     /// Its context may be another one than it asks for, if that is more and the configuration allows it: it can be said on its route.
     public var takesContext = false
+    /// It asks for no answer but that its model leave memory: it belongs where that is, with whatever options.
+    public var isUnload = false
     /// Its options ask for more context than the client did, as the configuration says.
     var isRaised = false
     /// When it began to wait, if that was not just now: a request that comes back to the line after an endpoint has failed it gets no new

@@ -16,7 +16,9 @@ import Testing
         (#"{"model":"m","options":{"seed":1}}"#, #"{"model":"m","options":{"seed":1,"num_ctx":9}}"#),
         (#"{"model":"m","options":{ }}"#, #"{"model":"m","options":{ "num_ctx":9}}"#),
         (#"{"model":"m","options":null}"#, #"{"model":"m","options":{"num_ctx":9}}"#),
-        (#"{"model":"m","OPTIONS":{"num_ctx":null}}"#, #"{"model":"m","OPTIONS":{"num_ctx":null,"num_ctx":9}}"#),
+        (#"{"model":"m","OPTIONS":{"num_ctx":null}}"#, #"{"model":"m","OPTIONS":{"num_ctx":9}}"#),
+        (#"{"model":"m","options":{"num_ctx":16384,"num_ctx":null}}"#, #"{"model":"m","options":{"num_ctx":16384,"num_ctx":9}}"#),
+        (#"{"model":"m","options":{"num_ctx":"4","num_ctx":4}}"#, #"{"model":"m","options":{"num_ctx":"4","num_ctx":9}}"#),
         (#"{"options":{"num_ctx":1},"model":"m","options":{"seed":1}}"#, #"{"options":{"num_ctx":1},"model":"m","options":{"seed":1,"num_ctx":9}}"#),
         (#"{"model":"m","options":{"num_ctx":1,"num_ctx":2}}"#, #"{"model":"m","options":{"num_ctx":1,"num_ctx":9}}"#),
         (#"{"messages":[{"options":{"num_ctx":1}}],"model":"m"}"#, #"{"options":{"num_ctx":9},"messages":[{"options":{"num_ctx":1}}],"model":"m"}"#),
@@ -31,5 +33,16 @@ import Testing
         #expect(String(buffer: edited) == expected)
         // And it is understood as it was meant.
         #expect(try RequestFacts.read(edited, for: .ollamaChat).runnerOptions == RunnerOptions(contextLength: 9))
+    }
+
+    /// If another context took its place, the client would not hear of its fault.
+    @Test(arguments: [
+        #"{"num_ctx":"4096"}"#, #"{"num_ctx":true}"#, #"{"num_ctx":4096,"num_ctx":[1]}"#, #"{"num_ctx":"1"},"options":{"seed":1}"#, "7",
+    ])
+    func whatTheServerRefusesStaysAsItIs(_ options: String) throws {
+        let buffer = ByteBuffer(string: #"{"model":"m","options":\#(options)}"#)
+        let facts = try RequestFacts.read(buffer, for: .ollamaChat)
+        #expect(facts.contextPlace?.isRefused == true && facts.runnerOptions == nil)
+        #expect(ContextPlace.edit(facts.contextPlace, buffer, context: 9) == nil)
     }
 }

@@ -27,11 +27,13 @@ import Testing
 
     @Test(arguments: [
         ("{}", nil), ("null", nil), ("7", nil), (#"{"temperature":0,"seed":4}"#, nil), (#"{"num_ctx":null}"#, nil),
+        (#"{"num_ctx":1,"num_ctx":null}"#, nil), (#"{"use_mmap":true,"use_mmap":null}"#, nil),
         // Ollama takes any number, and no other spelling.
         (#"{"num_ctx":4096.0}"#, RunnerOptions(contextLength: 4096)), (#"{"NUM_CTX":1}"#, nil), (#"{"num_ctx":"1"}"#, nil),
         (#"{"num_ctx":1,"num_ctx":2}"#, RunnerOptions(contextLength: 2)), (#"{"num_gpu":-1}"#, nil), (#"{"num_ctx":1e300}"#, nil),
         (#"{"num\u005fctx":3}"#, RunnerOptions(contextLength: 3)),
         // What is the server's own anyway.
+        (#"{"num_batch":512}"#, nil), (#"{"num_batch":256,"num_batch":512}"#, nil),
         (#"{"main_gpu":0,"num_thread":0,"use_mlock":false,"low_vram":false,"numa":false}"#, nil),
     ])
     func readsAsOllamaReads(_ text: String, _ expected: RunnerOptions?) throws { #expect(try options(text) == expected) }
