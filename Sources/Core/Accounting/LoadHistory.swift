@@ -70,7 +70,6 @@ struct LoadHistory: Sendable {
     /// With what it was loaded last.
     private var options: RunnerOptions?
     private(set) var reloads: [Reload] = []
-    private var begunAt: NIODeadline?
     private var warnedAt: NIODeadline?
 
     /// A poll has found it in memory.
@@ -81,13 +80,8 @@ struct LoadHistory: Sendable {
     /// - Parameter isReload: it was there, with other options.
     /// - Returns: what there is to warn of: the first time that it is so, and once in each `window` in which it goes on.
     mutating func note(isReload: Bool, _ asked: RunnerOptions, by asker: Asker?, now: NIODeadline) -> Thrash? {
-        count(entry(isReload: isReload, now: now))
-        return begin(isReload: isReload, asked, by: asker, now: now)
-    }
-
-    /// The same for a load that is counted, or taken back, when it is known what became of it: a count never falls.
-    mutating func begin(isReload: Bool, _ asked: RunnerOptions, by asker: Asker?, now: NIODeadline) -> Thrash? {
-        defer { (options, begunAt) = (asked, now) }
+        counts[isReload ? .configuration : wasThere ? .evicted : .first, default: 0] += 1
+        defer { options = asked }
         guard isReload else { return nil }
         forget(now: now)
         if reloads.count >= Self.limit { reloads.removeFirst() }
@@ -95,27 +89,6 @@ struct LoadHistory: Sendable {
         guard reloads.count >= Self.thrash, warnedAt.map({ now - $0 >= Self.window }) ?? true else { return nil }
         warnedAt = now
         return Thrash(reloads)
-    }
-
-    /// One that has begun.
-    struct Entry: Sendable {
-        var at: NIODeadline
-        fileprivate var cause: CountedLoad
-        /// With what it was loaded before.
-        fileprivate var before: RunnerOptions?
-    }
-
-    /// Of a load that is about to begin.
-    func entry(isReload: Bool, now: NIODeadline) -> Entry {
-        Entry(at: now, cause: isReload ? .configuration : wasThere ? .evicted : .first, before: options)
-    }
-
-    mutating func count(_ entry: Entry) { counts[entry.cause, default: 0] += 1 }
-
-    /// There was no such load.
-    mutating func undo(_ entry: Entry) {
-        if begunAt == entry.at { options = entry.before }
-        if entry.cause == .configuration, let index = reloads.lastIndex(where: { $0.at == entry.at }) { reloads.remove(at: index) }
     }
 
     private mutating func forget(now: NIODeadline) {

@@ -36,39 +36,20 @@ final class LoadLog: Sendable {
     final class Load: Sendable {
         private let log: LoadLog
         private let key: Key
-        /// What is to be counted of it; nil where it was under way already.
-        private let entry: LoadHistory.Entry?
 
-        fileprivate init(_ log: LoadLog, _ key: Key, _ entry: LoadHistory.Entry?) {
+        fileprivate init(_ log: LoadLog, _ key: Key) {
             self.log = log
             self.key = key
-            self.entry = entry
         }
 
         /// It is in memory now.
-        func ended(now: NIODeadline = .now()) {
-            log.count(key, entry)
-            log.ended(key, now: now)
-        }
+        func ended(now: NIODeadline = .now()) { log.ended(key, now: now) }
 
         /// - Parameter reason: empty where none is known.
-        func failed(_ reason: String) {
-            log.count(key, entry)
-            log.failed(key, reason)
-        }
-
-        /// The endpoint has refused the request before it loaded anything: it does not count.
-        ///
-        /// - Parameter reason: empty where none is known.
-        func refused(_ reason: String) {
-            if let entry { log.refused(key, entry, reason) }
-        }
+        func failed(_ reason: String) { log.failed(key, reason) }
 
         /// Nobody waits for it any more. It may go on all the same: a poll will tell.
-        func left() {
-            log.count(key, entry)
-            log.left(key)
-        }
+        func left() { log.left(key) }
     }
 
     fileprivate struct Key: Hashable {
@@ -110,15 +91,12 @@ final class LoadLog: Sendable {
         _ model: String, on endpoint: Endpoint, for cause: Cause, _ why: LoadCause? = nil, _ options: RunnerOptions? = nil, now: NIODeadline = .now()
     ) -> Load {
         let key = Key(endpoint: endpoint.id, name: endpoint.name, model: model)
-        let (isNew, thrash, entry) = state.withLockedValue { state -> (Bool, Thrash?, LoadHistory.Entry?) in
+        let (isNew, thrash) = state.withLockedValue { state -> (Bool, Thrash?) in
             // A load for other options is another load, though one may be under way.
-            if state.began[key]?.isAwaited ?? false, why != .configuration { return (false, nil, nil) }
+            if state.began[key]?.isAwaited ?? false, why != .configuration { return (false, nil) }
             state.began[key] = (now, true)
-            let noted = state.note(key) { history in
-                let entry = history.entry(isReload: why == .configuration, now: now)
-                return (history.begin(isReload: why == .configuration, options ?? .unset, by: cause.asker, now: now), entry)
-            }
-            return (true, noted?.0, noted?.1)
+            let thrash = state.note(key) { $0.note(isReload: why == .configuration, options ?? .unset, by: cause.asker, now: now) }
+            return (true, thrash ?? nil)
         }
         if isNew {
             var facts = key.facts
@@ -139,7 +117,7 @@ final class LoadLog: Sendable {
             facts["avoidable"] = "\(thrash.avoidable)"
             logger.warning("\(thrash.words(endpoint.name, model))", metadata: facts)
         }
-        return Load(self, key, entry)
+        return Load(self, key)
     }
 
     /// The loads since the start, by endpoint and by the model's name there.
@@ -148,11 +126,6 @@ final class LoadLog: Sendable {
         var result: [EndpointID: [String: LoadHistory]] = [:]
         for (key, history) in all where !history.counts.isEmpty { result[key.endpoint, default: [:]][key.model] = history }
         return result
-    }
-
-    private func count(_ key: Key, _ entry: LoadHistory.Entry?) {
-        guard let entry else { return }
-        state.withLockedValue { state in _ = state.note(key) { $0.count(entry) } }
     }
 
     private func ended(_ key: Key, now: NIODeadline) {
@@ -168,18 +141,6 @@ final class LoadLog: Sendable {
     private func failed(_ key: Key, _ reason: String) {
         guard state.withLockedValue({ $0.began.removeValue(forKey: key) }) != nil else { return }
         logger.warning("model load failed", metadata: reason.isEmpty ? key.facts : key.facts.merging(["reason": "\(reason)"]) { $1 })
-    }
-
-    private func refused(_ key: Key, _ entry: LoadHistory.Entry, _ reason: String) {
-        let isLatest = state.withLockedValue { state in
-            _ = state.note(key) { $0.undo(entry) }
-            // Another may have begun since.
-            guard state.began[key]?.at == entry.at else { return false }
-            state.began[key] = nil
-            return true
-        }
-        guard isLatest else { return }
-        logger.info("model load refused", metadata: reason.isEmpty ? key.facts : key.facts.merging(["reason": "\(reason)"]) { $1 })
     }
 
     private func left(_ key: Key) { state.withLockedValue { $0.began[key]?.isAwaited = false } }

@@ -91,12 +91,10 @@ final class Attempt {
     /// - Parameter words: what went wrong, for people.
     func release(_ outcome: LeaseEnd.Outcome, _ words: String = "", retryAfter: TimeAmount? = nil, now: NIODeadline) {
         if let load {
+            // What was refused, or went elsewhere, says nothing about the load: a poll will tell.
             switch outcome {
             case .failed, .unreachable: load.failed(words)
-            // A server refuses before it loads.
-            case .refused, .notHere, .busy: load.refused(words.isEmpty ? tap.map { "status \($0.status)" } ?? "" : words)
-            // What went elsewhere says nothing about the load: a poll will tell.
-            case .completed, .aborted, .lost: load.left()
+            case .completed, .refused, .notHere, .busy, .aborted, .lost: load.left()
             }
             self.load = nil
         }

@@ -103,13 +103,6 @@ struct LeaseTable: Sendable {
         return entries[index].record
     }
 
-    /// What the grant of a lease that is out has to do with a load.
-    mutating func set(_ load: Load, of lease: LeaseID) {
-        let index = Int(UInt32(truncatingIfNeeded: lease.rawValue))
-        guard record(of: lease) != nil else { return }
-        entries[index].record?.load = load
-    }
-
     /// All that are out.
     var out: [(LeaseID, Record)] {
         entries.enumerated().compactMap { index, entry in entry.record.map { (Self.name(UInt32(index), entry.generation), $0) } }

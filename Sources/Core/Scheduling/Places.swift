@@ -149,8 +149,6 @@ struct Pair: Sendable {
     var sharesContext = false
     /// What its endpoint told of the configuration before.
     var contextBefore: Int32?
-    /// What the load for other options that is under way puts an end to.
-    var replaced: ReplacedConfiguration?
     /// Why the load under way has begun.
     var loadCause = LoadCause.first
     /// Models that are taken to have gone for the load under way.

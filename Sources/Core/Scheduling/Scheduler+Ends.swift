@@ -27,7 +27,7 @@ extension Scheduler {
         } else if end.teaches, pairs[pair].configuration.options == nil {
             confirmConfiguration(record)
         }
-        if record.loads, !passesOn(record, end) {
+        if record.loads {
             let isUp = places[index].phase.takesWork && isPresent(record)
             // A load that its client does not wait for has made its room all the same.
             if end.outcome == .aborted, pairs[pair].loading == 1 { pairs[pair].displaced = [] }
@@ -36,7 +36,6 @@ extension Scheduler {
                 pair.loading -= 1
                 if end.teaches, isUp { pair.isLoaded = true }
             }
-            settleReplaced(record, end)
         }
         setUse(pair) { _ in }
         places[index].counters.count(end)

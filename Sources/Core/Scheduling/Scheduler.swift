@@ -183,7 +183,6 @@ public struct Scheduler: Sendable {
     ///
     /// - Parameter options: with which it is loaded; nil for the server's own.
     mutating func beginLoad(_ pair: PairIndex, _ options: RunnerOptions?, _ cause: LoadCause, after seconds: Double, now: NIODeadline) {
-        pairs[pair].replaced = cause == .configuration ? ReplacedConfiguration(pairs[pair]) : nil
         let room = makeRoom(for: pair)
         pairs[pair].usedAtLoad = used(with: pair)
         for victim in room.idle {

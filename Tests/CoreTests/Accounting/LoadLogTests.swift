@@ -91,27 +91,6 @@ import Testing
             ])
     }
 
-    /// What is counted all the same is a warning to an operator about loads that never were.
-    @Test func whatWasRefusedIsNoLoad() {
-        let events = EventLog()
-        let log = LoadLog(logger: Logger(label: "test") { _ in EventLogHandler(events) })
-        log.begin("m", on: Self.gpu, for: .request("r-1"), .first, now: Self.at(0)).ended(now: Self.at(1))
-        for number in 2..<9 {
-            log.begin("m", on: Self.gpu, for: .request("r"), .configuration, RunnerOptions(contextLength: 8192), now: Self.at(Double(number)))
-                .refused("status 400")
-        }
-        #expect(events.events().suffix(2).map(\.message) == ["model load began", "model load refused"])
-        #expect(events.events().last?.facts["reason"] == "status 400" && events.events().allSatisfy { $0.level != "warning" })
-        let history = log.histories()[EndpointID(1)]?["m"]
-        #expect(history?.counts == [.first: 1] && history?.reloads.isEmpty == true)
-        // It does not take the load of somebody else with it.
-        let refused = log.begin("m", on: Self.gpu, for: .request("r-2"), .configuration, now: Self.at(20))
-        let other = log.begin("m", on: Self.gpu, for: .request("r-3"), .configuration, RunnerOptions(contextLength: 1), now: Self.at(21))
-        refused.refused("")
-        other.ended(now: Self.at(22))
-        #expect(events.events().last?.message == "model loaded")
-    }
-
     @Test func aLoadWhoseClientLeftIsSeenByAPollOrBegunAnew() {
         let goesOn = Self.told { log in
             log.begin("m", on: Self.gpu, for: .request("r-1"), now: Self.at(0)).left()

@@ -199,65 +199,6 @@ import Testing
         #expect(last.loadCause == .configuration)
     }
 
-    // MARK: Unloads
-
-    /// It goes where the model is, though another endpoint would be preferred for all else; and it is no load, nor wanted demand.
-    @Test func anUnloadGoesWhereTheModelIsWithWhateverOptions() throws {
-        for seed in 1...10 as ClosedRange<UInt64> {
-            let bench = SchedulerBench(seed: seed)
-            bench.add(["m"])
-            bench.add(["m"])
-            let place = try serve(bench, Self.small).endpoint
-            let number = place.rawValue
-            _ = bench.reload { $0[number].weight = 0 }
-            var unload = ask(nil)
-            unload.isUnload = true
-            #expect(try bench.scheduler.locate(unload).get().endpoint == place)
-            #expect(try bench.scheduler.locate(ask(nil)).get().endpoint != place)
-            _ = bench.reload { $0[number].weight = 1 }
-            #expect(try serve(bench, Self.small).loadCause == nil, "nothing has changed")
-        }
-    }
-
-    // MARK: Refusals
-
-    /// Else the next request is given no shared context, and makes the endpoint load what it has.
-    @Test func whatIsRefusedBeforeItsLoadChangesNothing() throws {
-        let bench = SchedulerBench()
-        bench.add(["m"])
-        shared(bench)
-        _ = try outcome(bench, sharer(Self.large))
-        poll(bench, 0, context: 32768)
-        let loads = bench.scheduler.pairs[0].learned
-        let session = try #require(bench.scheduler.submit(ask(Self.large, 7), now: bench.now).grant)
-        _ = end(bench, session)
-        let grant = try #require(bench.scheduler.submit(sharer(RunnerOptions(contextLength: 65536)), now: bench.now).grant)
-        #expect(grant.loadCause == .configuration)
-        _ = bench.scheduler.release(grant.lease, LeaseEnd(outcome: .refused, serviceTime: .milliseconds(5)), now: bench.now)
-        #expect(bench.scheduler.pairs[0].configuration == LoadedConfiguration(options: Self.large, context: 32768))
-        #expect(bench.scheduler.pairs[0].isLoaded && bench.scheduler.pairs[0].learned.loads == loads.loads)
-        let warm = try #require(bench.scheduler.submit(ask(Self.large, 7), now: bench.now).grant)
-        #expect(warm.wasLoaded && warm.warmTokens > 0)
-        _ = end(bench, warm)
-        #expect(try outcome(bench, sharer(Self.small)) == "32768")
-    }
-
-    /// Who joined the load sets it off after all.
-    @Test func aRefusalDoesNotUndoALoadThatOthersCountOn() throws {
-        let bench = SchedulerBench()
-        bench.add(["m"], limit: 4)
-        _ = try serve(bench, Self.small)
-        let refused = try #require(bench.scheduler.submit(ask(Self.large), now: bench.now).grant)
-        let joined = try #require(bench.scheduler.submit(ask(Self.large), now: bench.now).grant)
-        #expect(refused.loadCause == .configuration && joined.why == .loading)
-        _ = bench.scheduler.release(refused.lease, LeaseEnd(outcome: .refused), now: bench.now)
-        bench.now = bench.now + .seconds(2)
-        _ = bench.scheduler.began(joined.lease, now: bench.now)
-        _ = end(bench, joined, load: 2)
-        #expect(bench.scheduler.pairs[0].configuration.options == Self.large)
-        #expect(try serve(bench, Self.large).loadCause == nil)
-    }
-
     // MARK: Sharing
 
     private func shared(_ bench: SchedulerBench, _ change: (inout SchedulerSettings) -> Void = { $0.context = .share }) {
